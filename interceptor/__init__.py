@@ -1,0 +1,1 @@
+"""A call-interception engine: pass, warn or block, decided once per call setup."""

@@ -1,0 +1,1 @@
+"""Compiled kernels: no I/O, no clock (`now` is an argument). Start reading at `engine.pyx`."""

@@ -1,0 +1,56 @@
+# Compiler builtins the kernels share: atomics, prefetch, a pause, branch hints. No state.
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef extern from * nogil:
+    """
+    #include <stdint.h>
+    #include <sched.h>
+    #if defined(__x86_64__)
+    #include <immintrin.h>
+    #define ic_pause() _mm_pause()
+    #else
+    #define ic_pause() __asm__ __volatile__("yield")
+    #endif
+    #define ic_load32(p)        __atomic_load_n((p), __ATOMIC_ACQUIRE)
+    #define ic_load64(p)        __atomic_load_n((p), __ATOMIC_ACQUIRE)
+    #define ic_load64_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+    #define ic_store32(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+    #define ic_store64(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+    #define ic_store64_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+    #define ic_add64(p, v)      __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
+    #define ic_or64(p, v)       __atomic_fetch_or((p), (v), __ATOMIC_ACQ_REL)
+    #define ic_and64(p, v)      __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
+    #define ic_cas64(p, want, v) \\
+        __atomic_compare_exchange_n((p), (want), (v), 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+    #define ic_prefetch(p)      __builtin_prefetch((p), 1, 3)
+    #define ic_likely(x)        __builtin_expect(!!(x), 1)
+    #define ic_unlikely(x)      __builtin_expect(!!(x), 0)
+
+    /* A short lock: spins a bounded while, then yields, so that nobody burns a core
+       waiting for a preempted holder. */
+    static inline uint32_t ic_lock(uint32_t* lock) {
+        uint32_t spins = 0, yields = 0;
+        while (__atomic_exchange_n(lock, 1u, __ATOMIC_ACQUIRE)) {
+            while (__atomic_load_n(lock, __ATOMIC_RELAXED)) {
+                if (++spins % 128u == 0u) { sched_yield(); yields++; } else { ic_pause(); }
+            }
+        }
+        return yields;
+    }
+    static inline void ic_unlock(uint32_t* lock) { __atomic_store_n(lock, 0u, __ATOMIC_RELEASE); }
+    """
+    uint32_t ic_load32(const uint32_t* p) noexcept
+    uint64_t ic_load64(const uint64_t* p) noexcept
+    uint64_t ic_load64_relaxed(const uint64_t* p) noexcept
+    void ic_store32(uint32_t* p, uint32_t v) noexcept
+    void ic_store64(uint64_t* p, uint64_t v) noexcept
+    void ic_store64_relaxed(uint64_t* p, uint64_t v) noexcept
+    uint64_t ic_add64(uint64_t* p, uint64_t v) noexcept
+    uint64_t ic_or64(uint64_t* p, uint64_t v) noexcept
+    uint64_t ic_and64(uint64_t* p, uint64_t v) noexcept
+    bint ic_cas64(uint64_t* p, uint64_t* want, uint64_t v) noexcept
+    void ic_prefetch(const void* p) noexcept
+    bint ic_likely(bint x) noexcept
+    bint ic_unlikely(bint x) noexcept
+    uint32_t ic_lock(uint32_t* lock) noexcept      # returns how often it yielded
+    void ic_unlock(uint32_t* lock) noexcept

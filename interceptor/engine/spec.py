@@ -1,0 +1,138 @@
+"""What a policy hands the engine: plain, immutable data. The policy compiler makes it, the engine verifies it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from interceptor.engine.types import BlockClass, Field, Limits, Verdict
+
+#: one bytecode instruction, laid out as `opcodes.Instruction`
+INSTRUCTION = np.dtype([("op", "<u2"), ("dst", "<u2"), ("a", "<u2"), ("b", "<u2")])
+
+
+class ListKind(StrEnum):
+    """What the entries of a list are."""
+
+    NUMBER = "number"  #: E.164 or short numbers
+    PREFIX = "prefix"  #: prefixes of E.164 numbers
+    DOMAIN = "domain"  #: a domain and everything below it
+    DEVICE = "device"  #: IMEIs (14-16 digits) or TACs (8 digits)
+    SUBSCRIBER = "subscriber"  #: IMSIs, or MCC-MNC prefixes (5-6 digits)
+    TRUNK = "trunk"  #: trunk names, exact
+
+
+@dataclass(frozen=True)
+class Code:
+    """Bytecode of every condition of a policy, one after the other, and the constants they share."""
+
+    instructions: npt.NDArray[np.void]  #: dtype INSTRUCTION
+    ints: tuple[int, ...] = ()
+    doubles: tuple[float, ...] = ()
+    texts: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class Span:
+    """Instructions [start, end) of a Code: one condition."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class AddTo:
+    """What a rule puts on a list when it decides."""
+
+    list: int  #: index into `Spec.lists`
+    field: int  #: a Field
+    for_ms: int
+    needs_verified: bool  #: the list feeds a blocking rule: only a verified caller may land on it
+
+
+@dataclass(frozen=True)
+class Rule:
+    id: str
+    when: Span
+    verdict: Verdict
+    block_class: BlockClass = BlockClass.CLASS_NONE
+    shadow: bool = False
+    reason: str = ""
+    sip_code: int = 0
+    sip_reason: str = ""
+    add_to: AddTo | None = None
+    source: str = ""  #: the condition as written
+    line: int = 0
+    cost: int = 0  #: upper bound, in instructions
+
+
+@dataclass(frozen=True)
+class KeyPart:
+    """One part of a counter's key: a field, or the first `prefix` digits of a number field."""
+
+    field: int
+    prefix: int = 0
+
+
+@dataclass(frozen=True)
+class Counter:
+    name: str
+    measure: str  #: "count" or "distinct"
+    per: tuple[KeyPart, ...]  #: one part, or two for a pair
+    window_ms: int
+    element: int | None = None  #: Field whose distinct values are counted
+    where: Span | None = None
+
+    @property
+    def entity(self) -> str:
+        """Name of the kind of entity the counter belongs to, such as ``caller`` or ``prefix(caller,7)``."""
+        return "+".join(part_name(part) for part in self.per)
+
+
+@dataclass(frozen=True)
+class ListSpec:
+    name: str
+    kind: ListKind
+    file: str | None = None
+
+
+@dataclass(frozen=True)
+class Trunk:
+    region: str
+    trusted: bool = False
+    own_subscribers: bool = False
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A compiled policy."""
+
+    code: Code
+    rules: tuple[Rule, ...]
+    counters: tuple[Counter, ...] = ()
+    lists: tuple[ListSpec, ...] = ()
+    trunks: Mapping[str, Trunk] = field(default_factory=dict)  #: must hold "default"
+    tags: tuple[str, ...] = ()
+    default: Verdict = Verdict.PASS
+    entities: Mapping[str, int] = field(default_factory=dict)  #: budget (entities) by kind of entity
+    emergency: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: additions by region
+    emergency_grace_ms: int = 2 * 3600 * 1000
+    source: str = ""  #: file name, for messages
+    digest: str = ""  #: SHA-256 of the policy file, hex
+
+
+def part_name(part: KeyPart) -> str:
+    """``caller`` or ``prefix(caller,7)``: the part as a policy writes it."""
+    name = field_name(part.field)
+    return f"prefix({name},{part.prefix})" if part.prefix else name
+
+
+def field_name(index: int) -> str:
+    """A field as a policy writes it: ``caller``, ``redirecting[0]``, ``tag[2]``."""
+    if Field.F_REDIRECTING <= index < Field.F_REDIRECTING + Limits.MAX_REDIRECTING:
+        return f"redirecting[{index - Field.F_REDIRECTING}]"
+    if index >= Field.F_TAG:
+        return f"tag[{index - Field.F_TAG}]"
+    return Field(index).name.removeprefix("F_").lower()
