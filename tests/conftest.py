@@ -1,0 +1,49 @@
+"""What every test may use: the option ``--long``, the fixture ``scale`` and Hypothesis' two profiles."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Same examples on every run and no deadline: a shared machine may be slow, a test must not be.
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile(
+    "long",
+    settings.get_profile("ci"),
+    derandomize=False,
+    max_examples=2_000,
+    stateful_step_count=200,
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the long form of every test that has one")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: runs only with --long")
+    settings.load_profile("long" if config.getoption("--long") else "ci")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="the long form: pytest --long"))
+
+
+@pytest.fixture(scope="session")
+def scale(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """``scale(short, long)`` is the size a test runs at: `short` in the suite, `long` with ``--long``."""
+
+    def pick(short: int, long: int) -> int:
+        return long if request.config.getoption("--long") else short
+
+    return pick
