@@ -37,4 +37,4 @@ cdef inline uint64_t mix(uint64_t key, uint64_t seed) noexcept nogil:
 
 # [0, n) from a 64-bit hash without a division
 cdef inline uint64_t scale(uint64_t hash, uint64_t n) noexcept nogil:
-    return ((hash >> 32) * n) >> 32 if n <= 0xffffffff else hash % n
+    return ((hash >> 32) * n) >> 32 if n >> 32 == 0 else hash % n
