@@ -1,0 +1,1 @@
+"""What `proto/generate.py` makes of the .proto files. Never edited."""
