@@ -1,9 +1,13 @@
 """What every test may use: the option ``--long``, the fixture ``scale`` and Hypothesis' two profiles."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+import interceptor
 
 # Same examples on every run and no deadline: a shared machine may be slow, a test must not be.
 settings.register_profile(
@@ -27,8 +31,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    tree = os.environ.get("INTERCEPTOR_TREE")
+    if tree and not Path(interceptor.__file__).is_relative_to(Path(tree).resolve()):
+        raise pytest.UsageError(f"the tests are to run on {tree} but would import {interceptor.__file__}")
     config.addinivalue_line("markers", "long: runs only with --long")
     settings.load_profile("long" if config.getoption("--long") else "ci")
+
+
+def pytest_report_header() -> str:
+    return f"interceptor: {Path(interceptor.__file__).parent}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

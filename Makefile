@@ -1,0 +1,133 @@
+# The two commands are `make serve` and `make test`. Each installs what is missing (system packages, a virtual
+# environment in .venv, the locked dependencies), builds the engine in place and runs; a second run starts at once.
+#
+#   make serve [ARGS="--metrics 127.0.0.1:9999"]   the service with its default policy
+#   make test                                      lint, the kernels in a debug build, the whole suite
+#   make test-long                                 the long form of the suite
+#   make PYTHON=/usr/bin/python3.12 ...            another interpreter (3.11 or newer), for a .venv not yet made
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := build
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements-dev.lock
+SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
+APT := DEBIAN_FRONTEND=noninteractive apt-get
+STAMP := build/stamps
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+KERNELS := $(wildcard interceptor/*/*.pyx interceptor/*/*.pxd)
+PROTOS := $(wildcard proto/interceptor/*/*.proto)
+
+# ------------------------------------------------------------------------------------------------- installing
+
+# A compiler, Python's headers and venv module, where they are missing.
+$(STAMP)/system:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there: install Python 3.11 or newer, or say make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "make: $$($(PYTHON) --version) is too old: say make PYTHON=... with 3.11 or newer"; exit 1; }
+	@version=$$($(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])'); missing=; \
+	command -v gcc >/dev/null && command -v g++ >/dev/null || missing+=" gcc g++ libc6-dev"; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing+=" $$version-venv"; \
+	$(PYTHON) -c 'import pathlib, sys, sysconfig; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' \
+		|| missing+=" $$version-dev"; \
+	if [ -n "$$missing" ]; then \
+		command -v apt-get >/dev/null || { echo "make: install these first:$$missing"; exit 1; }; \
+		echo "installing$$missing"; \
+		$(SUDO) $(APT) update -qq && $(SUDO) $(APT) install -qq -y --no-install-recommends $$missing >/dev/null; \
+	fi
+	@mkdir -p $(@D) && touch $@
+
+$(BIN)/python: | $(STAMP)/system
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/locked: $(LOCK) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r $(LOCK)
+	@touch $@
+
+# promtool checks our metrics and alert rules. It is taken out of Debian's package, whose service would start otherwise.
+$(BIN)/promtool: | $(BIN)/python
+	@if command -v promtool >/dev/null; then ln -s "$$(command -v promtool)" $@; \
+	elif command -v apt-get >/dev/null; then \
+		echo "fetching promtool"; rm -rf build/promtool; mkdir -p build/promtool; cd build/promtool; \
+		$(APT) download -qq prometheus 2>/dev/null \
+			|| { $(SUDO) $(APT) update -qq; $(APT) download -qq prometheus; }; \
+		dpkg-deb -x prometheus_*.deb .; cp usr/bin/promtool $(CURDIR)/$@; \
+	else echo "make: no promtool here: its tests are skipped"; fi
+
+# ------------------------------------------------------------------------------------------------- building
+
+.PHONY: build
+build: $(STAMP)/built
+
+$(STAMP)/built: setup.py pyproject.toml $(KERNELS) $(VENV)/locked
+	$(BIN)/python setup.py --quiet build_ext --inplace --parallel 2
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@mkdir -p $(@D) && touch $@
+
+# The generated code is committed: `make proto` after every change under proto/.
+.PHONY: proto
+proto: $(VENV)/locked
+	$(BIN)/python -m grpc_tools.protoc --proto_path=proto --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
+
+# ------------------------------------------------------------------------------------------------- running
+
+.PHONY: serve
+serve: build
+	$(BIN)/interceptor serve $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/locked
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/cython-lint interceptor
+	$(BIN)/mypy
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code >/dev/null || { echo "make: run buf format --write"; exit 1; }
+
+.PHONY: test
+test: build lint debug $(BIN)/promtool
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --quiet
+
+.PHONY: test-long
+test-long: build debug $(BIN)/promtool
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --quiet --long
+
+# Bounds checks and the kernels' own asserts on.
+.PHONY: debug
+debug: build
+	INTERCEPTOR_DEBUG=1 $(BIN)/python setup.py --quiet build --build-base build/debug --build-lib build/debug/lib --parallel 2
+	PYTHONPATH=build/debug/lib INTERCEPTOR_TREE=build/debug/lib $(BIN)/pytest --numprocesses 2 --dist loadfile --quiet tests/kernels
+
+# The same under AddressSanitizer and UndefinedBehaviorSanitizer; Python itself is not built for leak detection.
+.PHONY: sanitize
+sanitize: build
+	INTERCEPTOR_SANITIZE=address,undefined $(BIN)/python setup.py --quiet build --build-base build/sanitize --build-lib build/sanitize/lib --parallel 2
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so) $$(gcc -print-file-name=libstdc++.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc PYTHONPATH=build/sanitize/lib INTERCEPTOR_TREE=build/sanitize/lib \
+		$(BIN)/python -P -m pytest --quiet tests/kernels
+
+.PHONY: bench
+bench: build
+	for script in bench/*.py; do $(BIN)/python $$script $(ARGS); done
+
+.PHONY: lock
+lock: $(BIN)/python
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade \
+		--custom-compile-command "make lock" --extra dev --output-file $(LOCK) pyproject.toml
+
+.PHONY: clean
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)
+	find interceptor tests bench -name '__pycache__' -prune -exec rm -rf {} + 2>/dev/null || true
+	find interceptor -name '*.so' -delete
