@@ -26,7 +26,6 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 KERNELS := $(wildcard interceptor/*/*.pyx interceptor/*/*.pxd)
-PROTOS := $(wildcard proto/interceptor/*/*.proto)
 
 # ------------------------------------------------------------------------------------------------- installing
 
@@ -77,7 +76,7 @@ $(STAMP)/built: setup.py pyproject.toml $(KERNELS) $(VENV)/locked
 # The generated code is committed: `make proto` after every change under proto/.
 .PHONY: proto
 proto: $(VENV)/locked
-	$(BIN)/python -m grpc_tools.protoc --proto_path=proto --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
+	$(BIN)/python proto/generate.py
 
 # ------------------------------------------------------------------------------------------------- running
 
@@ -91,8 +90,8 @@ lint: $(VENV)/locked
 	$(BIN)/ruff format --check .
 	$(BIN)/cython-lint interceptor
 	$(BIN)/mypy
-	$(BIN)/buf lint
-	$(BIN)/buf format --diff --exit-code >/dev/null || { echo "make: run buf format --write"; exit 1; }
+	$(BIN)/buf lint proto
+	$(BIN)/buf format --diff --exit-code proto
 
 .PHONY: test
 test: build lint debug $(BIN)/promtool
