@@ -1,6 +1,11 @@
 # The only opcode table: the compiler, the verifier and the VM read it. An instruction is 8 bytes: op, dst, a, b.
 # r[x]: register x of the rule; k[x]: constant x. A register carries a value and a state; an operation whose operand is
-# not STATE_OK yields that operand's state, except where noted.
+# not STATE_OK yields that operand's state (of two such operands the left's), except where noted.
+#
+# What a register may hold is known at every instruction: int (also a duration), double, bool or text, and the verifier
+# follows it through every jump. After a taken OP_JUMP_ERROR r[a] is an error and nothing else, which fits every type:
+# `OP_MOVE dst, a` there makes dst an int, double, bool or text that is an error. The same holds where OP_JUMP_TRUE and
+# OP_JUMP_FALSE of one register both fell through.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 cpdef enum Op:
@@ -14,13 +19,13 @@ cpdef enum Op:
     OP_SCALAR = 7           # r[dst] = scalar a (int)
     OP_FLAG = 8             # r[dst] = scalar a (bool)
     OP_COUNTER = 9          # r[dst] = counter a (int)
-    OP_HAS_FIELD = 10       # r[dst] = field a is there; never an error
+    OP_HAS_FIELD = 10       # r[dst] = field a was signalled (also withheld or unparseable); never an error
     OP_HAS_SCALAR = 11
-    OP_IN_LIST = 12         # r[dst] = field a is on list b; error when the field has no key
-    OP_VALID = 13           # r[dst] = valid(number field a); error unless E164 or SHORT
-    OP_REGION = 14          # r[dst] = region(number field a), text
-    OP_TYPE = 15            # r[dst] = type(number field a), text; "withheld" is no error
-    OP_PREFIX = 16          # r[dst] = first b digits of number field a (no "+"); error when it has fewer
+    OP_IN_LIST = 12         # r[dst] = field a is on list b; ABSENT when the field has no key
+    OP_VALID = 13           # r[dst] = valid(number field a); ABSENT unless E164 or SHORT
+    OP_REGION = 14          # r[dst] = region(number field a), text; ABSENT unless E164 or SHORT
+    OP_TYPE = 15            # r[dst] = type(number field a), text; "withheld" is no error, unparseable is ABSENT
+    OP_PREFIX = 16          # r[dst] = first b (1..15) digits of number field a (no "+"); ABSENT when it has fewer
     OP_REDIRECTIONS = 17    # r[dst] = number of redirecting numbers
     OP_NOT = 20
     OP_NEG_INT = 21         # error on overflow
@@ -36,7 +41,7 @@ cpdef enum Op:
     OP_DIV_DOUBLE = 31
     OP_RATIO = 32           # r[dst] = double(r[a]) / double(r[b]) of two ints; error when r[b] is 0
     OP_TO_DOUBLE = 33       # double(int)
-    OP_TO_INT = 34          # int(double); error when out of range or NaN
+    OP_TO_INT = 34          # int(double), towards zero; error when NaN or outside (-2^63, 2^63)
     OP_EQ_INT = 40          # also bool and duration
     OP_LT_INT = 41
     OP_LE_INT = 42
@@ -56,7 +61,7 @@ cpdef enum Op:
     OP_SIZE = 56            # code points of text r[a]
     OP_MOVE = 60            # r[dst] = r[a], state included
     OP_AND = 61             # CEL's commutative &&: false wins over an error, an error over true
-    OP_OR = 62
+    OP_OR = 62              # true wins over an error, an error over false
     OP_JUMP = 63            # forward by b instructions
     OP_JUMP_FALSE = 64      # forward by b when r[a] is false (and no error)
     OP_JUMP_TRUE = 65
