@@ -354,7 +354,7 @@ cdef tuple name_table(object texts, size_t entries):
     cdef tuple kept = tuple(texts)
     if len(kept) > <Py_ssize_t>entries:
         raise ValueError(f"{len(kept)} names, at most {entries} fit")
-    cdef object table = np.zeros((max(1, entries), sizeof(Text)), dtype=np.uint8)
+    cdef object table = np.zeros((entries if entries else 1, sizeof(Text)), dtype=np.uint8)
     cdef size_t address = table.ctypes.data
     cdef Text* row = <Text*>address
     cdef bytes text
