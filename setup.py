@@ -39,6 +39,8 @@ MODULES = [
     "interceptor.engine.events",
     "interceptor.engine.intake",
     "interceptor.engine.snapshot",
+    "interceptor.engine.decide",
+    "interceptor.engine.border",
     "interceptor.engine.engine",
 ]
 

@@ -1,5 +1,5 @@
 # From raw fields to a resolved Call: trunk settings, dial plan, who the caller is, keys, emergency.
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from interceptor.engine.keys cimport Secret
 from interceptor.engine.plan cimport Plan
@@ -11,15 +11,20 @@ cdef struct Trunk:
     uint8_t trusted             # believe P-Asserted-Identity
     uint8_t own                 # carries our own subscribers: their identity is verified
 
+cdef struct Dialled:            # an emergency number the operator added
+    uint16_t region
+    uint8_t length
+    char[13] digits
+
 cdef struct Intake:             # part of a snapshot
     const Plan* plan
     Secret secret
-    Trunk* trunks               # [0] is the default
+    Trunk* trunks               # [0] is the default, the others sorted by name
     uint32_t n_trunks
-    uint16_t home               # region of the service
-    uint32_t key_fields         # bit f: field f keys a list or a counter, so make its key
-    char* emergency             # operator's additions: 16 bytes each, first byte the length
+    uint32_t fields             # bit f: the policy reads field f as a number or by its key
+    Dialled* emergency
     uint32_t n_emergency
 
 # Fills numbers, keys, trunk settings and `emergency` of a call whose texts and scalars are set.
+# From and P-Asserted-Identity come in as F_FROM and F_ASSERTED; F_CALLER is chosen here.
 cdef void resolve(const Intake* intake, Call* call) noexcept nogil

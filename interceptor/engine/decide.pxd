@@ -1,0 +1,36 @@
+# The way of a call, callable by any thread that holds no GIL. `now` is an argument; nothing here allocates or waits.
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from interceptor.engine.entities cimport Touch
+from interceptor.engine.events cimport Ring
+from interceptor.engine.program cimport Frame
+from interceptor.engine.snapshot cimport Snapshot
+from interceptor.engine.stats cimport Stats
+from interceptor.engine.types cimport Call, Decision, Key, Millis
+
+cdef struct Worker:             # what one deciding thread owns
+    Stats* stats                # of this worker in the snapshot it decides with
+    Ring* ring
+    uint64_t next_id
+    uint32_t index
+    uint32_t pass_sample        # every n-th pass goes to the ring; 0: none
+    uint32_t passes
+    uint64_t[64] repeat_a       # by call of the chunk: the 128-bit hash of (switch, call_id); 0, 0: none
+    uint64_t[64] repeat_b
+    Frame frame
+    int64_t[256] counter
+    uint8_t[256] readable
+    uint8_t[256] counted        # for explain
+    Touch[64] touches
+
+# Decides `n` (at most CHUNK) calls in their order, each at its own time. Their texts and scalars are set.
+cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, const Millis* now,
+                       Decision* out) noexcept nogil
+
+# The same for one call, touching nothing. outcome[rule index]: Outcome, or NOT_REACHED.
+cdef enum:
+    NOT_REACHED = 255
+    GRACED = 254
+
+cdef void explain_call(const Snapshot* s, Worker* w, Call* call, Millis now, Decision* out,
+                       uint8_t* outcome, bint* graced) noexcept nogil

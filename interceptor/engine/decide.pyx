@@ -1,0 +1,350 @@
+# The way of a call, top to bottom: resolve, prefetch, emergency, repeated?, lists, counters, rules, verdict.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from interceptor.engine.atomics cimport ic_cas64, ic_load64_relaxed, ic_prefetch
+from interceptor.engine.domains cimport domains_find
+from interceptor.engine.entities cimport entities_prefetch, entities_prefetch_record, entities_touch
+from interceptor.engine.events cimport ring_put
+from interceptor.engine.intake cimport resolve
+from interceptor.engine.keys cimport KeyKind, Secret, digits_key, siphash
+from interceptor.engine.lists cimport Lists, lists_find, lists_prefetch
+from interceptor.engine.prefixes cimport PrefixRoot, prefixes_find
+from interceptor.engine.program cimport Outcome, evaluate
+from interceptor.engine.recent cimport recent_find, recent_prefetch, recent_put
+from interceptor.engine.snapshot cimport NO_FIELD, Counter, Group, Lookup, Part, Rule
+from interceptor.engine.types cimport (
+    ADDED_PER_MINUTE, N_NUMBERS, REPEAT_MS, BlockClass, Field, NumberStatus, RuleIndex, Verdict,
+)
+
+
+cdef extern from * nogil:
+    """
+    #define ic_lowest_bit(x) __builtin_ctzll(x)
+    """
+    int lowest_bit "ic_lowest_bit"(uint64_t x) noexcept
+
+
+# --- 1. decode and prefetch: what the call will touch is on its way while its neighbours are decoded
+
+cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, const Millis* now,
+                       Decision* out) noexcept nogil:
+    cdef uint32_t i, k
+    cdef const Lists* lists = load_lists(s)
+    for i in range(n):
+        resolve(&s.intake, &calls[i])
+        name_repeat(s, w, &calls[i], i)
+        for k in range(s.n_lookups):
+            if not s.lookups[k].domain:
+                lists_prefetch(lists, calls[i].key[s.lookups[k].field])
+        if n > 1:
+            for k in range(s.n_groups):
+                prefetch_set(&s.groups[k], &calls[i])
+    if n > 1:
+        for i in range(n):
+            for k in range(s.n_groups):
+                prefetch_record(&s.groups[k], &calls[i])
+    for i in range(n):
+        decide_one(s, w, &calls[i], i, now[i], &out[i])
+
+
+cdef void name_repeat(const Snapshot* s, Worker* w, const Call* call, uint32_t i) noexcept nogil:
+    cdef Secret secret = s.intake.secret
+    w.repeat_a[i] = w.repeat_b[i] = 0
+    if call.text[<int> Field.F_CALL_ID].length == 0:
+        return
+    if call.text[<int> Field.F_SWITCH].length:
+        secret.k0 ^= siphash(&s.intake.secret, call.text[<int> Field.F_SWITCH].data,
+                             call.text[<int> Field.F_SWITCH].length)
+    w.repeat_a[i] = siphash(&secret, call.text[<int> Field.F_CALL_ID].data,
+                            call.text[<int> Field.F_CALL_ID].length)
+    secret.k1 = ~secret.k1
+    w.repeat_b[i] = siphash(&secret, call.text[<int> Field.F_CALL_ID].data,
+                            call.text[<int> Field.F_CALL_ID].length) | 1
+    recent_prefetch(s.repeats, w.repeat_a[i], w.repeat_b[i])
+
+
+cdef inline Key part_key(const Part* part, const Call* call) noexcept nogil:
+    if part.prefix == 0:
+        return call.key[part.field]
+    if (call.number[part.field].status != NumberStatus.NUMBER_E164
+            or call.number[part.field].length <= part.prefix):
+        return 0
+    return digits_key(KeyKind.KEY_PREFIX, call.number[part.field].text + 1, part.prefix)
+
+
+# The entity's key; 0 in *a when a part of it is absent, withheld or unparseable: then there is no entity.
+cdef inline bint entity_key(const Group* group, const Call* call, Key* a, Key* b) noexcept nogil:
+    a[0], b[0] = part_key(&group.a, call), 0
+    if a[0] == 0:
+        return False
+    if group.b.field != NO_FIELD:
+        b[0] = part_key(&group.b, call)
+        return b[0] != 0
+    return True
+
+
+cdef void prefetch_set(const Group* group, const Call* call) noexcept nogil:
+    cdef Key a, b
+    if entity_key(group, call, &a, &b):
+        entities_prefetch(group.table, a, b)
+
+
+cdef void prefetch_record(const Group* group, const Call* call) noexcept nogil:
+    cdef Key a, b
+    if entity_key(group, call, &a, &b):
+        entities_prefetch_record(group.table, a, b)
+
+
+# --- 2. one call
+
+cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Millis now, Decision* out) noexcept nogil:
+    cdef bint graced
+    if call.emergency:
+        start(s, out, new_id(w))
+        out.verdict, out.rule = Verdict.PASS, RuleIndex.RULE_EMERGENCY
+        remember_emergency(s, call, now)
+        w.stats.emergency += 1
+        w.stats.verdict[<int> Verdict.PASS] += 1
+        return
+    if w.repeat_b[i] and recent_find(s.repeats, w.repeat_a[i], w.repeat_b[i], now, out):
+        out.repeated = 1
+        w.stats.repeated += 1
+        return
+    start(s, out, new_id(w))
+    count_hits(w, on_lists(s, w, call, now))
+    count(s, w, call, now, False)
+    graced = in_grace(s, call, now)
+    enforce(s, w, call, now, graced, out, NULL)
+    shadow(s, w, out, NULL)
+    if w.repeat_b[i]:
+        recent_put(s.repeats, w.repeat_a[i], w.repeat_b[i], now, now + REPEAT_MS, out, False, False)
+    w.stats.verdict[out.verdict] += 1
+    report(w, call, out, now)
+
+
+cdef void explain_call(const Snapshot* s, Worker* w, Call* call, Millis now, Decision* out,
+                       uint8_t* outcome, bint* graced) noexcept nogil:
+    resolve(&s.intake, call)
+    memset(w.readable, 0, sizeof(w.readable))
+    memset(w.counted, 0, sizeof(w.counted))
+    start(s, out, 0)
+    graced[0] = False
+    on_lists(s, w, call, now)
+    if call.emergency:
+        out.verdict, out.rule = Verdict.PASS, RuleIndex.RULE_EMERGENCY
+        return
+    name_repeat(s, w, call, 0)
+    count(s, w, call, now, True)
+    graced[0] = in_grace(s, call, now)
+    enforce(s, w, call, now, graced[0], out, outcome)
+    shadow(s, w, out, outcome)
+    if w.repeat_b[0] and recent_find(s.repeats, w.repeat_a[0], w.repeat_b[0], now, out):
+        out.repeated = 1
+
+
+cdef inline void start(const Snapshot* s, Decision* out, uint64_t identity) noexcept nogil:
+    memset(out, 0, sizeof(Decision))
+    out.id, out.revision = identity, s.revision
+
+
+cdef inline uint64_t new_id(Worker* w) noexcept nogil:
+    w.next_id += 1
+    return (<uint64_t> w.index << 54) | w.next_id
+
+
+# --- 3. the lists: which of them each field that conditions ask about is on
+
+cdef inline const Lists* load_lists(const Snapshot* s) noexcept nogil:
+    return <const Lists*> <size_t> ic_load64_relaxed(<const uint64_t*> <const void*> s.lists)
+
+
+# Returns the lists the call is on, by whichever field.
+cdef uint64_t on_lists(const Snapshot* s, Worker* w, const Call* call, Millis now) noexcept nogil:
+    cdef const Lists* lists = load_lists(s)
+    cdef const Lookup* look
+    cdef uint32_t k
+    cdef uint64_t bitmap, dynamic, hits = 0
+    cdef int one
+    cdef bint added = <Millis> ic_load64_relaxed(s.added_until) > now
+    w.frame.call = call
+    for k in range(s.n_lookups):
+        look = &s.lookups[k]
+        w.frame.bitmap[look.field] = 0
+        if call.key[look.field] == 0:
+            continue
+        if look.domain:
+            bitmap = domains_find(lists, &s.intake.secret, call.text[look.field])
+        else:
+            bitmap = lists_find(lists, call.key[look.field])
+        if look.root == PrefixRoot.ROOT_NUMBER:
+            if call.number[look.field].status == NumberStatus.NUMBER_E164:
+                bitmap |= prefixes_find(s.prefixes, look.root, call.number[look.field].text + 1,
+                                        call.number[look.field].length - 1)
+        elif look.root != PrefixRoot.N_ROOTS:
+            bitmap |= prefixes_find(s.prefixes, look.root, call.text[look.field].data, call.text[look.field].length)
+        dynamic = look.dynamic & ~bitmap if added else 0
+        while dynamic:
+            one = lowest_bit(dynamic)
+            dynamic &= dynamic - 1
+            if recent_find(s.added, call.key[look.field], s.list_identity[one], now, NULL):
+                bitmap |= <uint64_t> 1 << one
+        w.frame.bitmap[look.field] = bitmap
+        hits |= bitmap
+    return hits
+
+
+# --- 4. the counters: one visit to each entity of the call
+
+cdef void count(const Snapshot* s, Worker* w, const Call* call, Millis now, bint peek) noexcept nogil:
+    cdef uint32_t g, k, n
+    cdef Key a, b
+    cdef const Group* group
+    cdef const Counter* counter
+    cdef bint there
+    for g in range(s.n_groups):
+        group = &s.groups[g]
+        there = entity_key(group, call, &a, &b)
+        n = 0
+        for k in range(group.first, group.last):
+            counter = &s.counters[k]
+            w.readable[counter.index] = there
+            if not there:
+                continue
+            w.touches[n].column = counter.column
+            w.touches[n].counter = counter.index
+            w.touches[n].element = 0
+            w.touches[n].counts = (counter.where_start == counter.where_end or evaluate(
+                &s.program, counter.where_start, counter.where_end, &w.frame) == Outcome.MATCH)
+            if counter.element != NO_FIELD:
+                w.touches[n].element = call.key[counter.element]
+                w.touches[n].counts &= w.touches[n].element != 0
+            w.counted[counter.index] = w.touches[n].counts
+            n += 1
+        if n:
+            entities_touch(group.table, a, b, now, w.touches, n, w.counter, peek)
+
+
+# --- 5. the rules: the first enforced match decides; every shadow rule is looked at
+
+# `outcome` is NULL for a call that is decided, and by rule for one that is explained.
+cdef void enforce(const Snapshot* s, Worker* w, const Call* call, Millis now, bint graced, Decision* out,
+                  uint8_t* outcome) noexcept nogil:
+    cdef uint32_t i
+    cdef Rule* rule
+    cdef uint8_t result
+    for i in range(s.n_enforced):
+        rule = &s.enforced[i]
+        result = evaluate(&s.program, rule.start, rule.end, &w.frame)
+        if outcome is not NULL:
+            outcome[rule.index] = result
+        if result == Outcome.NO_MATCH:
+            continue
+        if result != Outcome.MATCH:
+            failed(w, rule, result, out, outcome)
+            continue
+        if (graced and rule.verdict == Verdict.BLOCK and rule.block_class == BlockClass.CLASS_ANALYTICS):
+            if outcome is not NULL:
+                outcome[rule.index] = GRACED
+            else:
+                w.stats.graced += 1
+            continue
+        out.verdict, out.block_class, out.rule = rule.verdict, rule.block_class, rule.index
+        if outcome is NULL:
+            w.stats.rule[rule.index].decided += 1
+            if rule.add_ms:
+                add_to(s, w, rule, call, now, out)
+        return
+    out.verdict, out.rule = s.default_verdict, RuleIndex.RULE_DEFAULT
+    if outcome is NULL:
+        w.stats.defaulted += 1
+
+
+cdef void shadow(const Snapshot* s, Worker* w, Decision* out, uint8_t* outcome) noexcept nogil:
+    cdef uint32_t i
+    cdef Rule* rule
+    cdef uint8_t result
+    for i in range(s.n_shadow):
+        rule = &s.shadow[i]
+        result = evaluate(&s.program, rule.start, rule.end, &w.frame)
+        if outcome is not NULL:
+            outcome[rule.index] = result
+        if result == Outcome.MATCH:
+            out.shadow |= <uint64_t> 1 << rule.shadow_bit
+            if outcome is NULL:
+                w.stats.rule[rule.index].shadow += 1
+        elif result != Outcome.NO_MATCH:
+            failed(w, rule, result, out, outcome)
+
+
+cdef inline void failed(Worker* w, const Rule* rule, uint8_t result, Decision* out, uint8_t* outcome) noexcept nogil:
+    out.errors += 1
+    if outcome is not NULL:
+        return
+    if result == Outcome.OUTCOME_ABSENT:
+        w.stats.rule[rule.index].absent += 1
+    else:
+        w.stats.rule[rule.index].failed += 1
+
+
+# Bounded: ADDED_PER_MINUTE for a rule, the table's entries for all; an entry that is there keeps its end.
+cdef void add_to(const Snapshot* s, Worker* w, Rule* rule, const Call* call, Millis now, Decision* out) noexcept nogil:
+    cdef Key key = call.key[rule.add_field]
+    cdef uint64_t minute = <uint64_t> (now // 60000), was, wanted
+    if key == 0 or (rule.add_verified and not call.verified):
+        w.stats.rule[rule.index].not_added += 1
+        return
+    if recent_find(s.added, key, rule.add_list, now, NULL):
+        return
+    was = ic_load64_relaxed(&rule.added)
+    while True:
+        wanted = was + 1 if was >> 16 == minute else (minute << 16) | 1
+        if (wanted & 0xffff) > ADDED_PER_MINUTE:
+            w.stats.rule[rule.index].not_added += 1
+            return
+        if ic_cas64(&rule.added, &was, wanted):
+            break
+    if recent_put(s.added, key, rule.add_list, now, now + rule.add_ms, NULL, True, True):
+        raise_to(s.added_until, now + rule.add_ms)
+        w.stats.rule[rule.index].added += 1
+        out.added = 1
+    else:
+        w.stats.rule[rule.index].not_added += 1
+
+
+# --- 6. the emergency grace time
+
+cdef void remember_emergency(const Snapshot* s, const Call* call, Millis now) noexcept nogil:
+    if call.key[<int> Field.F_CALLER] and s.grace_ms > 0:
+        recent_put(s.grace, call.key[<int> Field.F_CALLER], 0, now, now + s.grace_ms, NULL, False, False)
+        raise_to(s.grace_until, now + s.grace_ms)
+
+
+cdef inline bint in_grace(const Snapshot* s, const Call* call, Millis now) noexcept nogil:
+    return (<Millis> ic_load64_relaxed(s.grace_until) > now and call.key[<int> Field.F_CALLEE] != 0
+            and recent_find(s.grace, call.key[<int> Field.F_CALLEE], 0, now, NULL))
+
+
+cdef inline void raise_to(uint64_t* until, Millis end) noexcept nogil:
+    cdef uint64_t was = ic_load64_relaxed(until)
+    while <Millis> was < end and not ic_cas64(until, &was, <uint64_t> end):
+        pass
+
+
+# --- 7. what is counted and told about it
+
+cdef inline void count_hits(Worker* w, uint64_t hits) noexcept nogil:
+    while hits:
+        w.stats.list_hits[lowest_bit(hits)] += 1
+        hits &= hits - 1
+
+
+cdef inline void report(Worker* w, const Call* call, const Decision* out, Millis now) noexcept nogil:
+    if out.verdict == Verdict.PASS and out.shadow == 0:
+        if w.pass_sample == 0:
+            return
+        w.passes += 1
+        if w.passes < w.pass_sample:
+            return
+        w.passes = 0
+    ring_put(w.ring, call, out, now)

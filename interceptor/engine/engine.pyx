@@ -1,0 +1,357 @@
+# The engine's Python face: the one border at which a Python thread enters the kernels. The way of a call: decide.pyx.
+import os
+import queue
+import threading
+
+import numpy as np
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from interceptor.engine.border cimport load_mapping, load_row, row_problem
+from interceptor.engine.decide cimport Worker, decide_chunk, explain_call
+from interceptor.engine.events cimport EventRing
+from interceptor.engine.intake cimport resolve
+from interceptor.engine.plan cimport NumberingPlan
+from interceptor.engine.prefixes cimport PrefixRoot
+from interceptor.engine.recent cimport RecentTable
+from interceptor.engine.snapshot cimport MAX_WORKERS, Lookup, SnapshotHolder
+from interceptor.engine.stats cimport stats_latency, stats_new
+from interceptor.engine.types cimport CHUNK, N_NUMBERS, Call, Decision as CDecision, Millis, Number, RuleIndex
+
+from interceptor.engine import domains, trace
+from interceptor.engine.answers import (
+    CallError, CounterTrace, Decision, Explanation, ListTrace, NumberTrace, RuleTrace,
+)
+from interceptor.engine.border import CALL_DTYPE
+from interceptor.engine.spec import ListContent, field_name
+from interceptor.engine.types import BlockClass, Field, NumberStatus, Verdict
+
+__all__ = ["CALL_DTYPE", "DECISION_DTYPE", "CallError", "CounterTrace", "Decision", "Engine", "Explanation",
+           "ListContent", "ListTrace", "NumberTrace", "RuleTrace"]
+
+DECISION_DTYPE = np.dtype([
+    ("id", "<u8"), ("shadow", "<u8"), ("revision", "<u4"), ("rule", "<u2"), ("verdict", "u1"), ("block_class", "u1"),
+    ("repeated", "u1"), ("added", "u1"), ("errors", "<u2"), ("_", "<u4")])
+if DECISION_DTYPE.itemsize != sizeof(CDecision):
+    raise ImportError("interceptor.engine: DECISION_DTYPE differs from struct Decision")
+
+cdef extern from * nogil:
+    """
+    #include <time.h>
+    static inline uint64_t ic_nanoseconds(void) {
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    }
+    """
+    uint64_t nanoseconds "ic_nanoseconds"() noexcept
+
+
+cdef class Seat:
+    """A worker's memory; a thread takes a seat while it decides."""
+    cdef Worker w
+    cdef Call[64] calls
+    cdef object snapshot            # the SnapshotHolder it decides with; None: the seat is free
+
+    cdef int take(self, SnapshotHolder snapshot) except -1:
+        cdef uint32_t i = self.w.index
+        if snapshot.stats[i] is NULL:
+            snapshot.stats[i] = stats_new(max(len(snapshot.spec.rules), 1))
+            if snapshot.stats[i] is NULL:
+                raise MemoryError("no memory for a worker's counters")
+        self.w.stats = snapshot.stats[i]
+        self.w.frame.regions, self.w.frame.types = snapshot.c.regions, snapshot.c.types
+        self.w.frame.counter, self.w.frame.readable = self.w.counter, self.w.readable
+        snapshot.readers += 1
+        self.snapshot = snapshot
+        return 0
+
+
+cdef class Engine:
+    cdef readonly NumberingPlan plan
+    cdef readonly str home
+    cdef readonly bytes secret
+    cdef SnapshotHolder current
+    cdef RecentTable repeats
+    cdef RecentTable grace
+    cdef RecentTable added
+    cdef EventRing events
+    cdef uint64_t grace_until
+    cdef uint64_t added_until
+    cdef uint64_t first_id
+    cdef uint32_t pass_sample
+    cdef object seats               # idle Seats
+    cdef int made
+    cdef object lock                # publish, list changes, stats
+    cdef list past                  # replaced snapshots not yet folded into `totals`
+    cdef object totals
+
+    def __init__(self, NumberingPlan plan not None, *, str home="CN", secret=None, int node=0, long long boot_ms=0,
+                 int repeats=1 << 20, int events=1 << 16, int pass_sample=1000, int added=1 << 16):
+        if secret is not None and len(secret) != 16:
+            raise ValueError(f"secret: give 16 bytes, not {len(secret)}")
+        plan.region_index(home)
+        self.plan, self.home = plan, home
+        self.secret = os.urandom(16) if secret is None else bytes(secret)
+        seed = int.from_bytes(self.secret[:8], "little")
+        self.repeats, self.grace = RecentTable(repeats, seed), RecentTable(1 << 16, seed)
+        self.added = RecentTable(added, seed)
+        self.events = EventRing(events)
+        self.pass_sample = pass_sample
+        self.first_id = (<uint64_t> boot_ms << 13) & ((<uint64_t> 1 << 54) - 1)
+        self.seats = queue.SimpleQueue()
+        self.lock, self.past, self.totals = threading.Lock(), [], trace.Totals()
+
+    # --- policy
+
+    def publish(self, spec, lists, *, int revision):
+        cdef SnapshotHolder snapshot
+        with self.lock:
+            previous = () if self.current is None else self.current.residents
+            snapshot = SnapshotHolder(spec, lists, self.plan, self.home, self.secret, previous, self.repeats,
+                                      self.grace, self.added, revision)
+            snapshot.c.grace_until, snapshot.c.added_until = &self.grace_until, &self.added_until
+            if self.current is not None:
+                self.past.append(self.current)
+            self.current = snapshot
+            self._fold()
+
+    @property
+    def spec(self):
+        return self._snapshot().spec
+
+    @property
+    def revision(self):
+        return self._snapshot().revision
+
+    cdef SnapshotHolder _snapshot(self):
+        if self.current is None:
+            raise RuntimeError("the engine has no policy yet: publish one first")
+        return self.current
+
+    # --- calls
+
+    cdef Seat _seat(self):
+        cdef Seat seat
+        try:
+            seat = self.seats.get_nowait()
+        except queue.Empty:
+            if self.made == MAX_WORKERS:
+                seat = self.seats.get()
+            else:
+                seat = Seat()
+                seat.w.index, seat.w.next_id = <uint32_t> self.made, self.first_id
+                seat.w.ring, seat.w.pass_sample = self.events.ring, self.pass_sample
+                self.made += 1
+        seat.take(self._snapshot())
+        return seat
+
+    cdef int _leave(self, Seat seat) except -1:
+        (<SnapshotHolder> seat.snapshot).readers -= 1
+        seat.snapshot = None
+        self.seats.put(seat)
+        return 0
+
+    cdef object _load(self, Seat seat, call, list keep):
+        cdef SnapshotHolder snapshot = seat.snapshot
+        problem = load_mapping(call, snapshot.spec.tags, &seat.calls[0], keep)
+        if problem is not None:
+            resolve(&snapshot.c.intake, &seat.calls[0])
+            if not seat.calls[0].emergency:     # an emergency call goes through whatever else is malformed
+                raise problem
+
+    def decide(self, call, long long now_ms):
+        cdef Millis now = now_ms
+        cdef CDecision out
+        cdef uint64_t begun
+        cdef list keep = []
+        cdef Seat seat = self._seat()
+        cdef SnapshotHolder snapshot = seat.snapshot
+        try:
+            self._load(seat, call, keep)
+            with nogil:
+                begun = nanoseconds()
+                decide_chunk(&snapshot.c, &seat.w, seat.calls, 1, &now, &out)
+                stats_latency(seat.w.stats, nanoseconds() - begun, 1)
+            return decision(snapshot.spec, out)
+        finally:
+            self._leave(seat)
+
+    def decide_batch(self, calls, now_ms, *, int chunk=CHUNK):
+        cdef size_t n = len(calls), first, row = CALL_DTYPE.itemsize
+        cdef uint32_t some, i
+        cdef uint64_t begun
+        cdef int problem = -1
+        if not (isinstance(calls, np.ndarray) and calls.dtype == CALL_DTYPE and calls.ndim == 1
+                and calls.flags.c_contiguous):
+            raise TypeError("calls: give a contiguous one-dimensional array of CALL_DTYPE")
+        if not 1 <= chunk <= CHUNK:
+            raise ValueError(f"chunk: {chunk} is not in 1..{CHUNK}")
+        times = np.ascontiguousarray(now_ms, dtype=np.int64)
+        if times.shape != (n,):
+            raise ValueError(f"now_ms: give one time a call, {n}, not {times.shape}")
+        answers = np.empty(n, dtype=DECISION_DTYPE)
+        cdef const char* rows = <const char*> <size_t> calls.ctypes.data
+        cdef const Millis* now = <const Millis*> <size_t> times.ctypes.data
+        cdef CDecision* out = <CDecision*> <size_t> answers.ctypes.data
+        cdef Seat seat = self._seat()
+        cdef SnapshotHolder snapshot = seat.snapshot
+        try:
+            with nogil:
+                for first in range(n):
+                    problem = row_problem(rows + first * row)
+                    if problem >= 0:
+                        break
+            if problem >= 0:
+                raise CallError(Field(problem).name.removeprefix("F_").lower(),
+                                f"row {first}: a control character, or not valid UTF-8; nothing was decided")
+            with nogil:
+                first = 0
+                while first < n:
+                    some = <uint32_t> min(<size_t> chunk, n - first)
+                    begun = nanoseconds()
+                    for i in range(some):
+                        load_row(rows + (first + i) * row, &seat.calls[i])
+                    decide_chunk(&snapshot.c, &seat.w, seat.calls, some, now + first, out + first)
+                    stats_latency(seat.w.stats, (nanoseconds() - begun) // some, some)
+                    first += some
+            return answers
+        finally:
+            self._leave(seat)
+
+    def explain(self, call, long long now_ms):
+        cdef CDecision out
+        cdef bint graced = False
+        cdef list keep = []
+        cdef Seat seat = self._seat()
+        cdef SnapshotHolder snapshot = seat.snapshot
+        cdef Call* c = &seat.calls[0]
+        spec = snapshot.spec
+        outcomes = bytearray(b"\xff" * max(len(spec.rules), 1))
+        try:
+            self._load(seat, call, keep)
+            explain_call(&snapshot.c, &seat.w, c, now_ms, &out, <uint8_t*> <char*> outcomes, &graced)
+            counters = tuple(
+                CounterTrace(counter.name, bool(seat.w.readable[i]), seat.w.counter[i] if seat.w.readable[i] else 0,
+                             bool(seat.w.counted[i])) for i, counter in enumerate(spec.counters))
+            numbers = tuple(self._number(c, field) for field in range(N_NUMBERS) if c.number[field].status)
+            on = tuple(self._on_lists(snapshot, &seat.w, c, now_ms))
+            return Explanation(decision(spec, out), trace.rules(spec, outcomes, out.rule), counters, on, numbers,
+                               bool(c.emergency), bool(graced))
+        finally:
+            self._leave(seat)
+
+    cdef object _number(self, const Call* c, int field):
+        cdef const Number* n = &c.number[field]
+        return NumberTrace(field_name(field), NumberStatus(n.status).name.removeprefix("NUMBER_").lower(),
+                           n.text[:n.length].decode(), bool(n.valid), self.plan.regions[n.region],
+                           self.plan.type_names[n.type])
+
+    cdef list _on_lists(self, SnapshotHolder snapshot, const Worker* w, const Call* c, Millis now):
+        """Which entry put the call on each list, asking the tables again one by one."""
+        cdef uint32_t k
+        cdef const Lookup* look
+        found = []
+        for k in range(snapshot.c.n_lookups):
+            look = &snapshot.c.lookups[k]
+            if c.key[look.field] == 0:
+                continue
+            if look.root == PrefixRoot.ROOT_NUMBER:
+                text = c.number[look.field].text[:c.number[look.field].length]
+            else:
+                text = c.text[look.field].data[:c.text[look.field].length]
+            entries = [(text, snapshot.table.find(c.key[look.field]))]
+            if look.domain:
+                entries = domains.matches(snapshot.table, self.secret, text)
+            elif look.root != PrefixRoot.N_ROOTS and (look.root != PrefixRoot.ROOT_NUMBER or text.startswith(b"+")):
+                plus, digits = text[:1] if text.startswith(b"+") else b"", text.removeprefix(b"+")
+                entries += [(plus + digits[:length] + b"*", bitmap)
+                            for length, bitmap in snapshot.trie.matches(look.root, digits)]
+            for i, described in enumerate(snapshot.spec.lists):
+                if not (w.frame.bitmap[look.field] >> i) & 1:
+                    continue
+                field, name = field_name(look.field), described.name
+                found += [ListTrace(field, name, entry.decode(), None) for entry, bitmap in entries if bitmap >> i & 1]
+                until = self.added.until(c.key[look.field], snapshot.c.list_identity[i], now)
+                if until is not None and (look.dynamic >> i) & 1:
+                    found.append(ListTrace(field, name, text.decode(), until))
+        return found
+
+    # --- lists
+
+    def add(self, str name, entries):
+        """Puts keys on a list of the published policy; the next call sees it. Returns how many were new."""
+        with self.lock:
+            index = self._list(name)
+            added = self._snapshot().table.add_many(np.ascontiguousarray(entries.keys, dtype=np.uint64), index)
+            self._retire()
+            return added + self._snapshot().change_prefixes(name, entries.prefixes, ())
+
+    def remove(self, str name, entries):
+        """Takes keys off a list. Returns how many were on it."""
+        with self.lock:
+            index = self._list(name)
+            removed = self._snapshot().table.remove_many(np.ascontiguousarray(entries.keys, dtype=np.uint64), index)
+            return removed + self._snapshot().change_prefixes(name, (), entries.prefixes)
+
+    def contains(self, str name, key):
+        return bool(self._snapshot().table.find(key) >> self._list(name) & 1)
+
+    def _list(self, name):
+        names = [described.name for described in self._snapshot().spec.lists]
+        if name not in names:
+            raise KeyError(f"no list {name!r}; the policy has {', '.join(names) or 'none'}")
+        return names.index(name)
+
+    cdef int _retire(self) except -1:
+        # Under the GIL with no reader inside, nobody can hold a table that was replaced.
+        if self.current.readers == 0:
+            self.current.table.retire()
+            self.current.retire()
+        return 0
+
+    # --- what happened
+
+    def drain_events(self, int limit=4096):
+        return self.events.drain(limit)
+
+    cdef int _fold(self) except -1:
+        """Adds what replaced snapshots counted to the totals, once nobody decides with them any more."""
+        cdef SnapshotHolder snapshot
+        for snapshot in [s for s in self.past if (<SnapshotHolder> s).readers == 0]:
+            self.totals.add(snapshot.spec, snapshot.counted())
+            self.past.remove(snapshot)
+        return 0
+
+    def stats(self):
+        """Totals since the start, by name. Counters of a rule go on across reloads for as long as its id is kept."""
+        cdef SnapshotHolder snapshot
+        with self.lock:
+            self._fold()
+            totals = self.totals.copy()
+            for snapshot in [*self.past, self._snapshot()]:
+                totals.add(snapshot.spec, snapshot.counted())
+            snapshot = self._snapshot()
+            return totals.report(snapshot.spec) | {
+                "revision": snapshot.revision,
+                "list_sizes": {d.name: snapshot.table.count(i) + snapshot.trie.count(i)
+                               for i, d in enumerate(snapshot.spec.lists)},
+                "list_bytes": snapshot.table.nbytes + snapshot.trie.nbytes,
+                "entities": [trace.entity_stats(resident) for resident in snapshot.residents],
+                "recent": {name: {"entries": len(table), "capacity": table.capacity, "evicted": table.evicted,
+                                  "refused": table.refused}
+                           for name, table in (("repeats", self.repeats), ("grace", self.grace),
+                                               ("added", self.added))},
+                "events": {"next_sequence": self.events.next_sequence, "dropped": self.events.dropped},
+            }
+
+
+cdef object decision(spec, CDecision out):
+    if out.rule == RuleIndex.RULE_DEFAULT:
+        rule = "default"
+    elif out.rule == RuleIndex.RULE_EMERGENCY:
+        rule = "emergency"
+    else:
+        rule = spec.rules[out.rule].id
+    return Decision(f"{out.id:016x}", Verdict(out.verdict), rule, out.rule, BlockClass(out.block_class), out.revision,
+                    bool(out.repeated), trace.shadow_ids(spec, out.shadow), out.errors)

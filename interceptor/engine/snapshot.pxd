@@ -1,0 +1,99 @@
+# A snapshot: everything one policy revision decides with, immutable but for what its tables count. Built with the
+# GIL, read without it, replaced as a whole.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from interceptor.engine.entities cimport Entities
+from interceptor.engine.intake cimport Intake
+from interceptor.engine.lists cimport Lists
+from interceptor.engine.prefixes cimport Prefixes
+from interceptor.engine.program cimport Program
+from interceptor.engine.recent cimport Recent
+from interceptor.engine.stats cimport Stats
+from interceptor.engine.types cimport Millis, Text
+
+cdef enum:
+    NO_FIELD = 255
+    MAX_WORKERS = 64
+
+cdef struct Rule:
+    uint32_t start              # its condition: code[start:end)
+    uint32_t end
+    Millis add_ms               # lifetime of the entry its add_to makes; 0: it has none
+    uint64_t add_list           # identity of that list: part of the entry's key
+    uint8_t add_field
+    uint8_t add_verified        # only for a verified caller
+    uint8_t verdict
+    uint8_t block_class
+    uint8_t shadow_bit
+    uint16_t index              # in the policy
+    uint64_t added              # minute << 16 | entries made in it; atomic
+
+cdef struct Part:               # one part of an entity's key
+    uint8_t field               # NO_FIELD: there is none
+    uint8_t prefix              # that many digits of a number; 0: the whole field
+
+cdef struct Counter:
+    uint32_t where_start        # its `where`; none when start == end
+    uint32_t where_end
+    uint16_t index              # in the policy
+    uint16_t column             # in its group
+    uint8_t element             # field whose distinct values count; NO_FIELD for a count of calls
+
+cdef struct Group:              # one entity table and the counters of this policy that live in it
+    Entities* table
+    Part a
+    Part b
+    uint32_t first              # counters [first, last)
+    uint32_t last
+
+cdef struct Lookup:             # a field that some condition looks for on lists
+    uint64_t dynamic            # lists that rules add to
+    uint8_t field
+    uint8_t root                # PrefixRoot, or N_ROOTS: no prefixes
+    uint8_t domain              # parents count too
+
+cdef struct Snapshot:
+    Intake intake
+    Program program
+    Lists** lists               # the table may be replaced by a larger one
+    const Prefixes* prefixes
+    Rule* enforced              # in order
+    uint32_t n_enforced
+    Rule* shadow
+    uint32_t n_shadow
+    Group* groups
+    uint32_t n_groups
+    Counter* counters           # group by group
+    uint32_t n_counters
+    Lookup* lookups
+    uint32_t n_lookups
+    uint64_t* list_identity     # by list
+    const Text* regions         # name tables for the program
+    const Text* types
+    Recent* repeats
+    Recent* grace
+    Recent* added
+    uint64_t* grace_until       # no grace entry lives longer: lets a call skip the table
+    uint64_t* added_until
+    Millis grace_ms
+    uint32_t revision
+    uint8_t default_verdict
+
+cdef class Resident:            # one entity table kept across reloads, with what its columns mean
+    cdef readonly object table
+    cdef readonly str entity
+    cdef readonly tuple meanings
+
+cdef class SnapshotHolder:
+    cdef Snapshot c
+    cdef Stats*[64] stats       # by worker
+    cdef readonly object spec
+    cdef readonly int revision
+    cdef readonly tuple residents
+    cdef readonly object table          # ListTable
+    cdef readonly object trie           # PrefixTrie
+    cdef readonly dict contents         # list name -> ListContent
+    cdef public int readers             # Python threads deciding with it now; changed under the GIL
+    cdef list retired                   # replaced tries that a call may still be walking
+    cdef list owned                     # (address, size) of the arrays above
+    cdef object keep                    # Python objects the C pointers lead into

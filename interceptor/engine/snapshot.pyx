@@ -1,0 +1,350 @@
+# Builds a snapshot from a policy's Spec and the content of its lists. Holds the GIL; nothing here runs for a call.
+import numpy as np
+
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from interceptor.engine.atomics cimport ic_store64
+from interceptor.engine.entities cimport EntityTable
+from interceptor.engine.intake cimport Dialled, Trunk
+from interceptor.engine.keys cimport KeyKind, Secret, siphash, text_key
+from interceptor.engine.lists cimport ListTable
+from interceptor.engine.memory cimport release, reserve
+from interceptor.engine.plan cimport NumberingPlan
+from interceptor.engine.prefixes cimport PrefixRoot, PrefixTrie
+from interceptor.engine.program cimport CompiledProgram
+from interceptor.engine.recent cimport RecentTable
+from interceptor.engine.stats cimport LATENCY_BUCKETS, Stats, stats_free, stats_new, stats_sum
+from interceptor.engine.types cimport MAX_COUNTERS, MAX_LISTS, MAX_SHADOW, N_NUMBERS, Field, Text
+
+from interceptor.engine.opcodes import Op
+from interceptor.engine.spec import ListContent
+from interceptor.engine.windows import Measure
+
+MAX_COLUMNS_A_TABLE = 32
+DEFAULT_ENTITIES = 1_000_000    # budget of a kind of entity that the policy gives none
+SKETCHES_PER_SLOT = 32          # one promoted distinct counter for so many entities
+READS_KEY = frozenset((Op.OP_IN_LIST, Op.OP_VALID, Op.OP_REGION, Op.OP_TYPE, Op.OP_PREFIX))
+
+
+cdef class Resident:
+    def __init__(self, table, entity, meanings):
+        self.table = table
+        self.entity = entity
+        self.meanings = meanings
+
+
+def meaning(spec, counter):
+    """What a counter counts, whatever its name: equal for two revisions exactly when its state may be kept."""
+    where = ()
+    if counter.where is not None:
+        code = spec.code
+        where = tuple(
+            (int(row["op"]), int(row["dst"]), _constant(spec, int(row["op"]), int(row["a"])),
+             spec.lists[int(row["b"])].name if row["op"] == Op.OP_IN_LIST else int(row["b"]))
+            for row in code.instructions[counter.where.start:counter.where.end]
+        )
+    return (counter.measure, tuple(_part(spec, p.field, p.prefix) for p in counter.per), counter.window_ms,
+            None if counter.element is None else _part(spec, counter.element, 0), where)
+
+
+def _part(spec, field, prefix):
+    # a tag is named: another revision may declare it at another place
+    return (f"tags.{spec.tags[field - Field.F_TAG]}" if field >= Field.F_TAG else field, prefix)
+
+
+def _constant(spec, op, a):
+    if op == Op.OP_INT:
+        return spec.code.ints[a]
+    if op == Op.OP_DOUBLE:
+        return spec.code.doubles[a]
+    if op == Op.OP_TEXT:
+        return spec.code.texts[a]
+    return a
+
+
+def entity_kind(spec, counter):
+    """Name of the kind of entity a counter belongs to, its tags named: ``imei``, ``caller+tags.dealer``."""
+    name = counter.entity
+    for i, tag in enumerate(spec.tags):
+        name = name.replace(f"tag[{i}]", f"tags.{tag}")
+    return name
+
+
+def fields_read(spec):
+    """Bit f: some condition or counter needs field f as a number or by its key."""
+    fields = 0
+    for row in spec.code.instructions:
+        op, a = int(row["op"]), int(row["a"])
+        if op in READS_KEY or (op == Op.OP_FIELD and a < N_NUMBERS):
+            fields |= 1 << a
+    for counter in spec.counters:
+        for part in counter.per:
+            fields |= 1 << part.field
+        if counter.element is not None:
+            fields |= 1 << counter.element
+    for rule in spec.rules:
+        if rule.add_to is not None:
+            fields |= 1 << rule.add_to.field
+    return fields
+
+
+def lookups(spec):
+    """Field -> the lists that some condition looks it up in."""
+    found = {}
+    for row in spec.code.instructions:
+        if row["op"] == Op.OP_IN_LIST:
+            found.setdefault(int(row["a"]), set()).add(int(row["b"]))
+    return found
+
+
+def list_table(spec, contents, seed):
+    """One ListTable and one PrefixTrie with the content of every list of the policy."""
+    table = ListTable(max(sum(len(c.keys) for c in contents.values()), 1024), seed)
+    prefixes = []
+    for index, described in enumerate(spec.lists):
+        content = contents.get(described.name)
+        if content is None:
+            continue
+        table.add_many(np.ascontiguousarray(content.keys, dtype=np.uint64), index)
+        prefixes.extend((root, digits, index) for root, digits in content.prefixes)
+    return table, PrefixTrie(prefixes)
+
+
+def place_counters(spec, previous, seed):
+    """Which table and column each counter lives in: -> [(Resident, [(counter index, column), ...]), ...].
+
+    A counter that an earlier revision had, meaning the same, stays in its column. New ones share a new table by kind
+    of entity. A table none of whose columns is wanted any more is left out, and goes with its last snapshot.
+    """
+    placed, waiting = {}, {}
+    for index, counter in enumerate(spec.counters):
+        wanted, kind = meaning(spec, counter), entity_kind(spec, counter)
+        for resident in previous:
+            taken = [column for _, column in placed.get(resident, ())]
+            column = next((c for c, m in enumerate(resident.meanings) if m == wanted and c not in taken), None)
+            if resident.entity == kind and column is not None:
+                placed.setdefault(resident, []).append((index, column))
+                break
+        else:
+            waiting.setdefault(kind, []).append((index, wanted))
+    for kind, newcomers in waiting.items():
+        slots = int(spec.entities.get(kind, DEFAULT_ENTITIES))
+        for start in range(0, len(newcomers), MAX_COLUMNS_A_TABLE):
+            some = newcomers[start:start + MAX_COLUMNS_A_TABLE]
+            columns = [(Measure.MEASURE_DISTINCT if spec.counters[i].measure == "distinct" else
+                        Measure.MEASURE_COUNT, spec.counters[i].window_ms) for i, _ in some]
+            distinct = any(measure == Measure.MEASURE_DISTINCT for measure, _ in columns)
+            table = EntityTable(slots, columns, sketches=max(slots // SKETCHES_PER_SLOT, 1024) if distinct else 0,
+                                seed=seed)
+            resident = Resident(table, kind, tuple(m for _, m in some))
+            placed[resident] = [(i, column) for column, (i, _) in enumerate(some)]
+    return list(placed.items())
+
+
+cdef Text borrowed(bytes data):
+    cdef Text text
+    text.data = data
+    text.length = <uint32_t> len(data)
+    return text
+
+
+cdef class SnapshotHolder:
+    def __init__(self, spec, contents, NumberingPlan plan, str home, bytes secret, previous, RecentTable repeats,
+                 RecentTable grace, RecentTable added, int revision):
+        cdef uint64_t seed
+        if len(spec.lists) > MAX_LISTS or len(spec.counters) > MAX_COUNTERS:
+            raise ValueError(f"a policy has at most {MAX_LISTS} lists and {MAX_COUNTERS} counters; this one has "
+                             f"{len(spec.lists)} and {len(spec.counters)}")
+        memcpy(&self.c.intake.secret, <const char*> secret, sizeof(Secret))
+        seed = siphash(&self.c.intake.secret, b"tables", 6)
+        self.owned, self.retired = [], []
+        self.spec, self.revision, self.contents = spec, revision, dict(contents)
+        self.c.revision, self.c.default_verdict = revision, spec.default
+        self.c.grace_ms = spec.emergency_grace_ms
+        self.c.intake.plan = plan.plan
+        self.c.intake.fields = <uint32_t> fields_read(spec)
+
+        spans = [r.when for r in spec.rules] + [c.where for c in spec.counters if c.where is not None]
+        program = CompiledProgram(spec.code, spans, len(spec.counters), len(spec.lists))
+        self.c.program = (<CompiledProgram> program).program
+        self.table, self.trie = list_table(spec, contents, seed)
+        self.c.lists = &(<ListTable> self.table).lists
+        self.c.prefixes = (<PrefixTrie> self.trie).trie
+        self.c.repeats, self.c.grace, self.c.added = repeats.table, grace.table, added.table
+
+        self._trunks(spec, plan, home)
+        self._emergency(spec, plan)
+        self._lookups(spec)
+        self._rules(spec)
+        self._counters(spec, place_counters(spec, previous, seed))
+        names = self._names(plan)
+        self.keep = (plan, program, repeats, grace, added, names)
+
+    cdef void* array(self, size_t size) except NULL:
+        cdef void* p = reserve(max(size, 64))
+        if p is NULL:
+            raise MemoryError(f"no memory for {size} bytes of a policy's tables")
+        self.owned.append((<size_t> p, max(size, 64)))
+        return p
+
+    cdef int _trunks(self, spec, NumberingPlan plan, str home) except -1:
+        cdef Trunk* trunks = <Trunk*> self.array(sizeof(Trunk) * (len(spec.trunks) + 1))
+        named = []
+        for name, settings in spec.trunks.items():
+            encoded = name.encode()
+            named.append((0 if name == "default" else
+                          text_key(&self.c.intake.secret, KeyKind.KEY_TEXT + Field.F_TRUNK, encoded, len(encoded)),
+                          plan.region_index(settings.region), settings.trusted, settings.own_subscribers))
+        if not any(name == 0 for name, *_ in named):
+            named.append((0, plan.region_index(home), False, False))
+        for i, (name, region, trusted, own) in enumerate(sorted(named)):
+            trunks[i].name, trunks[i].region, trunks[i].trusted, trunks[i].own = name, region, trusted, own
+        self.c.intake.trunks, self.c.intake.n_trunks = trunks, <uint32_t> len(named)
+        return 0
+
+    cdef int _emergency(self, spec, NumberingPlan plan) except -1:
+        numbers = [(region, digits.encode()) for region, several in spec.emergency.items() for digits in several]
+        cdef Dialled* dialled = <Dialled*> self.array(sizeof(Dialled) * len(numbers))
+        for i, (region, digits) in enumerate(numbers):
+            if not (1 <= len(digits) <= 13 and digits.isdigit()):
+                raise ValueError(f"emergency number {digits!r} of {region}: give 1 to 13 digits as dialled")
+            dialled[i].region, dialled[i].length = plan.region_index(region), <unsigned char> len(digits)
+            memcpy(dialled[i].digits, <const char*> digits, len(digits))
+        self.c.intake.emergency, self.c.intake.n_emergency = dialled, <uint32_t> len(numbers)
+        return 0
+
+    cdef int _lookups(self, spec) except -1:
+        cdef uint32_t i
+        roots = {Field.F_IMEI: PrefixRoot.ROOT_IMEI, Field.F_IMSI: PrefixRoot.ROOT_IMSI}
+        wanted = lookups(spec)
+        added_to = {rule.add_to.list for rule in spec.rules if rule.add_to is not None}
+        self.c.lookups = <Lookup*> self.array(sizeof(Lookup) * len(wanted))
+        self.c.n_lookups = <uint32_t> len(wanted)
+        for i, (field, lists) in enumerate(sorted(wanted.items())):
+            self.c.lookups[i].field = field
+            self.c.lookups[i].domain = field == Field.F_DOMAIN
+            self.c.lookups[i].root = (PrefixRoot.ROOT_NUMBER if field < N_NUMBERS else
+                                      roots.get(field, PrefixRoot.N_ROOTS))
+            self.c.lookups[i].dynamic = sum(1 << index for index in lists & added_to)
+        self.c.list_identity = <uint64_t*> self.array(8 * len(spec.lists))
+        for i, described in enumerate(spec.lists):
+            name = described.name.encode()
+            self.c.list_identity[i] = siphash(&self.c.intake.secret, name, len(name))
+        return 0
+
+    cdef int _rules(self, spec) except -1:
+        cdef Rule* rule
+        self.c.enforced = <Rule*> self.array(sizeof(Rule) * len(spec.rules))
+        self.c.shadow = <Rule*> self.array(sizeof(Rule) * len(spec.rules))
+        for index, described in enumerate(spec.rules):
+            if described.shadow:
+                if self.c.n_shadow == MAX_SHADOW:
+                    raise ValueError(f"rule {described.id}: a policy has at most {MAX_SHADOW} shadow rules")
+                rule = &self.c.shadow[self.c.n_shadow]
+                rule.shadow_bit = <unsigned char> self.c.n_shadow
+                self.c.n_shadow += 1
+            else:
+                rule = &self.c.enforced[self.c.n_enforced]
+                self.c.n_enforced += 1
+            rule.index = index
+            rule.start, rule.end = described.when.start, described.when.end
+            rule.verdict, rule.block_class = described.verdict, described.block_class
+            if described.add_to is not None:
+                rule.add_ms = described.add_to.for_ms
+                rule.add_field = described.add_to.field
+                rule.add_verified = described.add_to.needs_verified
+                rule.add_list = self.c.list_identity[described.add_to.list]
+        return 0
+
+    cdef int _counters(self, spec, placed) except -1:
+        cdef uint32_t g, n = 0
+        cdef Group* group
+        self.c.groups = <Group*> self.array(sizeof(Group) * len(placed))
+        self.c.counters = <Counter*> self.array(sizeof(Counter) * len(spec.counters))
+        self.c.n_groups = <uint32_t> len(placed)
+        self.residents = tuple(resident for resident, _ in placed)
+        for g, (resident, counters) in enumerate(placed):
+            group = &self.c.groups[g]
+            per = spec.counters[counters[0][0]].per
+            group.table = (<EntityTable> resident.table).table
+            group.a.field, group.a.prefix = per[0].field, per[0].prefix
+            group.b.field = per[1].field if len(per) > 1 else NO_FIELD
+            group.b.prefix = per[1].prefix if len(per) > 1 else 0
+            group.first = n
+            for index, column in counters:
+                described = spec.counters[index]
+                self.c.counters[n].index, self.c.counters[n].column = index, column
+                self.c.counters[n].element = NO_FIELD if described.element is None else described.element
+                if described.where is not None:
+                    self.c.counters[n].where_start = described.where.start
+                    self.c.counters[n].where_end = described.where.end
+                n += 1
+            group.last = n
+        self.c.n_counters = n
+        return 0
+
+    cdef tuple _names(self, NumberingPlan plan):
+        cdef Text* texts
+        cdef uint32_t i
+        regions = tuple(name.encode() for name in plan.regions)
+        types = tuple(name.encode() for name in plan.type_names)
+        texts = <Text*> self.array(sizeof(Text) * len(regions))
+        for i in range(<uint32_t> len(regions)):
+            texts[i] = borrowed(regions[i])
+        self.c.regions = texts
+        texts = <Text*> self.array(sizeof(Text) * len(types))
+        for i in range(<uint32_t> len(types)):
+            texts[i] = borrowed(types[i])
+        self.c.types = texts
+        return regions, types
+
+    def change_prefixes(self, name, add, remove):
+        """Publishes a trie with some prefixes of a list added and others removed; returns how many changed."""
+        add, remove = set(add), set(remove)
+        content = self.contents.get(name, ListContent(np.empty(0, np.uint64)))
+        before = set(content.prefixes)
+        after = (before | add) - remove
+        if after == before:
+            return 0
+        self.contents[name] = ListContent(content.keys, tuple(sorted(after)))
+        indexed = {described.name: i for i, described in enumerate(self.spec.lists)}
+        trie = PrefixTrie([(root, digits, indexed[one]) for one, content in self.contents.items() if one in indexed
+                           for root, digits in content.prefixes])
+        self.retired.append(self.trie)
+        self.trie = trie
+        ic_store64(<uint64_t*> <void*> &self.c.prefixes, <uint64_t> <size_t> (<PrefixTrie> trie).trie)
+        return len(after ^ before)
+
+    def retire(self):
+        """Lets go of replaced tries; for when no thread decides with this snapshot."""
+        self.retired.clear()
+
+    def counted(self):
+        """What the workers counted with this snapshot: a mapping of plain numbers and tuples."""
+        cdef int i
+        cdef Stats* total = stats_new(max(len(self.spec.rules), 1))
+        if total is NULL:
+            raise MemoryError("no memory to sum the workers' counters")
+        try:
+            for i in range(MAX_WORKERS):
+                if self.stats[i] is not NULL:
+                    stats_sum(total, self.stats[i], len(self.spec.rules))
+            return {
+                "verdict": [total.verdict[i] for i in range(4)],
+                "emergency": total.emergency, "default": total.defaulted, "repeated": total.repeated,
+                "graced": total.graced, "latency": [total.latency[i] for i in range(LATENCY_BUCKETS)],
+                "latency_sum_ns": total.latency_sum_ns,
+                "list_hits": [total.list_hits[i] for i in range(len(self.spec.lists))],
+                "rules": [dict(total.rule[i]) for i in range(len(self.spec.rules))],
+            }
+        finally:
+            stats_free(total)
+
+    def __dealloc__(self):
+        cdef int i
+        for i in range(MAX_WORKERS):
+            if self.stats[i] is not NULL:
+                stats_free(self.stats[i])
+        for address, size in self.owned or ():
+            release(<void*> <size_t> address, size)

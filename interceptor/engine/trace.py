@@ -1,0 +1,96 @@
+"""Turns what the kernels counted and traced into names: rule ids, list names, outcomes."""
+
+import copy
+from collections import Counter, defaultdict
+from typing import Any
+
+from interceptor.engine.answers import RuleTrace
+from interceptor.engine.program import Outcome
+from interceptor.engine.spec import Spec
+from interceptor.engine.stats import LATENCY_BOUNDS_NS
+from interceptor.engine.types import Verdict
+
+#: decide.pxd's outcomes of a rule that are none of the program's
+_GRACED, _NOT_REACHED = 254, 255
+_OUTCOME = {
+    Outcome.NO_MATCH: "no match",
+    Outcome.MATCH: "match",
+    Outcome.OUTCOME_ABSENT: "absent",
+    Outcome.OUTCOME_ERROR: "error",
+    _GRACED: "grace",
+    _NOT_REACHED: "not reached",
+}
+
+
+def shadow_ids(spec: Spec, bitmap: int) -> tuple[str, ...]:
+    """Ids of the shadow rules in a Decision's bitmap."""
+    if not bitmap:
+        return ()
+    return tuple(rule.id for i, rule in enumerate(r for r in spec.rules if r.shadow) if bitmap >> i & 1)
+
+
+def rules(spec: Spec, outcomes: bytes | bytearray, decided: int) -> tuple[RuleTrace, ...]:
+    """How each rule came out; `decided` is the index of the one that decided."""
+    return tuple(
+        RuleTrace(rule.id, _OUTCOME[outcomes[i]], rule.shadow, i == decided) for i, rule in enumerate(spec.rules)
+    )
+
+
+def entity_stats(resident: Any) -> dict[str, Any]:
+    """Size and evictions of one entity table."""
+    table = resident.table
+    return {
+        "kind": resident.entity,
+        "slots": table.slots,
+        "bytes": table.nbytes,
+        "record_bytes": table.record_bytes,
+        "used": table.used,
+        "evicted_probation": table.evicted_probation,
+        "evicted_protected": table.evicted_protected,
+        "saturated": table.saturated,
+    }
+
+
+class Totals:
+    """Sums of what the workers counted, by rule id and list name, across the policies that were published."""
+
+    def __init__(self) -> None:
+        self.plain: Counter[str] = Counter()
+        self.verdict = [0] * 4
+        self.latency = [0] * (len(LATENCY_BOUNDS_NS) + 1)
+        self.rules: dict[str, Counter[str]] = defaultdict(Counter)
+        self.list_hits: Counter[str] = Counter()
+
+    def copy(self) -> "Totals":
+        """An independent copy."""
+        return copy.deepcopy(self)
+
+    def add(self, spec: Spec, counted: dict[str, Any]) -> None:
+        """Adds what one snapshot counted."""
+        for name in ("emergency", "default", "repeated", "graced", "latency_sum_ns"):
+            self.plain[name] += counted[name]
+        self.verdict = [a + b for a, b in zip(self.verdict, counted["verdict"], strict=True)]
+        self.latency = [a + b for a, b in zip(self.latency, counted["latency"], strict=True)]
+        for rule, numbers in zip(spec.rules, counted["rules"], strict=True):
+            self.rules[rule.id].update(numbers)
+        for described, hits in zip(spec.lists, counted["list_hits"], strict=True):
+            self.list_hits[described.name] += hits
+
+    def report(self, spec: Spec) -> dict[str, Any]:
+        """The totals under the names of the policy in force; what it no longer has is forgotten."""
+        self.rules = defaultdict(Counter, {rule.id: self.rules[rule.id] for rule in spec.rules})
+        self.list_hits = Counter({d.name: self.list_hits[d.name] for d in spec.lists})
+        return {
+            "verdicts": {verdict.name.lower(): self.verdict[verdict] for verdict in Verdict},
+            "emergency": self.plain["emergency"],
+            "default": self.plain["default"],
+            "repeated": self.plain["repeated"],
+            "graced": self.plain["graced"],
+            "rules": {rule.id: dict(self.rules[rule.id]) for rule in spec.rules},
+            "list_hits": {d.name: self.list_hits[d.name] for d in spec.lists},
+            "latency": {
+                "bounds_ns": tuple(LATENCY_BOUNDS_NS),
+                "counts": tuple(self.latency),
+                "sum_ns": self.plain["latency_sum_ns"],
+            },
+        }
