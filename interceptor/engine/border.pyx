@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.string cimport memcpy, memset, strnlen
+from libc.string cimport memcpy, memset
 
 from interceptor.engine.types cimport (
     MAX_FIELD, MAX_REDIRECTING, MAX_TAGS, N_FIELDS, N_SCALARS, Call, Field, Scalar,
 )
 
 from interceptor.engine.answers import CallError
+
+cdef extern from "<string.h>" nogil:
+    size_t strnlen(const char* s, size_t most) noexcept
 
 # The name a call's maker uses -> Field. `caller` is the From; who the caller is, is decided from it and the trunk.
 TEXTS = {

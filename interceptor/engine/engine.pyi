@@ -1,84 +1,27 @@
 """The engine's Python face: the one border at which calls come in as Python objects."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from interceptor.engine.answers import CallError as CallError
+from interceptor.engine.answers import CounterTrace as CounterTrace
+from interceptor.engine.answers import Decision as Decision
+from interceptor.engine.answers import Explanation as Explanation
+from interceptor.engine.answers import ListTrace as ListTrace
+from interceptor.engine.answers import NumberTrace as NumberTrace
+from interceptor.engine.answers import RuleTrace as RuleTrace
 from interceptor.engine.plan import NumberingPlan
+from interceptor.engine.spec import ListContent as ListContent
 from interceptor.engine.spec import Spec
-from interceptor.engine.types import BlockClass, Verdict
 
 #: Calls as a structured array, one row a call: texts as fixed-width bytes (empty: absent), `present` has bit s set
 #: when scalar s is there, `scalar` holds the four scalars. Widths: numbers and ids 32, call_id and user_agent 64.
 CALL_DTYPE: np.dtype[np.void]
 #: Decisions: id u8, shadow u8, revision u4, rule u2, verdict u1, block_class u1, repeated u1, added u1, errors u2
 DECISION_DTYPE: np.dtype[np.void]
-
-class CallError(ValueError):
-    """A call that is malformed: `field` names the field, the message says what to do."""
-
-    field: str
-
-@dataclass(frozen=True)
-class ListContent:
-    """The entries of one list, ready for the tables."""
-
-    keys: npt.NDArray[np.uint64]
-    prefixes: Sequence[tuple[int, bytes]] = ()  #: (PrefixRoot, digits)
-
-class Decision:
-    id: str  #: 16 hex digits
-    verdict: Verdict
-    rule: str  #: rule id, "default" or "emergency"
-    rule_index: int  #: index into Spec.rules, or a RuleIndex
-    block_class: BlockClass
-    revision: int
-    repeated: bool
-    shadow: tuple[str, ...]  #: ids of the shadow rules that matched
-    errors: int
-
-@dataclass(frozen=True)
-class RuleTrace:
-    rule: str
-    outcome: str  #: "match", "no match", "absent" (something it reads is not there), "error", "not reached"
-    shadow: bool
-    decides: bool
-
-@dataclass(frozen=True)
-class CounterTrace:
-    counter: str
-    readable: bool
-    value: int  #: as if this call were counted
-    counted: bool  #: its `where` held
-
-@dataclass(frozen=True)
-class ListTrace:
-    field: str
-    list: str
-    entry: str  #: the entry that matched: the number, the prefix, the parent domain
-    until_ms: int | None  #: for an entry a rule put there
-
-@dataclass(frozen=True)
-class NumberTrace:
-    field: str
-    status: str  #: e164, short, withheld, unparseable, absent
-    text: str
-    valid: bool
-    region: str
-    type: str
-
-@dataclass(frozen=True)
-class Explanation:
-    decision: Decision
-    rules: tuple[RuleTrace, ...]
-    counters: tuple[CounterTrace, ...]
-    lists: tuple[ListTrace, ...]
-    numbers: tuple[NumberTrace, ...]
-    emergency: bool
-    graced: bool
 
 class Engine:
     """Decides calls under the last published policy.
@@ -98,7 +41,20 @@ class Engine:
         repeats: int = 1 << 20,
         events: int = 1 << 16,
         pass_sample: int = 1000,
-    ) -> None: ...
+        added: int = 1 << 16,
+    ) -> None:
+        """An engine with no policy yet.
+
+        home: region whose dial plan and emergency numbers hold where a trunk names none. secret: 16 bytes that key
+        the hashes of texts (default: random). boot_ms: start of this process, so that decision ids never repeat.
+        repeats, added: entries of the tables of answered call ids and of what rules put on lists. events: size of
+        the ring, a power of two. pass_sample: every n-th pass becomes an event; 0 for none.
+        """
+
+    @property
+    def plan(self) -> NumberingPlan: ...
+    @property
+    def home(self) -> str: ...
     def publish(self, spec: Spec, lists: Mapping[str, ListContent], *, revision: int) -> None:
         """Builds the snapshot of a policy and swaps it in. On any error the old one stays.
 
@@ -131,8 +87,14 @@ class Engine:
     def drain_events(self, limit: int = 4096) -> npt.NDArray[np.void]:
         """Takes up to `limit` events (dtype events.EVENT_DTYPE) off the ring."""
 
-    def add(self, name: str, entries: ListContent) -> int: ...
-    def remove(self, name: str, entries: ListContent) -> int: ...
-    def contains(self, name: str, key: int) -> bool: ...
+    def add(self, name: str, entries: ListContent) -> int:
+        """Puts entries on a list of the published policy; the next call sees them. Returns how many were new."""
+
+    def remove(self, name: str, entries: ListContent) -> int:
+        """Takes entries off a list. Returns how many were on it."""
+
+    def contains(self, name: str, key: int) -> bool:
+        """Whether a key itself (no prefix, no parent domain) is on a list. KeyError for an unknown list."""
+
     def stats(self) -> dict[str, Any]:
         """Totals since the start: verdicts, rules (by id), list_hits, list_sizes, latency, entities, events."""

@@ -221,6 +221,7 @@ cdef class Engine:
 
     def explain(self, call, long long now_ms):
         cdef CDecision out
+        cdef int i
         cdef bint graced = False
         cdef list keep = []
         cdef Seat seat = self._seat()
@@ -231,13 +232,18 @@ cdef class Engine:
         try:
             self._load(seat, call, keep)
             explain_call(&snapshot.c, &seat.w, c, now_ms, &out, <uint8_t*> <char*> outcomes, &graced)
-            counters = tuple(
-                CounterTrace(counter.name, bool(seat.w.readable[i]), seat.w.counter[i] if seat.w.readable[i] else 0,
-                             bool(seat.w.counted[i])) for i, counter in enumerate(spec.counters))
-            numbers = tuple(self._number(c, field) for field in range(N_NUMBERS) if c.number[field].status)
-            on = tuple(self._on_lists(snapshot, &seat.w, c, now_ms))
-            return Explanation(decision(spec, out), trace.rules(spec, outcomes, out.rule), counters, on, numbers,
-                               bool(c.emergency), bool(graced))
+            counters = []
+            for i in range(len(spec.counters)):
+                counters.append(CounterTrace(
+                    spec.counters[i].name, bool(seat.w.readable[i]),
+                    seat.w.counter[i] if seat.w.readable[i] else 0, bool(seat.w.counted[i])))
+            numbers = []
+            for i in range(<int> N_NUMBERS):
+                if c.number[i].status:
+                    numbers.append(self._number(c, i))
+            on = self._on_lists(snapshot, &seat.w, c, now_ms)
+            return Explanation(decision(spec, out), trace.rules(spec, outcomes, out.rule), tuple(counters), tuple(on),
+                               tuple(numbers), bool(c.emergency), bool(graced))
         finally:
             self._leave(seat)
 
@@ -321,6 +327,7 @@ cdef class Engine:
         for snapshot in [s for s in self.past if (<SnapshotHolder> s).readers == 0]:
             self.totals.add(snapshot.spec, snapshot.counted())
             self.past.remove(snapshot)
+        self.totals.forget(self.current.spec)
         return 0
 
     def stats(self):

@@ -1,5 +1,5 @@
 # A number as signalled ("+86...", "0086...", "tel:", "sip:...;user=phone", national) -> E.164 -> Number.
-from libc.stdint cimport uint16_t, uint32_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from interceptor.engine.plan cimport Plan
 from interceptor.engine.types cimport Number, Text

@@ -5,6 +5,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from interceptor.engine.entities cimport Entities
 from interceptor.engine.intake cimport Intake
 from interceptor.engine.lists cimport Lists
+from interceptor.engine.plan cimport NumberingPlan
 from interceptor.engine.prefixes cimport Prefixes
 from interceptor.engine.program cimport Program
 from interceptor.engine.recent cimport Recent
@@ -86,7 +87,7 @@ cdef class Resident:            # one entity table kept across reloads, with wha
 
 cdef class SnapshotHolder:
     cdef Snapshot c
-    cdef Stats*[64] stats       # by worker
+    cdef (Stats*)[64] stats     # by worker
     cdef readonly object spec
     cdef readonly int revision
     cdef readonly tuple residents
@@ -97,3 +98,11 @@ cdef class SnapshotHolder:
     cdef list retired                   # replaced tries that a call may still be walking
     cdef list owned                     # (address, size) of the arrays above
     cdef object keep                    # Python objects the C pointers lead into
+
+    cdef void* array(self, size_t size) except NULL
+    cdef int _trunks(self, spec, NumberingPlan plan, str home) except -1
+    cdef int _emergency(self, spec, NumberingPlan plan) except -1
+    cdef int _lookups(self, spec) except -1
+    cdef int _rules(self, spec) except -1
+    cdef int _counters(self, spec, placed) except -1
+    cdef tuple _names(self, NumberingPlan plan)

@@ -1,6 +1,6 @@
 """What a policy hands the engine: plain, immutable data. The policy compiler makes it, the engine verifies it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -96,6 +96,14 @@ class ListSpec:
     name: str
     kind: ListKind
     file: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ListContent:
+    """The entries of one list, ready for the tables."""
+
+    keys: npt.NDArray[np.uint64]
+    prefixes: Sequence[tuple[int, bytes]] = ()  #: (PrefixRoot, digits)
 
 
 @dataclass(frozen=True)

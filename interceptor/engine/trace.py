@@ -76,10 +76,13 @@ class Totals:
         for described, hits in zip(spec.lists, counted["list_hits"], strict=True):
             self.list_hits[described.name] += hits
 
-    def report(self, spec: Spec) -> dict[str, Any]:
-        """The totals under the names of the policy in force; what it no longer has is forgotten."""
+    def forget(self, spec: Spec) -> None:
+        """Drops rules and lists that the policy in force no longer has, so that reloads do not pile up names."""
         self.rules = defaultdict(Counter, {rule.id: self.rules[rule.id] for rule in spec.rules})
         self.list_hits = Counter({d.name: self.list_hits[d.name] for d in spec.lists})
+
+    def report(self, spec: Spec) -> dict[str, Any]:
+        """The totals under the names of the policy in force."""
         return {
             "verdicts": {verdict.name.lower(): self.verdict[verdict] for verdict in Verdict},
             "emergency": self.plain["emergency"],
