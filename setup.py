@@ -52,7 +52,6 @@ DIRECTIVES = {
     "cdivision": True,
     "embedsignature": True,
     "freethreading_compatible": False,
-    "warn.undeclared": True,
 }
 
 # Without -fno-strict-aliasing a record viewed as columns would be undefined behaviour.
