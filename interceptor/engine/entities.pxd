@@ -7,6 +7,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from interceptor.engine.types cimport Key, Millis
+from interceptor.engine.windows cimport SketchStats
 
 cdef enum:
     WAYS = 14
@@ -30,5 +31,26 @@ cdef void entities_prefetch_record(const Entities* table, Key a, Key b) noexcept
 cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch* touches, uint32_t n,
                          int64_t* values, bint peek) noexcept nogil
 
+
+cdef struct Measured:       # one column of a group, as the policy's counters ask for it
+    uint32_t measure        # Measure
+    Millis window
+
+cdef struct EntityStats:
+    uint64_t slots
+    uint64_t used               # slots with an entity, expired ones that nobody has swept yet included
+    uint64_t evicted_probation  # within their window, seen once
+    uint64_t evicted_protected  # within their window, seen twice or more
+    uint64_t nbytes             # reserved, sketches included
+    SketchStats sketches
+
+# Reserves all the memory there will ever be; NULL when the system has no more. 1 <= n <= MAX_COLUMNS, windows >= 1.
+cdef Entities* entities_new(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches,
+                            uint64_t seed) noexcept nogil
+cdef void entities_free(Entities* table) noexcept nogil     # NULL is allowed
+cdef EntityStats entities_stats(Entities* table) noexcept nogil
+cdef uint64_t entities_live(Entities* table, Millis now) noexcept nogil     # scans every set
+
 cdef class EntityTable:     # __cinit__(slots: int, columns: list[tuple[Measure, window_ms]], sketches: int, seed: int)
     cdef Entities* table
+    cdef readonly tuple columns
