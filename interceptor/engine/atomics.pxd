@@ -17,8 +17,6 @@ cdef extern from * nogil:
     #define ic_store32(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELEASE)
     #define ic_store64(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELEASE)
     #define ic_store64_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
-    /* a counter that one thread writes and others read */
-    #define ic_bump64(p)        ic_store64_relaxed((p), ic_load64_relaxed(p) + 1)
     #define ic_add64(p, v)      __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
     #define ic_or64(p, v)       __atomic_fetch_or((p), (v), __ATOMIC_ACQ_REL)
     #define ic_and64(p, v)      __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
@@ -47,7 +45,6 @@ cdef extern from * nogil:
     void ic_store32(uint32_t* p, uint32_t v) noexcept
     void ic_store64(uint64_t* p, uint64_t v) noexcept
     void ic_store64_relaxed(uint64_t* p, uint64_t v) noexcept
-    void ic_bump64(uint64_t* p) noexcept
     uint64_t ic_add64(uint64_t* p, uint64_t v) noexcept
     uint64_t ic_or64(uint64_t* p, uint64_t v) noexcept
     uint64_t ic_and64(uint64_t* p, uint64_t v) noexcept

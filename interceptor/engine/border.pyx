@@ -78,7 +78,7 @@ cdef int text_problem(const uint8_t* data, uint32_t n) noexcept nogil:
 
 
 cdef void load_row(const char* row, Call* call) noexcept nogil:
-    cdef int field
+    cdef uint32_t field
     memset(call, 0, sizeof(Call))
     for field in range(N_FIELDS):
         if ROW.width[field] and row[ROW.offset[field]]:
@@ -89,12 +89,12 @@ cdef void load_row(const char* row, Call* call) noexcept nogil:
 
 
 cdef int row_problem(const char* row) noexcept nogil:
-    cdef int field
+    cdef uint32_t field
     for field in range(N_FIELDS):
         if ROW.width[field] and row[ROW.offset[field]]:
             if text_problem(<const uint8_t*> row + ROW.offset[field],
                             <uint32_t> strnlen(row + ROW.offset[field], ROW.width[field])) != TEXT_OK:
-                return field
+                return <int> field
     return -1
 
 

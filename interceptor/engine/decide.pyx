@@ -2,7 +2,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from interceptor.engine.atomics cimport ic_bump64, ic_cas64, ic_load64_relaxed
+from interceptor.engine.atomics cimport ic_cas64, ic_load64_relaxed
 from interceptor.engine.domains cimport domains_find
 from interceptor.engine.entities cimport entities_prefetch, entities_prefetch_record, entities_touch
 from interceptor.engine.events cimport ring_put
@@ -13,6 +13,7 @@ from interceptor.engine.prefixes cimport PrefixRoot, prefixes_find
 from interceptor.engine.program cimport Outcome, evaluate
 from interceptor.engine.recent cimport recent_find, recent_prefetch, recent_put
 from interceptor.engine.snapshot cimport NO_FIELD, Counter, Group, Lookup, Part, Rule
+from interceptor.engine.stats cimport stats_bump
 from interceptor.engine.types cimport (
     ADDED_PER_MINUTE, N_NUMBERS, REPEAT_MS, BlockClass, Field, NumberStatus, RuleIndex, Verdict,
 )
@@ -104,12 +105,12 @@ cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Milli
         start(s, out, new_id(w))
         out.verdict, out.rule = Verdict.PASS, RuleIndex.RULE_EMERGENCY
         remember_emergency(s, call, now)
-        ic_bump64(&w.stats.emergency)
-        ic_bump64(&w.stats.verdict[<int> Verdict.PASS])
+        stats_bump(&w.stats.emergency, 1)
+        stats_bump(&w.stats.verdict[<int> Verdict.PASS], 1)
         return
     if w.repeat_b[i] and recent_find(s.repeats, w.repeat_a[i], w.repeat_b[i], now, out):
         out.repeated = 1
-        ic_bump64(&w.stats.repeated)
+        stats_bump(&w.stats.repeated, 1)
         return
     start(s, out, new_id(w))
     count_hits(w, on_lists(s, w, call, now))
@@ -119,7 +120,7 @@ cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Milli
     shadow(s, w, out, NULL)
     if w.repeat_b[i]:
         recent_put(s.repeats, w.repeat_a[i], w.repeat_b[i], now, now + REPEAT_MS, out, False, False)
-    ic_bump64(&w.stats.verdict[out.verdict])
+    stats_bump(&w.stats.verdict[out.verdict], 1)
     report(w, call, out, now)
 
 
@@ -247,17 +248,17 @@ cdef void enforce(const Snapshot* s, Worker* w, const Call* call, Millis now, bi
             if outcome is not NULL:
                 outcome[rule.index] = GRACED
             else:
-                ic_bump64(&w.stats.graced)
+                stats_bump(&w.stats.graced, 1)
             continue
         out.verdict, out.block_class, out.rule = rule.verdict, rule.block_class, rule.index
         if outcome is NULL:
-            ic_bump64(&w.stats.rule[rule.index].decided)
+            stats_bump(&w.stats.rule[rule.index].decided, 1)
             if rule.add_ms:
                 add_to(s, w, rule, call, now, out)
         return
     out.verdict, out.rule = s.default_verdict, RuleIndex.RULE_DEFAULT
     if outcome is NULL:
-        ic_bump64(&w.stats.defaulted)
+        stats_bump(&w.stats.defaulted, 1)
 
 
 cdef void shadow(const Snapshot* s, Worker* w, Decision* out, uint8_t* outcome) noexcept nogil:
@@ -272,7 +273,7 @@ cdef void shadow(const Snapshot* s, Worker* w, Decision* out, uint8_t* outcome) 
         if result == Outcome.MATCH:
             out.shadow |= <uint64_t> 1 << rule.shadow_bit
             if outcome is NULL:
-                ic_bump64(&w.stats.rule[rule.index].shadow)
+                stats_bump(&w.stats.rule[rule.index].shadow, 1)
         elif result != Outcome.NO_MATCH:
             failed(w, rule, result, out, outcome)
 
@@ -282,9 +283,9 @@ cdef inline void failed(Worker* w, const Rule* rule, uint8_t result, Decision* o
     if outcome is not NULL:
         return
     if result == Outcome.OUTCOME_ABSENT:
-        ic_bump64(&w.stats.rule[rule.index].absent)
+        stats_bump(&w.stats.rule[rule.index].absent, 1)
     else:
-        ic_bump64(&w.stats.rule[rule.index].failed)
+        stats_bump(&w.stats.rule[rule.index].failed, 1)
 
 
 # Bounded: ADDED_PER_MINUTE for a rule, the table's entries for all; an entry that is there keeps its end.
@@ -292,7 +293,7 @@ cdef void add_to(const Snapshot* s, Worker* w, Rule* rule, const Call* call, Mil
     cdef Key key = call.key[rule.add_field]
     cdef uint64_t minute = <uint64_t> (now // 60000), was, wanted
     if key == 0 or (rule.add_verified and not call.verified):
-        ic_bump64(&w.stats.rule[rule.index].not_added)
+        stats_bump(&w.stats.rule[rule.index].not_added, 1)
         return
     if recent_find(s.added, key, rule.add_list, now, NULL):
         return
@@ -300,16 +301,16 @@ cdef void add_to(const Snapshot* s, Worker* w, Rule* rule, const Call* call, Mil
     while True:
         wanted = was + 1 if was >> 16 == minute else (minute << 16) | 1
         if (wanted & 0xffff) > ADDED_PER_MINUTE:
-            ic_bump64(&w.stats.rule[rule.index].not_added)
+            stats_bump(&w.stats.rule[rule.index].not_added, 1)
             return
         if ic_cas64(&rule.added, &was, wanted):
             break
     if recent_put(s.added, key, rule.add_list, now, now + rule.add_ms, NULL, True, True):
         raise_to(s.added_until, now + rule.add_ms)
-        ic_bump64(&w.stats.rule[rule.index].added)
+        stats_bump(&w.stats.rule[rule.index].added, 1)
         out.added = 1
     else:
-        ic_bump64(&w.stats.rule[rule.index].not_added)
+        stats_bump(&w.stats.rule[rule.index].not_added, 1)
 
 
 # --- 6. the emergency grace time
@@ -335,7 +336,7 @@ cdef inline void raise_to(uint64_t* until, Millis end) noexcept nogil:
 
 cdef inline void count_hits(Worker* w, uint64_t hits) noexcept nogil:
     while hits:
-        ic_bump64(&w.stats.list_hits[lowest_bit(hits)])
+        stats_bump(&w.stats.list_hits[lowest_bit(hits)], 1)
         hits &= hits - 1
 
 

@@ -56,7 +56,7 @@ cdef class Seat:
     cdef int take(self, SnapshotHolder snapshot) except -1:
         cdef uint32_t i = self.w.index
         if snapshot.stats[i] is NULL:
-            snapshot.stats[i] = stats_new(max(len(snapshot.spec.rules), 1))
+            snapshot.stats[i] = stats_new(len(snapshot.spec.rules))
             if snapshot.stats[i] is NULL:
                 raise MemoryError("no memory for a worker's counters")
         self.w.stats = snapshot.stats[i]

@@ -1,6 +1,6 @@
 # A snapshot: everything one policy revision decides with, immutable but for what its tables count. Built with the
 # GIL, read without it, replaced as a whole.
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from interceptor.engine.entities cimport Entities
 from interceptor.engine.intake cimport Intake
@@ -80,17 +80,12 @@ cdef struct Snapshot:
     uint32_t revision
     uint8_t default_verdict
 
-cdef class Resident:            # one entity table kept across reloads, with what its columns mean
-    cdef readonly object table
-    cdef readonly str entity
-    cdef readonly tuple meanings
-
 cdef class SnapshotHolder:
     cdef Snapshot c
     cdef (Stats*)[64] stats     # by worker
     cdef readonly object spec
     cdef readonly int revision
-    cdef readonly tuple residents
+    cdef readonly tuple residents       # layout.Resident: the entity tables
     cdef readonly object table          # ListTable
     cdef readonly object trie           # PrefixTrie
     cdef readonly dict contents         # list name -> ListContent

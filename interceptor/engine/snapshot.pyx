@@ -1,7 +1,7 @@
 # Builds a snapshot from a policy's Spec and the content of its lists. Holds the GIL; nothing here runs for a call.
 import numpy as np
 
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from interceptor.engine.atomics cimport ic_store64
@@ -14,133 +14,11 @@ from interceptor.engine.plan cimport NumberingPlan
 from interceptor.engine.prefixes cimport PrefixRoot, PrefixTrie
 from interceptor.engine.program cimport CompiledProgram
 from interceptor.engine.recent cimport RecentTable
-from interceptor.engine.stats cimport LATENCY_BUCKETS, Stats, stats_free, stats_new, stats_sum
+from interceptor.engine.stats cimport WorkerStats, stats_free, stats_sum
 from interceptor.engine.types cimport MAX_COUNTERS, MAX_LISTS, MAX_SHADOW, N_NUMBERS, Field, Text
 
-from interceptor.engine.opcodes import Op
+from interceptor.engine import layout
 from interceptor.engine.spec import ListContent
-from interceptor.engine.windows import Measure
-
-MAX_COLUMNS_A_TABLE = 32
-DEFAULT_ENTITIES = 1_000_000    # budget of a kind of entity that the policy gives none
-SKETCHES_PER_SLOT = 32          # one promoted distinct counter for so many entities
-READS_KEY = frozenset((Op.OP_IN_LIST, Op.OP_VALID, Op.OP_REGION, Op.OP_TYPE, Op.OP_PREFIX))
-
-
-cdef class Resident:
-    def __init__(self, table, entity, meanings):
-        self.table = table
-        self.entity = entity
-        self.meanings = meanings
-
-
-def meaning(spec, counter):
-    """What a counter counts, whatever its name: equal for two revisions exactly when its state may be kept."""
-    where = ()
-    if counter.where is not None:
-        code = spec.code
-        where = tuple(
-            (int(row["op"]), int(row["dst"]), _constant(spec, int(row["op"]), int(row["a"])),
-             spec.lists[int(row["b"])].name if row["op"] == Op.OP_IN_LIST else int(row["b"]))
-            for row in code.instructions[counter.where.start:counter.where.end]
-        )
-    return (counter.measure, tuple(_part(spec, p.field, p.prefix) for p in counter.per), counter.window_ms,
-            None if counter.element is None else _part(spec, counter.element, 0), where)
-
-
-def _part(spec, field, prefix):
-    # a tag is named: another revision may declare it at another place
-    return (f"tags.{spec.tags[field - Field.F_TAG]}" if field >= Field.F_TAG else field, prefix)
-
-
-def _constant(spec, op, a):
-    if op == Op.OP_INT:
-        return spec.code.ints[a]
-    if op == Op.OP_DOUBLE:
-        return spec.code.doubles[a]
-    if op == Op.OP_TEXT:
-        return spec.code.texts[a]
-    return a
-
-
-def entity_kind(spec, counter):
-    """Name of the kind of entity a counter belongs to, its tags named: ``imei``, ``caller+tags.dealer``."""
-    name = counter.entity
-    for i, tag in enumerate(spec.tags):
-        name = name.replace(f"tag[{i}]", f"tags.{tag}")
-    return name
-
-
-def fields_read(spec):
-    """Bit f: some condition or counter needs field f as a number or by its key."""
-    fields = 0
-    for row in spec.code.instructions:
-        op, a = int(row["op"]), int(row["a"])
-        if op in READS_KEY or (op == Op.OP_FIELD and a < N_NUMBERS):
-            fields |= 1 << a
-    for counter in spec.counters:
-        for part in counter.per:
-            fields |= 1 << part.field
-        if counter.element is not None:
-            fields |= 1 << counter.element
-    for rule in spec.rules:
-        if rule.add_to is not None:
-            fields |= 1 << rule.add_to.field
-    return fields
-
-
-def lookups(spec):
-    """Field -> the lists that some condition looks it up in."""
-    found = {}
-    for row in spec.code.instructions:
-        if row["op"] == Op.OP_IN_LIST:
-            found.setdefault(int(row["a"]), set()).add(int(row["b"]))
-    return found
-
-
-def list_table(spec, contents, seed):
-    """One ListTable and one PrefixTrie with the content of every list of the policy."""
-    table = ListTable(max(sum(len(c.keys) for c in contents.values()), 1024), seed)
-    prefixes = []
-    for index, described in enumerate(spec.lists):
-        content = contents.get(described.name)
-        if content is None:
-            continue
-        table.add_many(np.ascontiguousarray(content.keys, dtype=np.uint64), index)
-        prefixes.extend((root, digits, index) for root, digits in content.prefixes)
-    return table, PrefixTrie(prefixes)
-
-
-def place_counters(spec, previous, seed):
-    """Which table and column each counter lives in: -> [(Resident, [(counter index, column), ...]), ...].
-
-    A counter that an earlier revision had, meaning the same, stays in its column. New ones share a new table by kind
-    of entity. A table none of whose columns is wanted any more is left out, and goes with its last snapshot.
-    """
-    placed, waiting = {}, {}
-    for index, counter in enumerate(spec.counters):
-        wanted, kind = meaning(spec, counter), entity_kind(spec, counter)
-        for resident in previous:
-            taken = [column for _, column in placed.get(resident, ())]
-            column = next((c for c, m in enumerate(resident.meanings) if m == wanted and c not in taken), None)
-            if resident.entity == kind and column is not None:
-                placed.setdefault(resident, []).append((index, column))
-                break
-        else:
-            waiting.setdefault(kind, []).append((index, wanted))
-    for kind, newcomers in waiting.items():
-        slots = int(spec.entities.get(kind, DEFAULT_ENTITIES))
-        for start in range(0, len(newcomers), MAX_COLUMNS_A_TABLE):
-            some = newcomers[start:start + MAX_COLUMNS_A_TABLE]
-            columns = [(Measure.MEASURE_DISTINCT if spec.counters[i].measure == "distinct" else
-                        Measure.MEASURE_COUNT, spec.counters[i].window_ms) for i, _ in some]
-            distinct = any(measure == Measure.MEASURE_DISTINCT for measure, _ in columns)
-            table = EntityTable(slots, columns, sketches=max(slots // SKETCHES_PER_SLOT, 1024) if distinct else 0,
-                                seed=seed)
-            resident = Resident(table, kind, tuple(m for _, m in some))
-            placed[resident] = [(i, column) for column, (i, _) in enumerate(some)]
-    return list(placed.items())
-
 
 cdef Text borrowed(bytes data):
     cdef Text text
@@ -163,12 +41,12 @@ cdef class SnapshotHolder:
         self.c.revision, self.c.default_verdict = revision, spec.default
         self.c.grace_ms = spec.emergency_grace_ms
         self.c.intake.plan = plan.plan
-        self.c.intake.fields = <uint32_t> fields_read(spec)
+        self.c.intake.fields = <uint32_t> layout.fields_read(spec)
 
         spans = [r.when for r in spec.rules] + [c.where for c in spec.counters if c.where is not None]
         program = CompiledProgram(spec.code, spans, len(spec.counters), len(spec.lists))
         self.c.program = (<CompiledProgram> program).program
-        self.table, self.trie = list_table(spec, contents, seed)
+        self.table, self.trie = layout.list_tables(spec, contents, seed)
         self.c.lists = &(<ListTable> self.table).lists
         self.c.prefixes = (<PrefixTrie> self.trie).trie
         self.c.repeats, self.c.grace, self.c.added = repeats.table, grace.table, added.table
@@ -177,15 +55,18 @@ cdef class SnapshotHolder:
         self._emergency(spec, plan)
         self._lookups(spec)
         self._rules(spec)
-        self._counters(spec, place_counters(spec, previous, seed))
+        self._counters(spec, layout.place_counters(spec, previous, seed))
         names = self._names(plan)
         self.keep = (plan, program, repeats, grace, added, names)
 
     cdef void* array(self, size_t size) except NULL:
-        cdef void* p = reserve(max(size, 64))
+        cdef void* p
+        if size == 0:               # an empty mapping cannot be had
+            size = 1
+        p = reserve(size)
         if p is NULL:
             raise MemoryError(f"no memory for {size} bytes of a policy's tables")
-        self.owned.append((<size_t> p, max(size, 64)))
+        self.owned.append((<size_t> p, size))
         return p
 
     cdef int _trunks(self, spec, NumberingPlan plan, str home) except -1:
@@ -217,7 +98,7 @@ cdef class SnapshotHolder:
     cdef int _lookups(self, spec) except -1:
         cdef uint32_t i
         roots = {Field.F_IMEI: PrefixRoot.ROOT_IMEI, Field.F_IMSI: PrefixRoot.ROOT_IMSI}
-        wanted = lookups(spec)
+        wanted = layout.lookups(spec)
         added_to = {rule.add_to.list for rule in spec.rules if rule.add_to is not None}
         self.c.lookups = <Lookup*> self.array(sizeof(Lookup) * len(wanted))
         self.c.n_lookups = <uint32_t> len(wanted)
@@ -323,23 +204,11 @@ cdef class SnapshotHolder:
     def counted(self):
         """What the workers counted with this snapshot: a mapping of plain numbers and tuples."""
         cdef int i
-        cdef Stats* total = stats_new(max(len(self.spec.rules), 1))
-        if total is NULL:
-            raise MemoryError("no memory to sum the workers' counters")
-        try:
-            for i in range(MAX_WORKERS):
-                if self.stats[i] is not NULL:
-                    stats_sum(total, self.stats[i], len(self.spec.rules))
-            return {
-                "verdict": [total.verdict[i] for i in range(4)],
-                "emergency": total.emergency, "default": total.defaulted, "repeated": total.repeated,
-                "graced": total.graced, "latency": [total.latency[i] for i in range(LATENCY_BUCKETS)],
-                "latency_sum_ns": total.latency_sum_ns,
-                "list_hits": [total.list_hits[i] for i in range(len(self.spec.lists))],
-                "rules": [dict(total.rule[i]) for i in range(len(self.spec.rules))],
-            }
-        finally:
-            stats_free(total)
+        cdef WorkerStats total = WorkerStats(len(self.spec.rules))
+        for i in range(MAX_WORKERS):
+            if self.stats[i] is not NULL:
+                stats_sum(total.stats, self.stats[i], total.stats.rules)
+        return total.totals
 
     def __dealloc__(self):
         cdef int i

@@ -67,13 +67,13 @@ class Totals:
 
     def add(self, spec: Spec, counted: dict[str, Any]) -> None:
         """Adds what one snapshot counted."""
-        for name in ("emergency", "default", "repeated", "graced", "latency_sum_ns"):
+        for name in ("emergency", "defaulted", "repeated", "graced", "latency_sum_ns"):
             self.plain[name] += counted[name]
         self.verdict = [a + b for a, b in zip(self.verdict, counted["verdict"], strict=True)]
         self.latency = [a + b for a, b in zip(self.latency, counted["latency"], strict=True)]
         for rule, numbers in zip(spec.rules, counted["rules"], strict=True):
             self.rules[rule.id].update(numbers)
-        for described, hits in zip(spec.lists, counted["list_hits"], strict=True):
+        for described, hits in zip(spec.lists, counted["list_hits"], strict=False):
             self.list_hits[described.name] += hits
 
     def forget(self, spec: Spec) -> None:
@@ -86,7 +86,7 @@ class Totals:
         return {
             "verdicts": {verdict.name.lower(): self.verdict[verdict] for verdict in Verdict},
             "emergency": self.plain["emergency"],
-            "default": self.plain["default"],
+            "default": self.plain["defaulted"],
             "repeated": self.plain["repeated"],
             "graced": self.plain["graced"],
             "rules": {rule.id: dict(self.rules[rule.id]) for rule in spec.rules},
