@@ -23,6 +23,7 @@ cdef extern from * nogil:
     #define ic_cas64(p, want, v) \\
         __atomic_compare_exchange_n((p), (want), (v), 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
     #define ic_prefetch(p)      __builtin_prefetch((p), 1, 3)
+    #define ic_prefetch_read(p) __builtin_prefetch((p), 0, 3)
     #define ic_likely(x)        __builtin_expect(!!(x), 1)
     #define ic_unlikely(x)      __builtin_expect(!!(x), 0)
 
@@ -49,7 +50,8 @@ cdef extern from * nogil:
     uint64_t ic_or64(uint64_t* p, uint64_t v) noexcept
     uint64_t ic_and64(uint64_t* p, uint64_t v) noexcept
     bint ic_cas64(uint64_t* p, uint64_t* want, uint64_t v) noexcept
-    void ic_prefetch(const void* p) noexcept
+    void ic_prefetch(const void* p) noexcept           # about to be written: takes the line from other cores
+    void ic_prefetch_read(const void* p) noexcept
     bint ic_likely(bint x) noexcept
     bint ic_unlikely(bint x) noexcept
     uint32_t ic_lock(uint32_t* lock) noexcept      # returns how often it yielded

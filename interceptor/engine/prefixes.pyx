@@ -1,0 +1,202 @@
+# The digit trie of listed prefixes (contract: prefixes.pxd): walking it, and building it from sorted entries.
+from interceptor.engine.memory cimport release, reserve
+from interceptor.engine.prefixes cimport N_ROOTS, Node, Prefixes
+from interceptor.engine.types cimport Limits
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef extern from * nogil:
+    """
+    #define ic_ones(x) ((uint32_t)__builtin_popcount(x))
+    """
+    uint32_t ic_ones(uint32_t x) noexcept
+
+cdef enum:
+    LEVELS = 16             # an entry's code: its root, then up to 15 digits, four bits each, from the top
+
+if sizeof(Node) != 16:
+    raise ImportError("interceptor.engine.prefixes: struct layout differs from what the kernel was written for")
+
+
+cdef inline const Node* child_of(const Prefixes* trie, const Node* node, char digit) noexcept nogil:
+    cdef uint32_t d = <uint32_t><uint8_t>digit - 48
+    if d > 9 or not node.children >> d & 1:
+        return NULL
+    return trie.nodes + node.first + ic_ones(node.children & ((<uint32_t>1 << d) - 1))
+
+
+cdef uint64_t prefixes_find(const Prefixes* trie, uint32_t root, const char* digits, uint32_t n) noexcept nogil:
+    cdef const Node* node
+    cdef uint64_t bitmap = 0
+    cdef uint32_t i
+    if root >= N_ROOTS or trie.n == 0:
+        return 0
+    node = trie.nodes + root
+    for i in range(n):
+        node = child_of(trie, node, digits[i])
+        if node == NULL:
+            break
+        bitmap |= node.bitmap
+    return bitmap
+
+
+# ---- building ------------------------------------------------------------------------------------------------
+
+cdef inline uint32_t nibble(uint64_t code, uint32_t level) noexcept nogil:
+    # Level 0 is the root, level i the i-th digit plus one; 0 where the code has ended.
+    return <uint32_t>(code >> (60 - 4 * level)) & 15
+
+
+cdef uint32_t nodes_needed(const uint64_t* codes, uint64_t n) noexcept nogil:
+    # Sorted, so that an entry adds the nodes below what it shares with the one before.
+    cdef uint64_t i, needed = N_ROOTS
+    cdef uint32_t level, shared
+    for i in range(n):
+        shared = 1
+        if i and nibble(codes[i], 0) == nibble(codes[i - 1], 0):
+            while shared < LEVELS and nibble(codes[i], shared) == nibble(codes[i - 1], shared):
+                shared += 1
+        level = shared
+        while level < LEVELS and nibble(codes[i], level):
+            level += 1
+        needed += level - shared
+    if needed > 0xffffffffu:
+        return 0
+    return <uint32_t>needed
+
+
+cdef void build(Prefixes* trie, const uint64_t* codes, const uint64_t* lists, uint64_t n,
+                uint64_t* start, uint64_t* end) noexcept nogil:
+    # Breadth first, so that siblings lie side by side. start, end: each node's entries, a scratch of trie.n.
+    cdef uint64_t i, e
+    cdef uint32_t at, level = 1, level_end = N_ROOTS, made = N_ROOTS, digit, last
+    cdef uint64_t bit
+    cdef Node* node
+    e = 0
+    for at in range(N_ROOTS):
+        start[at] = e
+        while e < n and nibble(codes[e], 0) == at:
+            e += 1
+        end[at] = e
+    at = 0
+    while at < made:
+        if at == level_end:
+            level += 1
+            level_end = made
+        node = trie.nodes + at
+        node.first = made
+        last = 0
+        for i in range(start[at], end[at]):
+            digit = nibble(codes[i], level) if level < LEVELS else 0
+            if digit == 0:                      # the entry ends here
+                bit = (<uint64_t>1) << lists[i]
+                node.bitmap |= bit
+                trie.count[lists[i]] += 1
+                continue
+            if digit != last:
+                last = digit
+                node.children |= <uint16_t>(1 << (digit - 1))
+                start[made] = i
+                made += 1
+            end[made - 1] = i + 1
+        at += 1
+
+
+cdef bint make(Prefixes* trie, const uint64_t* entries, uint64_t n) noexcept nogil:
+    # entries: n codes in order, then the list of each.
+    cdef uint64_t* ranges
+    cdef size_t size
+    trie.n = nodes_needed(entries, n)
+    size = <size_t>trie.n * 2 * sizeof(uint64_t)
+    ranges = <uint64_t*>reserve(size) if trie.n else NULL
+    trie.nodes = <Node*>reserve(<size_t>trie.n * sizeof(Node)) if ranges != NULL else NULL
+    if trie.nodes != NULL:
+        build(trie, entries, entries + n, n, ranges, ranges + trie.n)
+    else:
+        trie.n = 0
+    release(ranges, size)
+    return trie.n != 0
+
+
+cdef uint64_t code_of(int root, bytes digits, int list_index) except? 0:
+    cdef uint64_t code
+    cdef Py_ssize_t i
+    cdef uint32_t d
+    if not 0 <= root < N_ROOTS:
+        raise ValueError(f"prefix {digits!r}: root {root} is not in 0..{N_ROOTS - 1}")
+    if not 0 <= list_index < Limits.MAX_LISTS:
+        raise ValueError(f"prefix {digits!r}: list {list_index} is not in 0..{Limits.MAX_LISTS - 1}")
+    if not 1 <= len(digits) <= Limits.MAX_DIGITS:
+        raise ValueError(f"prefix {digits!r}: a prefix has 1 to {Limits.MAX_DIGITS} digits")
+    code = <uint64_t>root << 60
+    for i in range(len(digits)):
+        d = <uint32_t><uint8_t>digits[i] - 48
+        if d > 9:
+            raise ValueError(f"prefix {digits!r}: byte {i} is no digit")
+        code |= <uint64_t>(d + 1) << (56 - 4 * i)
+    return code
+
+
+cdef class PrefixTrie:
+    def __cinit__(self, entries):
+        cdef tuple entry, pair
+        cdef set seen = set()
+        cdef list pairs
+        cdef uint64_t i = 0, n
+        cdef uint64_t* scratch
+        cdef bint done
+        self.trie = &self.own
+        for entry in entries:
+            seen.add((code_of(entry[0], entry[1], entry[2]), entry[2]))
+        pairs = sorted(seen)
+        n = len(pairs)
+        if n == 0:
+            return
+        scratch = <uint64_t*>reserve(n * 2 * sizeof(uint64_t))      # codes, lists
+        if scratch == NULL:
+            raise MemoryError(f"no memory for a trie of {n} prefixes")
+        for pair in pairs:
+            scratch[i] = pair[0]
+            scratch[n + i] = pair[1]
+            i += 1
+        with nogil:
+            done = make(&self.own, scratch, n)
+            release(scratch, n * 2 * sizeof(uint64_t))
+        if not done:
+            raise MemoryError(f"no memory for a trie of {n} prefixes")
+
+    def __dealloc__(self):
+        release(self.own.nodes, <size_t>self.own.n * sizeof(Node))
+
+    def find(self, root: int, digits: bytes) -> int:
+        return prefixes_find(self.trie, checked_root(root), digits, <uint32_t>len(digits))
+
+    def matches(self, root: int, digits: bytes) -> list:
+        cdef const Node* node
+        cdef Py_ssize_t i
+        cdef list found = []
+        if self.own.n == 0:
+            checked_root(root)
+            return found
+        node = self.own.nodes + checked_root(root)
+        for i in range(len(digits)):
+            node = child_of(self.trie, node, <char>digits[i])
+            if node == NULL:
+                break
+            if node.bitmap:
+                found.append((i + 1, node.bitmap))
+        return found
+
+    def count(self, list_index: int) -> int:
+        if not 0 <= list_index < Limits.MAX_LISTS:
+            raise ValueError(f"list {list_index}: lists are numbered 0 to {Limits.MAX_LISTS - 1}")
+        return self.own.count[list_index]
+
+    @property
+    def nbytes(self) -> int:
+        return self.own.n * sizeof(Node) + sizeof(Prefixes)
+
+
+cdef int checked_root(int root) except -1:
+    if not 0 <= root < N_ROOTS:
+        raise ValueError(f"root {root} is not in 0..{N_ROOTS - 1}")
+    return root

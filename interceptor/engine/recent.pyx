@@ -1,0 +1,210 @@
+# The table of what happened lately (contract: recent.pxd). Nothing is moved or rehashed; every access of a set is
+# under its lock, held for one scan of 15 ends and at most one entry.
+from interceptor.engine.atomics cimport ic_add64, ic_load64, ic_lock, ic_prefetch, ic_unlock
+from interceptor.engine.keys cimport mix, scale
+from interceptor.engine.memory cimport release, reserve
+from interceptor.engine.recent cimport RECENT_WAYS, Recent, RecentEntry, RecentSet
+from interceptor.engine.types cimport Millis
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy, memset
+
+cdef enum:
+    VALUE = 32              # bytes of a value
+    TAG_BITS = 16
+    NOWHERE = 15            # "no way of the set"
+
+cdef Millis LAST_END = (<int64_t>1 << 47) - 1
+
+if sizeof(RecentSet) != 128 or sizeof(RecentEntry) != 64:
+    raise ImportError("interceptor.engine.recent: struct layout differs from what the kernel was written for")
+
+
+cdef inline uint64_t hash_of(const Recent* table, uint64_t a, uint64_t b) noexcept nogil:
+    return mix(a ^ mix(b, table.seed), table.seed)
+
+
+cdef inline Millis end_of(const RecentSet* entries, int way) noexcept nogil:
+    return entries.end[way] >> TAG_BITS
+
+
+cdef inline RecentEntry* entry_at(const Recent* table, const RecentSet* of, int way) noexcept nogil:
+    return table.entries + (of - table.sets) * RECENT_WAYS + way
+
+
+cdef inline int way_of(const Recent* table, const RecentSet* of, uint64_t hash, uint64_t a,
+                       uint64_t b) noexcept nogil:
+    # The way that holds the key, live or ended; NOWHERE without one.
+    cdef int way
+    cdef const RecentEntry* entry
+    for way in range(RECENT_WAYS):
+        if of.end[way] != 0 and ((<uint64_t>of.end[way] ^ hash) & ((1 << TAG_BITS) - 1)) == 0:
+            entry = entry_at(table, of, way)
+            if entry.a == a and entry.b == b:
+                return way
+    return NOWHERE
+
+
+cdef void recent_prefetch(const Recent* table, uint64_t a, uint64_t b) noexcept nogil:
+    cdef RecentSet* of = table.sets + scale(hash_of(table, a, b), table.n_sets)
+    ic_prefetch(of)
+    ic_prefetch(<char*>of + 64)
+
+
+cdef bint recent_find(Recent* table, uint64_t a, uint64_t b, Millis now, void* value) noexcept nogil:
+    cdef uint64_t hash = hash_of(table, a, b)
+    cdef RecentSet* of = table.sets + scale(hash, table.n_sets)
+    cdef int way
+    cdef bint found
+    ic_lock(&of.lock)
+    way = way_of(table, of, hash, a, b)
+    found = way != NOWHERE and end_of(of, way) > now
+    if found and value != NULL:
+        memcpy(value, entry_at(table, of, way).value, VALUE)
+    ic_unlock(&of.lock)
+    return found
+
+
+cdef Millis recent_until(Recent* table, uint64_t a, uint64_t b, Millis now) noexcept nogil:
+    cdef uint64_t hash = hash_of(table, a, b)
+    cdef RecentSet* of = table.sets + scale(hash, table.n_sets)
+    cdef int way
+    cdef Millis end = 0
+    ic_lock(&of.lock)
+    way = way_of(table, of, hash, a, b)
+    if way != NOWHERE and end_of(of, way) > now:
+        end = end_of(of, way)
+    ic_unlock(&of.lock)
+    return end
+
+
+cdef inline int nearest_end(const RecentSet* of) noexcept nogil:
+    # A way never used has end 0, an ended one an end before every live one: both are taken before anything live.
+    cdef int way, nearest = 0
+    for way in range(1, RECENT_WAYS):
+        if of.end[way] < of.end[nearest]:
+            nearest = way
+    return nearest
+
+
+cdef bint recent_put(Recent* table, uint64_t a, uint64_t b, Millis now, Millis until, const void* value,
+                     bint fresh_only, bint bounded) noexcept nogil:
+    cdef uint64_t hash = hash_of(table, a, b)
+    cdef RecentSet* of = table.sets + scale(hash, table.n_sets)
+    cdef RecentEntry* entry
+    cdef int way
+    cdef bint done = False
+    if now < 0:
+        now = 0                 # an end of 0 means "never used"
+    ic_lock(&of.lock)
+    way = way_of(table, of, hash, a, b)
+    if way != NOWHERE and fresh_only and end_of(of, way) > now:
+        pass
+    elif until <= now:
+        if way != NOWHERE:
+            of.end[way] = 0
+            ic_add64(&table.used, <uint64_t>-1)
+    else:
+        if way == NOWHERE:
+            way = nearest_end(of)
+            if of.end[way] == 0:
+                ic_add64(&table.used, 1)
+            elif end_of(of, way) > now:
+                if bounded:
+                    way = NOWHERE
+                    ic_add64(&table.refused, 1)
+                else:
+                    ic_add64(&table.evicted, 1)
+        if way != NOWHERE:
+            entry = entry_at(table, of, way)
+            entry.a = a
+            entry.b = b
+            if value == NULL:
+                memset(entry.value, 0, VALUE)
+            else:
+                memcpy(entry.value, value, VALUE)
+            of.end[way] = <int64_t>(<uint64_t>min(until, LAST_END) << TAG_BITS | (hash & ((1 << TAG_BITS) - 1)))
+            done = True
+    ic_unlock(&of.lock)
+    return done
+
+
+cdef uint64_t count_live(Recent* table, Millis now) noexcept nogil:
+    cdef uint64_t i, live = 0
+    cdef int way
+    for i in range(table.n_sets):
+        ic_lock(&table.sets[i].lock)
+        for way in range(RECENT_WAYS):
+            live += table.sets[i].end[way] != 0 and end_of(&table.sets[i], way) > now
+        ic_unlock(&table.sets[i].lock)
+    return live
+
+
+cdef class RecentTable:
+    def __cinit__(self, entries: int, seed: int):
+        if not 1 <= entries <= 1 << 32:
+            raise ValueError(f"entries {entries}: a table holds 1 to {1 << 32}")
+        self.table = &self.own
+        self.own.n_sets = (entries + RECENT_WAYS - 1) // RECENT_WAYS
+        self.own.seed = seed & 0xffffffffffffffff
+        self.own.sets = <RecentSet*>reserve(self.own.n_sets * sizeof(RecentSet))
+        self.own.entries = <RecentEntry*>reserve(self.own.n_sets * RECENT_WAYS * sizeof(RecentEntry))
+        if self.own.sets == NULL or self.own.entries == NULL:
+            raise MemoryError(f"no memory for a table of {entries} recent entries")
+
+    def __dealloc__(self):
+        if self.own.sets != NULL:
+            release(self.own.sets, self.own.n_sets * sizeof(RecentSet))
+        if self.own.entries != NULL:
+            release(self.own.entries, self.own.n_sets * RECENT_WAYS * sizeof(RecentEntry))
+
+    def find(self, a: int, b: int, now: int) -> bytes | None:
+        cdef char[VALUE] value
+        if not recent_find(self.table, a, b, now, value):
+            return None
+        return value[:VALUE]
+
+    def put(self, a: int, b: int, now: int, until: int, value: bytes = b"", fresh_only: bool = False,
+            bounded: bool = False) -> bool:
+        cdef char[VALUE] padded
+        cdef const char* given = value
+        cdef size_t n = len(value)
+        cdef uint64_t key_a = a, key_b = b
+        cdef Millis at = now, end = until
+        cdef bint fresh = fresh_only, within = bounded, done
+        if n > VALUE:
+            raise ValueError(f"a value has at most {VALUE} bytes, not {n}")
+        memset(padded, 0, VALUE)
+        memcpy(padded, given, n)
+        with nogil:
+            done = recent_put(self.table, key_a, key_b, at, end, padded, fresh, within)
+        return done
+
+    def until(self, a: int, b: int, now: int) -> int | None:
+        cdef Millis end = recent_until(self.table, a, b, now)
+        return end if end else None
+
+    def live(self, now: int) -> int:
+        cdef Millis at = now
+        cdef uint64_t live
+        with nogil:
+            live = count_live(self.table, at)
+        return live
+
+    def __len__(self) -> int:
+        return ic_load64(&self.own.used)
+
+    @property
+    def evicted(self) -> int:
+        return ic_load64(&self.own.evicted)
+
+    @property
+    def refused(self) -> int:
+        return ic_load64(&self.own.refused)
+
+    @property
+    def capacity(self) -> int:
+        return self.own.n_sets * RECENT_WAYS
+
+    @property
+    def nbytes(self) -> int:
+        return self.own.n_sets * (sizeof(RecentSet) + RECENT_WAYS * sizeof(RecentEntry))
