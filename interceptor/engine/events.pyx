@@ -4,7 +4,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from interceptor.engine.atomics cimport ic_add64, ic_cas64, ic_load64, ic_load64_relaxed, ic_store64
+from interceptor.engine.atomics cimport ic_add64, ic_cas64, ic_load64, ic_store64
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.types cimport (
     F_CALL_ID, F_CALLEE, F_CALLER, F_CELL, F_IMEI, F_SWITCH, F_TRUNK, N_FIELDS, N_NUMBERS,

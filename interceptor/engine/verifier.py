@@ -79,7 +79,7 @@ _ANY = {Op.OP_EQ_INT, Op.OP_MOVE, Op.OP_JUMP_ERROR}
 _JUMPS = {Op.OP_JUMP, Op.OP_JUMP_FALSE, Op.OP_JUMP_TRUE, Op.OP_JUMP_ERROR}
 
 
-class _Refusal(Exception):
+class _RefusalError(Exception):
     """Why an instruction may not run; `verify` adds which one it is."""
 
 
@@ -153,13 +153,13 @@ def _verify_span(
         registers = entries[index - span.start]
         try:
             if op not in _SHAPES and op not in _ANY:
-                raise _Refusal("there is no such op")
+                raise _RefusalError("there is no such op")
             if op in limits:
                 what_a, low_a, high_a, what_b, low_b, high_b = limits[op]
                 _within(what_a, a, low_a, high_a)
                 _within(what_b, b, low_b, high_b)
             if op in _JUMPS and index + 1 + b >= span.end:
-                raise _Refusal(f"it jumps to {index + 1 + b}, outside [{span.start}, {span.end})")
+                raise _RefusalError(f"it jumps to {index + 1 + b}, outside [{span.start}, {span.end})")
             if registers is None:  # dead code is harmless: nothing runs it
                 continue
             taken = _step(op, dst, a, b, registers)
@@ -167,9 +167,9 @@ def _verify_span(
                 _join(entries, index + 1 + b - span.start, taken)
             if op not in (Op.OP_RETURN, Op.OP_JUMP):
                 if index + 1 == span.end:
-                    raise _Refusal("the condition ends without OP_RETURN")
+                    raise _RefusalError("the condition ends without OP_RETURN")
                 _join(entries, index + 1 - span.start, registers)
-        except _Refusal as refusal:
+        except _RefusalError as refusal:
             raise ValueError(f"instruction {index} ({_name(op)}): {refusal}") from None
 
 
@@ -180,7 +180,7 @@ def _step(op: int, dst: int, a: int, b: int, registers: bytearray) -> bytearray:
         left, right = _read(registers, a), _read(registers, b)
         both = left | right
         if both & ~INT and both & ~BOOL:
-            raise _Refusal(f"r{a} and r{b} are not both int or both bool")
+            raise _RefusalError(f"r{a} and r{b} are not both int or both bool")
         _write(registers, dst, BOOL)
     elif op == Op.OP_MOVE:
         _write(registers, dst, _read(registers, a))
@@ -192,7 +192,7 @@ def _step(op: int, dst: int, a: int, b: int, registers: bytearray) -> bytearray:
         result, type_a, type_b = _SHAPES[op]
         for register, wanted in ((a, type_a), (b, type_b)):
             if wanted and _read(registers, register) & ~wanted:
-                raise _Refusal(f"r{register} is not {_NAMES[wanted]} on every path")
+                raise _RefusalError(f"r{register} is not {_NAMES[wanted]} on every path")
         if result:
             _write(registers, dst, result)
         elif op in (Op.OP_JUMP_FALSE, Op.OP_JUMP_TRUE):
@@ -206,7 +206,7 @@ def _step(op: int, dst: int, a: int, b: int, registers: bytearray) -> bytearray:
 def _read(registers: bytearray, register: int) -> int:
     _within("register", register, 0, MAX_REGISTERS - 1)
     if registers[register] & UNWRITTEN:
-        raise _Refusal(f"r{register} is not written on every path")
+        raise _RefusalError(f"r{register} is not written on every path")
     return registers[register]
 
 
@@ -217,14 +217,17 @@ def _write(registers: bytearray, register: int, content: int) -> None:
 
 def _join(entries: list[bytearray | None], index: int, registers: bytearray) -> None:
     there = entries[index]
-    entries[index] = (
-        bytearray(registers) if there is None else bytearray(x | y for x, y in zip(there, registers, strict=True))
-    )
+    if there is None:
+        entries[index] = bytearray(registers)
+    else:
+        there[:] = (int.from_bytes(there) | int.from_bytes(registers)).to_bytes(MAX_REGISTERS)
 
 
 def _within(what: str, value: int, low: int, high: int) -> None:
+    if high < low:
+        raise _RefusalError(f"there is no {what} {value}")
     if not low <= value <= high:
-        raise _Refusal(f"{what} {value} is outside {low}..{high}" if high >= low else f"there is no {what} {value}")
+        raise _RefusalError(f"{what} {value} is outside {low}..{high}")
 
 
 def _name(op: int) -> str:
