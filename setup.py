@@ -1,6 +1,6 @@
 """The one list of compiled modules and how they are built.
 
-INTERCEPTOR_DEBUG=1     bounds checks and kernel asserts on, -O1
+INTERCEPTOR_DEBUG=1     bounds checks and kernel asserts on, undefined behaviour traps, -O1
 INTERCEPTOR_SANITIZE=address,undefined | thread    compiled under those sanitizers (implies the debug build)
 """
 
@@ -62,6 +62,8 @@ if SANITIZE:
     flag = f"-fsanitize={SANITIZE}"
     COMPILE += [flag, "-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
     LINK += [flag]
+elif DEBUG:  # a trap needs no runtime library; `make sanitize` says in words what was wrong
+    COMPILE += ["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
 
 EXTENSIONS = [
     Extension(

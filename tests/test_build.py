@@ -1,6 +1,8 @@
-"""The build: what Cython only hints at fails it."""
+"""The build: what Cython only hints at fails it, and the debug build catches what the fast one does not look at."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,21 @@ ROOT = Path(__file__).parent.parent
 WITH_HINT = """\
 cdef void ring(int* bell) nogil:
     bell[0] += 1
+"""
+
+#: a memoryview and a C array, each read where the caller says
+UNCHECKED = """\
+def of_view(const unsigned char[:] bells, Py_ssize_t i):
+    return bells[i]
+
+cdef int of_array(int i) noexcept nogil:
+    cdef int[4] bells
+    for k in range(4):
+        bells[k] = k
+    return bells[i]
+
+def of_ring(int i):
+    return of_array(i)
 """
 
 
@@ -42,3 +59,24 @@ def test_a_performance_hint_fails_the_build_and_goes_on_failing_it(tree: Path) -
 def test_a_module_without_hints_builds(tree: Path) -> None:
     built = cythonize(tree, WITH_HINT.replace(") nogil", ") noexcept nogil"))
     assert built.returncode == 0, built.stderr
+
+
+def test_the_debug_build_stops_at_an_index_out_of_bounds(tree: Path) -> None:
+    (tree / "interceptor/engine/memory.pyx").write_text(UNCHECKED)
+    environment = {**os.environ, "INTERCEPTOR_DEBUG": "1", "PYTHONPATH": str(tree)}
+    subprocess.run(
+        [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        check=True,
+    )
+
+    def ask(what: str) -> subprocess.CompletedProcess[str]:
+        script = f"from interceptor.engine.memory import *; print({what})"
+        command = [sys.executable, "-P", "-c", script]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert ask("of_view(b'abc', 1), of_ring(1)").stdout == "98 1\n"
+    assert "IndexError" in ask("of_view(b'abc', 3)").stderr
+    assert ask("of_ring(4)").returncode in {-signal.SIGILL, -signal.SIGTRAP, -signal.SIGABRT}
