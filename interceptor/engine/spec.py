@@ -95,7 +95,8 @@ class Counter:
 class ListSpec:
     name: str
     kind: ListKind
-    file: str | None = None
+    file: str | None = None  #: absolute path; None: the list is kept in the store
+    allow_bad: bool = False  #: load the file however many of its rows are bad
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +109,7 @@ class ListContent:
 
 @dataclass(frozen=True)
 class Trunk:
-    region: str
+    region: str  #: of its dial plan; "" is the service's home region
     trusted: bool = False
     own_subscribers: bool = False
 

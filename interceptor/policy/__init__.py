@@ -1,0 +1,7 @@
+"""A policy, YAML with CEL conditions, checked and compiled into what the engine runs. Knows no call, list or store."""
+
+from interceptor.policy.errors import PolicyError, Problem
+from interceptor.policy.loader import load_policy
+from interceptor.policy.schema import Policy, load_document
+
+__all__ = ["Policy", "PolicyError", "Problem", "load_document", "load_policy"]

@@ -1,0 +1,101 @@
+"""The texts and comments of a condition, read by CEL's own rules before cel-python's lexer sees it.
+
+cel-python's lexer takes unknown escapes, raw texts that end in a backslash and single-quoted texts differently from the
+specification. It is given a text in which every literal is a plain placeholder of the same length.
+"""
+
+import re
+from dataclasses import dataclass
+
+from interceptor.policy.syntax import ConditionError
+
+#: characters of one condition, and how deep its brackets may nest
+MAX_CONDITION = 16 * 1024
+MAX_NESTING = 48
+
+_QUOTE = re.compile(r"([bB]?)([rR]?)(\"\"\"|'''|\"|')")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9][0-9A-Za-z_.]*")
+_TRAILING_COMMA = re.compile(r"(?<=[\w\"\])}]),(?=[\t\n\f\r ]*\])")
+_ESCAPE = re.compile(
+    r"\\(?:([abfnrtv\\?\"'`])|[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7][0-7]))"
+)
+_SHORT_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """A condition with placeholders for its literals, and the values of those by their offset."""
+
+    text: str
+    literals: dict[int, str]
+
+
+def scan(condition: str) -> Scanned:
+    """Raises ConditionError for what is no CEL text, for bytes, for deep nesting and for overlong conditions."""
+    if len(condition) > MAX_CONDITION:
+        raise ConditionError(0, f"longer than {MAX_CONDITION} characters: use lists, or several rules")
+    parts: list[str] = []
+    literals: dict[int, str] = {}
+    at, nesting = 0, 0
+    while at < len(condition):
+        if quote := _QUOTE.match(condition, at):
+            end, literals[at] = _literal(condition, at, quote)
+            parts.append('"' + "x" * (end - at - 2) + '"')
+        elif condition.startswith("//", at):
+            newline = condition.find("\n", at)
+            end = len(condition) if newline < 0 else newline
+            parts.append(" " * (end - at))
+        elif word := _WORD.match(condition, at):
+            end = word.end()
+            parts.append(word[0])
+        else:
+            char, end = condition[at], at + 1
+            nesting += (char in "([{") - (char in ")]}")
+            if nesting > MAX_NESTING:
+                raise ConditionError(at, f"brackets nest deeper than {MAX_NESTING} levels")
+            parts.append(char)
+        at = end
+    return Scanned(_TRAILING_COMMA.sub(" ", "".join(parts)), literals)
+
+
+def _literal(condition: str, at: int, quote: re.Match[str]) -> tuple[int, str]:
+    """The text that starts at `at` -> where it ends, and its value."""
+    is_bytes, raw, mark = quote.groups()
+    if is_bytes:
+        raise ConditionError(at, "bytes are left out of a policy's CEL: write a text without the b")
+    start = end = quote.end()
+    while not condition.startswith(mark, end):
+        char = condition[end : end + 1]
+        if not char:
+            raise ConditionError(at, f"the text that starts here never ends: {mark} is missing")
+        if len(mark) == 1 and char in "\r\n":
+            raise ConditionError(at, "a text ends in its line; write \\n, or three quotes around the text")
+        if char == "\\" and not raw:
+            end += len(_escape(condition, end)[0])
+        else:
+            end += 1
+    inside = condition[start:end]
+    value = inside if raw else _unescape(inside)
+    return end + len(mark), value
+
+
+def _escape(condition: str, at: int) -> re.Match[str]:
+    match = _ESCAPE.match(condition, at)
+    if not match:
+        raise ConditionError(at, f"{condition[at : at + 2]!r} is no CEL escape: for a backslash write \\\\")
+    _, _, short, long, _ = match.groups()
+    if short or long:
+        code = int(short or long, 16)
+        if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+            raise ConditionError(at, f"{match[0]} is no Unicode character")
+    return match
+
+
+def _unescape(inside: str) -> str:
+    def value(match: re.Match[str]) -> str:
+        letter, byte, short, long, octal = match.groups()
+        if letter:
+            return _SHORT_ESCAPES.get(letter, letter)
+        return chr(int(octal, 8) if octal else int(byte or short or long, 16))
+
+    return _ESCAPE.sub(value, inside)

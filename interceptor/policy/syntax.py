@@ -1,0 +1,94 @@
+"""A condition as it is written: CEL's syntax tree, no name resolved yet. `at` is an offset into the condition."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class Literal:
+    at: int
+    value: bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Name:
+    at: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Select:
+    """`operand.name`; stands where the name stands."""
+
+    at: int
+    operand: "Expression"
+    name: str
+
+
+@dataclass(frozen=True)
+class Index:
+    at: int
+    operand: "Expression"
+    index: "Expression"
+
+
+@dataclass(frozen=True)
+class Call:
+    """`function(args)` or `target.function(args)`."""
+
+    at: int
+    function: str
+    target: "Expression | None"
+    args: tuple["Expression", ...]
+
+
+@dataclass(frozen=True)
+class Unary:
+    at: int
+    operator: str
+    operand: "Expression"
+
+
+@dataclass(frozen=True)
+class Binary:
+    """Arithmetic, a comparison or `in`; stands where the operator stands."""
+
+    at: int
+    operator: str
+    left: "Expression"
+    right: "Expression"
+
+
+@dataclass(frozen=True)
+class Logic:
+    """A whole chain of `&&` or of `||`."""
+
+    at: int
+    operator: str
+    operands: tuple["Expression", ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    at: int
+    condition: "Expression"
+    then: "Expression"
+    other: "Expression"
+
+
+@dataclass(frozen=True)
+class ListLiteral:
+    at: int
+    items: tuple["Expression", ...]
+
+
+Expression: TypeAlias = Literal | Name | Select | Index | Call | Unary | Binary | Logic | Choice | ListLiteral
+
+
+class ConditionError(Exception):
+    """What is wrong with a condition, and at which of its characters."""
+
+    def __init__(self, at: int, message: str) -> None:
+        super().__init__(at, message)
+        self.at = at
+        self.message = message
