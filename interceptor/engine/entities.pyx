@@ -258,7 +258,8 @@ cdef void sweep(Entities* table, EntitySet* s, const SetTime* time) noexcept nog
 
 
 # Empties a way's record for an entity that is new in it.
-cdef void begin(Entities* table, EntitySet* s, uint32_t way, uint64_t hashed, Key a, Key b) noexcept nogil:
+cdef void begin(Entities* table, EntitySet* s, uint32_t way, uint64_t hashed, Key a, Key b,
+                const SetTime* time) noexcept nogil:
     cdef uint64_t* record = record_of(table, s, way)
     cdef uint32_t i
     if table.distinct:
@@ -269,6 +270,7 @@ cdef void begin(Entities* table, EntitySet* s, uint32_t way, uint64_t hashed, Ke
     record[1] = b
     memset(record + 2, 0, table.record_bytes - KEY_BYTES)
     ic_store16(&s.tag[way], tag_of(hashed))
+    ic_store16(&s.age[way], time.now)
     s.protected_ways &= <uint16_t>(~(1 << way))
 
 
@@ -367,7 +369,7 @@ cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch*
     way = find_way(table, s, hashed, a, b)
     if way != NO_WAY and is_expired(table, s, way, &time):
         if counts and not peek:
-            begin(table, s, way, hashed, a, b)          # back after all its windows ran out: as a newcomer
+            begin(table, s, way, hashed, a, b, &time)          # back after all its windows ran out: as a newcomer
         else:
             way = NO_WAY
     elif counts and not peek:
@@ -376,13 +378,13 @@ cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch*
                 protect(s, way, &time)
         else:
             way = make_room(table, s, &time)
-            begin(table, s, way, hashed, a, b)
+            begin(table, s, way, hashed, a, b, &time)
     if way == NO_WAY:
         for i in range(n):
             values[touches[i].counter] = peek and touches[i].counts
     else:
         record = <char*>record_of(table, s, way)
-        if counts and not peek:
+        if counts and not peek and age_of(s, way, &time):       # an earlier time makes nobody older
             ic_store16(&s.age[way], time.now)
         for i in range(n):
             if not touches[i].counts:

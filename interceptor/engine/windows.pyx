@@ -538,5 +538,4 @@ def hash_of(uint64_t element, uint64_t seed):
     return <uint32_t>(mix(element, seed) >> 32)
 
 
-cdef dict LAYOUT
 LAYOUT = {"count": sizeof(CountColumn), "distinct": sizeof(DistinctColumn), "sketch": sizeof(Sketch)}

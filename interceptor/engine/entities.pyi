@@ -1,0 +1,102 @@
+"""The bounded table of one kind of entity: callers, handsets, cells, pairs, with the counters of each."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+class EntityTable:
+    """Entities found by a 128-bit key, each with the same columns (sliding windows) in its record.
+
+    Memory is reserved once and mapped when first used; a full table replaces, in the set of 14 the newcomer falls
+    into, first who has been silent for longer than the longest window, then the stalest entity seen only once.
+    Safe for any number of threads.
+    """
+
+    def __init__(
+        self, slots: int, columns: Sequence[tuple[int, int]], sketches: int = 0, seed: int = 0
+    ) -> None:
+        """A table of at least `slots` entities.
+
+        Parameters
+        ----------
+        slots : entities; rounded up to a multiple of 14
+        columns : (measure, window in ms) of each column, 1 to 32 of them; measure 0 counts, 1 counts distinct
+        sketches : how many distinct columns may outgrow 16 elements at a time, 1,088 bytes each
+        seed : the installation's, so that nobody outside can aim at one set
+
+        Raises
+        ------
+        ValueError
+            for a column or a number of slots that cannot be
+        MemoryError
+            when the system has no address space left
+        """
+
+    @property
+    def columns(self) -> tuple[tuple[int, int], ...]: ...
+    def touch(
+        self, a: int, b: int, now: int, touches: Iterable[tuple[int, bool, int]], peek: bool = False
+    ) -> list[int]:
+        """One call's touches (column, counts, element) of entity (a, b) at `now` (ms); the reading of each.
+
+        The entity is made only if some touch counts. With `peek` the readings are the same and nothing changes.
+        Raises ValueError for a column the table has not, and for more than 64 touches.
+        """
+
+    def touch_many(
+        self,
+        keys_a: npt.NDArray[np.uint64],
+        keys_b: npt.NDArray[np.uint64],
+        now: npt.NDArray[np.int64],
+        elements: npt.NDArray[np.uint64],
+        values: npt.NDArray[np.int64] | None = None,
+        chunk: int = 64,
+    ) -> None:
+        """Counts in every column of entity after entity, without the GIL, `chunk` prefetched at a time.
+
+        All arrays are of shape (n,), `values` (filled with the readings, if given) of shape (n, columns). Raises
+        ValueError when shapes differ.
+        """
+
+    def floor_many(
+        self, keys_a: npt.NDArray[np.uint64], keys_b: npt.NDArray[np.uint64], chunk: int = 64
+    ) -> None:
+        """Only reads as many random cache lines as `touch_many` would: the floor it is measured against."""
+
+    def contains(self, a: int, b: int) -> bool:
+        """Whether the entity has a slot; it may have expired in it."""
+
+    def set_of(self, a: int, b: int) -> int:
+        """Index of the set of 14 slots the entity falls into."""
+
+    def live(self, now: int) -> int:
+        """Entities touched within the longest window before `now` (ms). Reads one cache line for every 14 slots."""
+
+    @property
+    def stats(self) -> dict[str, int | dict[str, int]]:
+        """slots, used, evicted_probation, evicted_protected, nbytes, and `sketches` as Sketches.stats."""
+
+    @property
+    def used(self) -> int:
+        """Slots with an entity, expired ones included that nobody has come across yet."""
+
+    @property
+    def evicted_probation(self) -> int:
+        """Entities replaced while still within their longest window, seen only once."""
+
+    @property
+    def evicted_protected(self) -> int:
+        """Entities replaced while still within their longest window, seen at least twice."""
+
+    @property
+    def saturated(self) -> int:
+        """How often a distinct count wanted a sketch and there was none."""
+
+    @property
+    def slots(self) -> int: ...
+    @property
+    def record_bytes(self) -> int: ...
+    @property
+    def nbytes(self) -> int:
+        """Bytes reserved for good, sketches included."""
