@@ -2,6 +2,7 @@
 
 from interceptor.policy.errors import PolicyError, Problem
 from interceptor.policy.loader import load_policy
-from interceptor.policy.schema import Policy, load_document
+from interceptor.policy.reading import load_document
+from interceptor.policy.schema import Policy
 
 __all__ = ["Policy", "PolicyError", "Problem", "load_document", "load_policy"]

@@ -1,12 +1,10 @@
 """Syntax tree -> resolved condition: every name looked up, every type checked, every fault of a condition reported."""
 
-import difflib
-from collections.abc import Iterable
-
 from interceptor.engine.opcodes import Op
 from interceptor.engine.types import Field, Limits
 from interceptor.policy import fields
 from interceptor.policy.environment import Environment
+from interceptor.policy.errors import near
 from interceptor.policy.functions import FUNCTIONS, LEFT_OUT, METHODS
 from interceptor.policy.operators import arithmetic, broken, comparison, negated
 from interceptor.policy.resolved import Apply, Both, Constant, Either, OneOf, Read, Resolved, Type
@@ -23,6 +21,8 @@ from interceptor.policy.syntax import (
     Name,
     Select,
     Unary,
+    leftmost,
+    path_of,
 )
 
 ROOTS = ("call", "counters", "lists", "thresholds")
@@ -34,7 +34,7 @@ def check(expression: Expression, environment: Environment) -> tuple[Resolved, l
     checker = Checker(environment)
     resolved = checker.value(expression)
     if resolved.type not in (Type.BOOL, Type.BROKEN):
-        checker.fault(_leftmost(expression), f"a condition is true or false; this is {_a(resolved.type)}")
+        checker.fault(leftmost(expression), f"a condition is true or false; this is {_a(resolved.type)}")
     return resolved, checker.faults
 
 
@@ -77,7 +77,7 @@ class Checker:
     def truth(self, expression: Expression, operator: str) -> Resolved:
         value = self.value(expression)
         if value.type not in (Type.BOOL, Type.BROKEN):
-            return self.fault(_leftmost(expression), f"`{operator}` is of bools; this is {_a(value.type)}")
+            return self.fault(leftmost(expression), f"`{operator}` is of bools; this is {_a(value.type)}")
         return value
 
     def unary(self, at: int, operator: str, operand: Resolved) -> Resolved:
@@ -107,7 +107,7 @@ class Checker:
         return Either(then.type, condition, then, other)
 
     def named(self, expression: Name | Select) -> Resolved:
-        path = _path(expression)
+        path = path_of(expression)
         if path is None:
             assert isinstance(expression, Select)
             return self.select_of_value(expression)
@@ -138,7 +138,7 @@ class Checker:
         homes = [root for root in ROOTS[1:] if name.name in self.environment.names(root)]
         if homes:
             return self.fault(name.at, f"unknown name `{name.name}`; did you mean `{homes[0]}.{name.name}`?")
-        message = f"unknown name `{name.name[:80]}`{_near(name.name, ROOTS)}"
+        message = f"unknown name `{name.name[:80]}`{near(name.name, ROOTS)}"
         return self.fault(name.at, message)
 
     def declared(self, root: str, name: Name | Select) -> Resolved:
@@ -149,7 +149,7 @@ class Checker:
         known = self.environment.names(root)
         if name.name not in known:
             kind = {"counters": "counter", "lists": "list", "thresholds": "threshold"}[root]
-            return self.fault(name.at, f"unknown {kind} `{name.name[:80]}`{_near(name.name, known)}")
+            return self.fault(name.at, f"unknown {kind} `{name.name[:80]}`{near(name.name, known)}")
         if root == "counters":
             return Read(Type.INT, Op.OP_COUNTER, self.environment.counters[name.name])
         if root == "thresholds":
@@ -178,7 +178,7 @@ class Checker:
             return self.fault(
                 expression.at, "call.redirecting is a list: write call.redirecting[0] or size(...)"
             )
-        return self.fault(rest[0].at, f"unknown field `call.{name[:80]}`{_near(name, fields.ALL, 'call.')}")
+        return self.fault(rest[0].at, f"unknown field `call.{name[:80]}`{near(name, fields.ALL, 'call.')}")
 
     def tag(self, rest: list[Name | Select]) -> int | None:
         """The Field of `call.tags.NAME`."""
@@ -189,52 +189,57 @@ class Checker:
         if f"tags.{name}" in self.environment.broken:
             return None
         if name not in self.environment.tags:
-            near = _near(name, self.environment.tags)
-            hint = near or "; declare it in the policy's `tags`"
+            hint = near(name, self.environment.tags) or "; declare it in the policy's `tags`"
             self.fault(rest[1].at, f"unknown tag `{name[:80]}`{hint}")
             return None
         return Field.F_TAG + self.environment.tags.index(name)
 
     def redirecting(self, expression: Index) -> int | None:
         """The Field of `call.redirecting[i]`."""
-        path = _path(expression.operand)
+        path = path_of(expression.operand)
         if path is None or [part.name for part in path] != ["call", fields.REDIRECTING]:
             if path and path[0].name == "call" and len(path) == 2 and path[1].name == fields.TAGS:
                 self.fault(expression.at, "write call.tags.NAME")
             else:
                 self.fault(expression.at, "only call.redirecting[0] to [3] can be indexed")
             return None
-        index = self.value(expression.index)
-        kept = Limits.MAX_REDIRECTING
-        if index.type == Type.BROKEN:
+        index = self.whole(
+            expression.index, 0, Limits.MAX_REDIRECTING - 1, "the index (0 is the most recent)"
+        )
+        return None if index is None else Field.F_REDIRECTING + index
+
+    def whole(self, expression: Expression, low: int, high: int, what: str) -> int | None:
+        """A literal whole number within limits."""
+        value = self.value(expression)
+        if value.type == Type.BROKEN:
             return None
-        if not isinstance(index, Constant) or index.type != Type.INT or not 0 <= int(index.value) < kept:
-            self.fault(_leftmost(expression.index), f"the index must be 0 (the most recent) to {kept - 1}")
-            return None
-        return Field.F_REDIRECTING + int(index.value)
+        if isinstance(value, Constant) and value.type == Type.INT and low <= int(value.value) <= high:
+            return int(value.value)
+        self.fault(leftmost(expression), f"{what} must be a literal from {low} to {high}")
+        return None
 
     def membership(self, expression: Binary) -> Resolved:
         right = expression.right
         if isinstance(right, ListLiteral):
             return self.one_of(expression, right)
-        path = _path(right)
+        path = path_of(right)
         if path and [part.name for part in path] == ["call", fields.REDIRECTING]:
             message = "write out what is meant: x == call.redirecting[0] || x == call.redirecting[1]"
             return self.fault(expression.at, message)
         if not path or path[0].name != "lists" or len(path) != 2:
             self.value(expression.left)
-            return self.fault(_leftmost(right), "behind `in` stands lists.NAME or a list of literals [...]")
+            return self.fault(leftmost(right), "behind `in` stands lists.NAME or a list of literals [...]")
         name = path[1]
         left = self.value(expression.left)
-        if f"lists.{name.name}" in self.environment.broken or left.type == Type.BROKEN:
-            return broken()
         if name.name not in self.environment.lists:
             return self.declared("lists", name)
+        if left.type == Type.BROKEN:
+            return left
         index, kind = self.environment.lists[name.name]
         if not isinstance(left, Read) or left.op != Op.OP_FIELD or not fields.fits(kind, left.a):
             fitting = ", ".join(f"call.{field}" for field in fields.LISTED[kind])
             message = f"lists.{name.name} is of kind {kind}: only {fitting} can be looked up in it"
-            return self.fault(_leftmost(expression.left), message)
+            return self.fault(leftmost(expression.left), message)
         return Read(Type.BOOL, Op.OP_IN_LIST, left.a, index)
 
     def one_of(self, expression: Binary, right: ListLiteral) -> Resolved:
@@ -246,13 +251,13 @@ class Checker:
                 continue
             if not isinstance(option, Constant):
                 self.fault(
-                    _leftmost(item), "a list behind `in` holds literals only: compare the rest with == and ||"
+                    leftmost(item), "a list behind `in` holds literals only: compare the rest with == and ||"
                 )
                 continue
             compared = comparison("==", left, option)
             if not isinstance(compared, Apply):
                 message = f"this is {_a(option.type)}, and what is looked for {_a(left.type)}"
-                self.fault(_leftmost(item), message)
+                self.fault(leftmost(item), message)
                 continue
             options.append((compared.op, compared.args[0] is option, option))
         return OneOf(Type.BOOL, left, tuple(options)) if left.type != Type.BROKEN else broken()
@@ -270,7 +275,7 @@ class Checker:
             if name in FUNCTIONS:
                 return self.fault(expression.at, f"`{name}` is written before its arguments: {name}(...)")
             return self.fault(
-                expression.at, f"unknown function `{name[:80]}`{_near(name, [*FUNCTIONS, *METHODS])}"
+                expression.at, f"unknown function `{name[:80]}`{near(name, [*FUNCTIONS, *METHODS])}"
             )
         target = () if expression.target is None else (expression.target,)
         return table[name](self, expression, (*target, *expression.args))
@@ -286,38 +291,8 @@ class Checker:
         if isinstance(value, Read) and value.op == Op.OP_RAW:
             hint = ", not the text as signalled"
         message = f"{function}() is of a call's number, such as call.caller{hint}"
-        self.fault(_leftmost(expression), message)
+        self.fault(leftmost(expression), message)
         return None
-
-
-def _leftmost(expression: Expression) -> int:
-    """Where an expression starts."""
-    while True:
-        match expression:
-            case Select(operand=inner) | Index(operand=inner) | Binary(left=inner) | Choice(condition=inner):
-                expression = inner
-            case Logic(operands=operands):
-                expression = operands[0]
-            case Call(target=target) if target is not None:
-                expression = target
-            case _:
-                return expression.at
-
-
-def _path(expression: Expression) -> list[Name | Select] | None:
-    """`a.b.c` as its parts; None for anything else."""
-    parts: list[Name | Select] = []
-    while isinstance(expression, Select):
-        parts.append(expression)
-        expression = expression.operand
-    if not isinstance(expression, Name):
-        return None
-    return [expression, *reversed(parts)]
-
-
-def _near(name: str, known: Iterable[str], prefix: str = "") -> str:
-    near = difflib.get_close_matches(name[:80], list(known), 1, 0.6)
-    return f"; did you mean `{prefix}{near[0]}`?" if near else ""
 
 
 def _a(kind: Type) -> str:

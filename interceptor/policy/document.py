@@ -36,6 +36,9 @@ class Node:
     keys: dict[str, int] = field(default_factory=dict)  #: offsets of a mapping's keys
     items: tuple["Node", ...] = ()
 
+    def is_text(self) -> bool:
+        return isinstance(self.value, str) and not self.value.isspace() and self.value != ""
+
     def data(self) -> Any:
         """The value as plain Python objects."""
         if self.kind == "mapping":

@@ -1,6 +1,7 @@
 """What is wrong with a policy: problems with file, line, column and caret, and the exception that carries them all."""
 
 import bisect
+import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -83,3 +84,9 @@ def _blank(text: str) -> str:
     return "".join(
         "\t" if char == "\t" else "  " if unicodedata.east_asian_width(char) in "WF" else " " for char in text
     )
+
+
+def near(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """ "; did you mean ...?" when one of the known names is like `name`, else nothing."""
+    found = difflib.get_close_matches(name[:80], list(known), 1)
+    return f"; did you mean `{prefix}{found[0]}`?" if found else ""

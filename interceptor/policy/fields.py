@@ -30,6 +30,8 @@ REDIRECTING = "redirecting"
 TAGS = "tags"
 
 ALL = (*NUMBERS, *RAW, *TEXTS, *SCALARS, *FLAGS, REDIRECTING, TAGS)
+#: fields that can key a counter or a list
+KEYS = (*NUMBERS, *TEXTS, "redirecting[0]")
 
 #: fields whose value can be looked up in a list of a kind
 LISTED = {

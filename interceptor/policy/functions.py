@@ -56,18 +56,9 @@ def _of_number(op: Op, kind: Type) -> Function:
 def _prefix(checker: Checker, call: Call, args: Arguments) -> Resolved:
     if not _count(checker, call, args, 2, "prefix(call.caller, 7)"):
         return broken()
-    field, digits = checker.number_field(args[0], "prefix"), checker.value(args[1])
-    if field is None or digits.type == Type.BROKEN:
-        return broken()
-    if (
-        not isinstance(digits, Constant)
-        or digits.type != Type.INT
-        or not 1 <= digits.value <= Limits.MAX_DIGITS
-    ):  # type: ignore[operator]
-        return checker.fault(
-            args[1].at, f"the number of digits must be a literal from 1 to {Limits.MAX_DIGITS}"
-        )
-    return Read(Type.TEXT, Op.OP_PREFIX, field, int(digits.value))
+    field = checker.number_field(args[0], "prefix")
+    digits = checker.whole(args[1], 1, Limits.MAX_DIGITS, "the number of digits")
+    return broken() if field is None or digits is None else Read(Type.TEXT, Op.OP_PREFIX, field, digits)
 
 
 def _ratio(checker: Checker, call: Call, args: Arguments) -> Resolved:

@@ -109,8 +109,7 @@ class _Reader:
         return getattr(self, f"read_{_READERS.get(tree.data, tree.data)}")(tree, depth)  # type: ignore[no-any-return]
 
     def start(self, tree: Any) -> int:
-        at: int = tree.start_pos if isinstance(tree, Token) else tree.meta.start_pos
-        return at
+        return int(tree.start_pos or 0) if isinstance(tree, Token) else int(tree.meta.start_pos)
 
     def operator_after(self, tree: Any) -> int:
         """Where the operator behind an operand stands."""
@@ -243,9 +242,8 @@ class _Reader:
 
 
 _STEPS = frozenset(
-    ["expr", "conditionalor", "conditionaland", "relation", "addition", "multiplication", "unary", "member"]
-    + ["primary", "paren_expr"]
-)
+    ("expr", "conditionalor", "conditionaland", "relation", "addition", "multiplication", "unary", "member")
+) | {"primary", "paren_expr"}
 _READERS = {
     "expr": "choice",
     "conditionalor": "logic",

@@ -92,3 +92,28 @@ class ConditionError(Exception):
         super().__init__(at, message)
         self.at = at
         self.message = message
+
+
+def leftmost(expression: Expression) -> int:
+    """Where an expression starts."""
+    while True:
+        match expression:
+            case Select(operand=inner) | Index(operand=inner) | Binary(left=inner) | Choice(condition=inner):
+                expression = inner
+            case Logic(operands=operands):
+                expression = operands[0]
+            case Call(target=target) if target is not None:
+                expression = target
+            case _:
+                return expression.at
+
+
+def path_of(expression: Expression) -> list[Name | Select] | None:
+    """`a.b.c` as its parts; None for anything else."""
+    parts: list[Name | Select] = []
+    while isinstance(expression, Select):
+        parts.append(expression)
+        expression = expression.operand
+    if not isinstance(expression, Name):
+        return None
+    return [expression, *reversed(parts)]
