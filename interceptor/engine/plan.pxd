@@ -30,6 +30,9 @@ cdef PlanAnswer classify(const Plan* plan, const char* digits, uint32_t n) noexc
 # digits exactly as dialled (no "+"); region: index of the trunk's region
 cdef bint is_emergency(const Plan* plan, uint16_t region, const char* digits, uint32_t n) noexcept nogil
 cdef bint is_short(const Plan* plan, uint16_t region, const char* digits, uint32_t n) noexcept nogil
+# The region a country code's national numbers are dialled in: `home` if the code is its own, else the code's main
+# region; 0 when `code` is no country code of a geographic region
+cdef uint16_t region_of_code(const Plan* plan, uint16_t home, const char* code, uint32_t n) noexcept nogil
 # National or IDD-prefixed digits of `region` -> E.164 digits into out (>= 16 bytes); returns their number, or 0
 cdef uint32_t to_e164(const Plan* plan, uint16_t region, const char* digits, uint32_t n, char* out) noexcept nogil
 # The region's ISO 3166 code (or "001"), two or three bytes
@@ -39,3 +42,5 @@ cdef const char* type_name(uint8_t number_type, uint32_t* length) noexcept nogil
 cdef class NumberingPlan:
     cdef Plan* plan
     cdef object tables      # numpy arrays the Plan points into: kept alive here
+    cdef tuple _regions
+    cdef dict _index
