@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from interceptor.engine.plan import NumberingPlan
+from interceptor.numbering import load_plan
+
 import interceptor
 
 # Same examples on every run and no deadline: a shared machine may be slow, a test must not be.
@@ -58,3 +61,9 @@ def scale(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
         return long if request.config.getoption("--long") else short
 
     return pick
+
+
+@pytest.fixture(scope="session")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> NumberingPlan:
+    """The world's numbering plan, built from the installed metadata."""
+    return load_plan(tmp_path_factory.mktemp("plan"))

@@ -151,7 +151,11 @@ class _RegionsOfCode:
 
     def _step(self, candidates: tuple[Candidate, ...], digit: int) -> tuple[Candidate, ...]:
         return tuple(
-            (i, None if claim is None else self.languages.children[claim][digit], self.types.children[t][digit])
+            (
+                i,
+                None if claim is None else self.languages.children[claim][digit],
+                self.types.children[t][digit],
+            )
             for i, claim, t in candidates
         )
 

@@ -54,7 +54,10 @@ RULE = np.dtype(
     [
         ("start", np.uint16),  # the language of the whole prefix
         ("whole", np.uint8),  # it has to match to the end of the number
-        ("keep", np.uint8),  # digits from `before` to `after` before the end of the match stay, behind `insert`
+        (
+            "keep",
+            np.uint8,
+        ),  # digits from `before` to `after` before the end of the match stay, behind `insert`
         ("before", np.uint8),
         ("after", np.uint8),
         ("insert", "S10"),

@@ -127,4 +127,3 @@ class Languages:
             order += fresh
             queue = [c for n in fresh for c in self.children[n]]
         return order
-

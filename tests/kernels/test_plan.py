@@ -129,7 +129,9 @@ def test_many_numbers_at_once_are_what_each_is_alone(plan: NumberingPlan) -> Non
         assert (valid[i], plan.regions[regions[i]], types[i]) == plan.classify(number), number
 
 
-@pytest.mark.parametrize("digits", [b"", b"1" * 16, b"1" * 1000, b"86 1380013800", b"86\x0013800138000", b"\xff86"])
+@pytest.mark.parametrize(
+    "digits", [b"", b"1" * 16, b"1" * 1000, b"86 1380013800", b"86\x0013800138000", b"\xff86"]
+)
 def test_what_is_no_number_is_not_valid(plan: NumberingPlan, digits: bytes) -> None:
     assert plan.classify(digits) == (False, "ZZ", NumberType.TYPE_UNKNOWN)
 
