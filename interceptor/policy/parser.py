@@ -74,9 +74,18 @@ def parse(condition: str) -> Expression:
     return _Reader(scanned).read(tree, 0)
 
 
+class _Grammar(CELParser):
+    """cel-python's grammar, in which `true` and `false` keep their place in the text."""
+
+    @staticmethod
+    def ambiguous_literals(t: Token) -> Token:
+        return Token.new_borrow_pos("BOOL_LIT", t.value, t) if t.value in ("true", "false") else t
+
+
 @cache
 def _grammar() -> Any:
-    return CELParser()
+    CELParser.CEL_PARSER = None  # made anew, with our callback
+    return _Grammar()
 
 
 def _unexpected(condition: str, error: BaseException | None) -> ConditionError:
