@@ -76,7 +76,7 @@ cdef class SnapshotHolder:
             encoded = name.encode()
             named.append((0 if name == "default" else
                           text_key(&self.c.intake.secret, KeyKind.KEY_TEXT + Field.F_TRUNK, encoded, len(encoded)),
-                          plan.region_index(settings.region), settings.trusted, settings.own_subscribers))
+                          plan.region_index(settings.region or home), settings.trusted, settings.own_subscribers))
         if not any(name == 0 for name, *_ in named):
             named.append((0, plan.region_index(home), False, False))
         for i, (name, region, trusted, own) in enumerate(sorted(named)):
