@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+import interceptor
 from interceptor.engine.plan import NumberingPlan
 from interceptor.numbering import load_plan
-
-import interceptor
 
 # Same examples on every run and no deadline: a shared machine may be slow, a test must not be.
 settings.register_profile(

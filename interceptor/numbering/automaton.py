@@ -8,7 +8,7 @@ answer; above them the country codes. It says what `region_code_for_number`, `is
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -53,16 +53,19 @@ def described(languages: Languages, desc: PhoneNumberDesc | None, *, lengths: bo
     return root
 
 
-class Answers:
+V = TypeVar("V", bound=Hashable)
+
+
+class Answers(Generic[V]):
     """Interned automaton nodes that carry a value; node `sink(v)` answers v whatever follows."""
 
     def __init__(self) -> None:
-        self.values: list[Hashable] = []
+        self.values: list[V] = []
         self.children: list[tuple[int, ...]] = []
-        self._ids: dict[tuple[Hashable, tuple[int, ...]], int] = {}
-        self._sinks: dict[Hashable, int] = {}
+        self._ids: dict[tuple[V, tuple[int, ...]], int] = {}
+        self._sinks: dict[V, int] = {}
 
-    def sink(self, value: Hashable) -> int:
+    def sink(self, value: V) -> int:
         found = self._sinks.get(value)
         if found is None:
             found = self._sinks[value] = len(self.values)
@@ -70,7 +73,7 @@ class Answers:
             self.children.append((found,) * 10)
         return found
 
-    def node(self, value: Hashable, children: tuple[int, ...]) -> int:
+    def node(self, value: V, children: tuple[int, ...]) -> int:
         if children == (self._sinks.get(value),) * 10:
             return children[0]
         key = (value, children)
@@ -85,7 +88,7 @@ class Answers:
 class _TypesOfRegion:
     """National digits of one region -> libphonenumber's type, 0 where the number is not valid there."""
 
-    def __init__(self, languages: Languages, types: Answers) -> None:
+    def __init__(self, languages: Languages, types: Answers[int]) -> None:
         self.languages = languages
         self.types = types
         self._memo: dict[tuple[int, ...], int] = {}
@@ -129,7 +132,7 @@ Candidate: TypeAlias = tuple[int, int | None, int]
 class _RegionsOfCode:
     """National digits behind one country code -> the answer of the first region that claims the number."""
 
-    def __init__(self, languages: Languages, types: Answers, answers: Answers) -> None:
+    def __init__(self, languages: Languages, types: Answers[int], answers: Answers[Answer]) -> None:
         self.languages = languages
         self.types = types
         self.answers = answers
@@ -173,7 +176,6 @@ class _RegionsOfCode:
     def _answer(self, candidates: tuple[Candidate, ...]) -> Answer:
         for region, claim, types in candidates:
             number_type = self.types.values[types]
-            assert isinstance(number_type, int)
             if self.languages.accepts[claim] if claim is not None else number_type:
                 return int(number_type != 0), region, number_type
         return 0, NO_REGION, 0
@@ -192,7 +194,8 @@ class WorldAutomaton:
 
 def build_world(languages: Languages, regions: dict[str, int]) -> WorldAutomaton:
     """The automaton of every country code; `regions` gives each region's index."""
-    types, answers = Answers(), Answers()
+    types: Answers[int] = Answers()
+    answers: Answers[Answer] = Answers()
     of_region = _TypesOfRegion(languages, types)
     of_code = _RegionsOfCode(languages, types, answers)
     codes: dict[str, int] = {}
@@ -212,7 +215,7 @@ def build_world(languages: Languages, regions: dict[str, int]) -> WorldAutomaton
     return _tables(answers, _code_trie(answers, codes, ""))
 
 
-def _code_trie(answers: Answers, codes: dict[str, int], prefix: str) -> int:
+def _code_trie(answers: Answers[Answer], codes: dict[str, int], prefix: str) -> int:
     nowhere = answers.sink((0, NO_REGION, 0))
     below = {code: node for code, node in codes.items() if code.startswith(prefix)}
     if not below:
@@ -223,7 +226,7 @@ def _code_trie(answers: Answers, codes: dict[str, int], prefix: str) -> int:
     return answers.node((0, NO_REGION, 0), children)
 
 
-def _tables(answers: Answers, root: int) -> WorldAutomaton:
+def _tables(answers: Answers[Answer], root: int) -> WorldAutomaton:
     order: list[int] = []
     seen: set[int] = set()
     level = [root]
@@ -247,7 +250,7 @@ def _tables(answers: Answers, root: int) -> WorldAutomaton:
     branching = [n for n in order if not is_uniform(n)]
     uniforms = [n for n in order if is_uniform(n)]
     number = {node: i for i, node in enumerate(branching)}
-    values = sorted({answers.values[n] for n in order})  # type: ignore[type-var]
+    values = sorted({answers.values[n] for n in order})
     value_id = {value: i for i, value in enumerate(values)}
 
     def accept(node: int) -> int:
@@ -257,9 +260,10 @@ def _tables(answers: Answers, root: int) -> WorldAutomaton:
     # k places on. Every row ends in as many answers as a number can have digits.
     followers = {answers.children[n][0] for n in uniforms if answers.children[n][0] != n}
     tails: list[int] = []
-    for node in [n for n in uniforms if n not in followers] + uniforms:
-        if node in number:
+    for head in [n for n in uniforms if n not in followers] + uniforms:
+        if head in number:
             continue
+        node = head
         while node not in number:
             number[node] = len(branching) + len(tails)
             tails.append(accept(node))
@@ -275,7 +279,7 @@ def _tables(answers: Answers, root: int) -> WorldAutomaton:
         for digit in f"{first:03d}":
             node = answers.children[node][int(digit)]
         jump.append(number[node])
-    packed = [v | t << 8 | r << 16 for v, r, t in values]  # type: ignore[misc]
+    packed = [v | t << 8 | r << 16 for v, r, t in values]
     return WorldAutomaton(
         transitions=np.array([[number[c] for c in answers.children[n]] for n in branching], np.uint16),
         accept=np.array([accept(n) for n in branching], np.uint16),

@@ -105,9 +105,11 @@ def build_dialling(languages: Languages, names: list[str]) -> DialTables:
         metadata = PhoneMetadata.metadata_for_region(name, None)
         if metadata is None:
             continue
-        general = metadata.general_desc
-        row["code"] = str(metadata.country_code).encode()
-        row["main"] = index[COUNTRY_CODE_TO_REGION_CODE[metadata.country_code][0]]
+        general, code = metadata.general_desc, metadata.country_code
+        if general is None or code is None:
+            continue
+        row["code"] = str(code).encode()
+        row["main"] = index[COUNTRY_CODE_TO_REGION_CODE[code][0]]
         row["general"] = described(languages, general, lengths=False)
         row["possible"] = length_mask(general.possible_length)
         row["local"] = length_mask(general.possible_length_local_only)

@@ -41,7 +41,7 @@ class Languages:
         return found
 
     def union(self, a: int, b: int) -> int:
-        if a == b or b == DEAD:
+        if b in (a, DEAD):
             return a
         if a == DEAD:
             return b
@@ -53,7 +53,7 @@ class Languages:
         return found
 
     def intersection(self, a: int, b: int) -> int:
-        if a == b or a == DEAD or b == ANY:
+        if a in (b, DEAD) or b == ANY:
             return a
         if b == DEAD or a == ANY:
             return b
