@@ -37,7 +37,9 @@ def policy(text: str = POLICY) -> Spec:
 
 
 def numbers(*texts: str) -> ListContent:
-    return ListContent(np.array([digits_key_of(1, t.removeprefix("+").encode()) for t in texts], dtype=np.uint64))
+    return ListContent(
+        np.array([digits_key_of(1, t.removeprefix("+").encode()) for t in texts], dtype=np.uint64)
+    )
 
 
 @pytest.fixture
@@ -62,7 +64,9 @@ def test_an_engine_without_a_policy_says_so() -> None:
         Engine(load_plan()).decide(call(), NOW)
 
 
-def test_a_listed_number_is_blocked_from_the_next_call_on_and_free_from_the_next_call_on(engine: Engine) -> None:
+def test_a_listed_number_is_blocked_from_the_next_call_on_and_free_from_the_next_call_on(
+    engine: Engine,
+) -> None:
     assert engine.decide(call(), NOW).verdict == Verdict.PASS
     assert engine.add("fraud", numbers(CALLER)) == 1
     blocked = engine.decide(call(), NOW)
@@ -107,7 +111,9 @@ def test_a_reload_keeps_every_counter_whose_definition_did_not_change(engine: En
 def test_a_reload_forgets_a_counter_that_now_means_something_else(engine: Engine) -> None:
     for _ in range(5):
         engine.decide(call(), NOW)
-    engine.publish(policy(POLICY.replace("per: caller, window: 1m", "per: caller, window: 2m")), {}, revision=2)
+    engine.publish(
+        policy(POLICY.replace("per: caller, window: 1m", "per: caller, window: 2m")), {}, revision=2
+    )
     assert engine.decide(call(), NOW).rule == "default"
 
 
