@@ -1,0 +1,128 @@
+"""The table of listed numbers: build time, bytes a number, lookups, cache lines, and the peak of memory.
+
+python bench/lists.py                       10 million numbers
+python bench/lists.py --rows 100000000      the largest list there is to hold
+"""
+
+import argparse
+import resource
+import time
+
+import numpy as np
+import numpy.typing as npt
+from _report import Report, arguments, interleaved, seconds_of
+
+from interceptor.engine.keys import KeyKind, digits_key_of
+from interceptor.engine.lists import ListTable
+
+Keys = npt.NDArray[np.uint64]
+ASKED = 1_000_000
+
+
+def peak_gib() -> float:
+    """The most memory this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def numbers(rows: int, rng: np.random.Generator) -> Keys:
+    """Keys of different numbers of 13 digits in no order; the number after each of them is not among them."""
+    keys = np.arange(rows, dtype=np.uint64)
+    keys *= np.uint64(7)
+    keys += np.uint64(digits_key_of(KeyKind.KEY_NUMBER, b"8613000000000"))
+    rng.shuffle(keys)
+    return keys
+
+
+def build(report: Report, keys: Keys, seed: int) -> ListTable:
+    report.section("building")
+
+    def to_capacity() -> float:
+        table = ListTable(len(keys), seed)
+        return seconds_of(lambda: table.add_many(keys, 0))
+
+    def growing() -> float:
+        table = ListTable(0, seed)
+
+        def add() -> None:
+            for part in np.array_split(keys, 64):
+                table.add_many(part, 0)
+                table.retire()
+
+        return seconds_of(add)
+
+    def twice() -> float:
+        table = ListTable(len(keys), seed)
+        table.add_many(keys, 0)
+        return seconds_of(lambda: table.add_many(keys, 1))
+
+    variants = {"to capacity": to_capacity}
+    if len(keys) <= 20_000_000:  # the others need the memory of two tables, or the time
+        variants |= {"growing": growing, "twice": twice}
+    times = interleaved(variants, rounds=report.rounds(5, quick=2) if len(keys) <= 20_000_000 else 1)
+    labels = {
+        "to capacity": "add_many, a table of the right capacity",
+        "growing": "add_many in 64 parts, a table that grows",
+        "twice": "add_many of the same numbers to a second list",
+    }
+    for name, samples in times.items():
+        report.figure(labels[name], samples, "s")
+    if len(keys) == 10_000_000:
+        report.promise(
+            "10 million numbers from a numpy array", float(np.median(times["to capacity"])), 3, "s"
+        )
+    table = ListTable(len(keys), seed)
+    table.add_many(keys, 0)
+    report.promise("bytes a listed number", table.nbytes / len(table), 32, "bytes")
+    return table
+
+
+def look_up(report: Report, table: ListTable, keys: Keys, rng: np.random.Generator) -> None:
+    report.section("lookups, by time of the thread")
+    listed = keys[rng.integers(0, len(keys), ASKED)]
+    absent = listed + np.uint64(1)
+
+    def asking(asked: Keys, prefetch: bool) -> float:
+        return seconds_of(lambda: table.find_many(asked, prefetch=prefetch), time.thread_time) / ASKED * 1e9
+
+    times = interleaved(
+        {
+            "listed, one by one": lambda: asking(listed, False),
+            "listed, 64 at a time, prefetched": lambda: asking(listed, True),
+            "not listed, one by one": lambda: asking(absent, False),
+            "not listed, 64 at a time, prefetched": lambda: asking(absent, True),
+        },
+        rounds=report.rounds(9, quick=3),
+    )
+    for name, samples in times.items():
+        report.figure(name, samples, "ns")
+    report.figure("cache lines a number that is listed", table.lines(listed) / ASKED, "lines")
+    report.figure("cache lines a number that is not", table.lines(absent) / ASKED, "lines")
+
+
+def main() -> None:
+    def extra(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--rows", type=int, help="numbers on the list (default: 10 million, quick: 1 million)"
+        )
+
+    args = arguments(__doc__, extra)
+    rows = args.rows or (1_000_000 if args.quick else 10_000_000)
+    report = Report("lists", args, rows=rows)
+    rng = np.random.default_rng(args.seed)
+    before = peak_gib()
+    keys = numbers(rows, rng)
+    table = build(report, keys, args.seed)
+    look_up(report, table, keys, rng)
+    report.section("memory")
+    report.figure("before the numbers", before, "GiB")
+    report.figure("the numbers as an array", keys.nbytes / 2**30, "GiB")
+    report.figure("the table", table.nbytes / 2**30, "GiB")
+    if rows == 100_000_000:
+        report.promise("peak of the process, numbers and building included", peak_gib(), 3.5, "GiB")
+    else:
+        report.figure("peak of the process, numbers and building included", peak_gib(), "GiB")
+    report.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,319 @@
+"""A list from a file: its entries as keys and prefixes, and for each of them why it is there and until when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute
+
+from interceptor.engine.keys import KeyKind, digits_key_of
+from interceptor.engine.plan import NumberingPlan
+from interceptor.engine.spec import ListContent, ListKind
+from interceptor.store.entries import ROOTS, Reader, prefix_digits
+from interceptor.store.rows import Complaints, ListFileError, Progress, Rows, read_rows
+
+__all__ = ["Annotation", "Expiries", "ListFile", "ListFileError", "read_list"]
+
+Entry = int | tuple[int, bytes]  #: a key, or a prefix (PrefixRoot, digits)
+Int64s = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.uint64]
+
+#: the share of bad rows beyond which a file is refused
+TOLERATED = 0.01
+NEVER = np.iinfo(np.int64).max
+DAY_MS = 86_400_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What the file says about an entry."""
+
+    reason: str = ""
+    source: str = ""
+    valid_until_ms: int | None = None
+
+
+class Expiries(Sequence[tuple[Entry, int]]):
+    """(entry, end in ms) of each entry that will end, the next to end first."""
+
+    def __init__(self, kind: ListKind, keys: Keys, until: Int64s) -> None:
+        order = np.argsort(until, kind="stable")
+        self.kind, self.keys, self.until = kind, keys[order], until[order]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @overload
+    def __getitem__(self, i: int) -> tuple[Entry, int]: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[tuple[Entry, int]]: ...
+    def __getitem__(self, i: int | slice) -> tuple[Entry, int] | list[tuple[Entry, int]]:
+        if isinstance(i, slice):
+            return [self[n] for n in range(*i.indices(len(self)))]
+        return _entry(self.kind, int(self.keys[i])), int(self.until[i])
+
+    def between(self, after_ms: int, now_ms: int) -> ListContent:
+        """The entries whose end is after `after_ms` and not after `now_ms`: what to take off the list."""
+        start, stop = np.searchsorted(self.until, [after_ms, now_ms], side="right")
+        return _content(self.kind, np.sort(self.keys[start:stop]))
+
+
+@dataclass(frozen=True, eq=False)
+class ListFile:
+    """The entries of a file that are good and have not ended."""
+
+    path: Path
+    kind: ListKind
+    content: ListContent
+    rows: int  #: rows read: good, bad and expired
+    bad: int
+    first_bad: list[tuple[int, str]]  #: (line, reason) of the first ten
+    expired: int  #: rows whose valid_until has passed; they are left out
+    expiries: Expiries
+    _reader: Reader
+    _notes: "_Notes | None"
+
+    def annotation(self, entry: Entry | str) -> Annotation | None:
+        """What the file says about an entry; None when it does not hold it.
+
+        `entry` is a key, a prefix (PrefixRoot, digits), or a text as the file or a ListTrace has it; ``+33162*`` is
+        a prefix. An entry that stands in several rows has the last end, and the texts of that row.
+        """
+        if self._notes is None:
+            return None
+        key = _key_of(self._reader, entry)
+        return self._notes.of(key) if key else None
+
+
+def read_list(  # noqa: PLR0917 - what it reads by, in the order in which it is thought of
+    path: Path | str,
+    kind: ListKind,
+    plan: NumberingPlan,
+    home: str,
+    secret: bytes,
+    now_ms: int,
+    *,
+    allow_bad: bool = False,
+    progress: Progress | None = None,
+) -> ListFile:
+    """Reads a list from a CSV or Parquet file, compressed with gzip or not.
+
+    The file has one column of entries, or columns number, reason, source and valid_until in this order, or a header
+    that names them in any order. CSV is UTF-8; lines that are empty or begin with ``#`` do not count. valid_until is
+    an ISO 8601 date (to the end of that day, UTC) or date-time (UTC unless it says otherwise).
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What its entries are: numbers (in any form the home region dials, or international), prefixes of numbers
+        (``+33162*``), domains, IMEIs or TACs, IMSIs or MCC-MNCs, names of trunks.
+    home
+        Region whose dial plan numbers without ``+`` are read by.
+    secret
+        The installation's 16 bytes, for the keys of texts.
+    now_ms
+        Entries whose valid_until is not after it are left out.
+    allow_bad
+        Take the good rows of a file however many are bad. Entries that cover a country are refused all the same.
+    progress
+        Called after each piece with rows so far, bytes read, bytes in all.
+
+    Raises
+    ------
+    ListFileError
+        When the file cannot be read, or more than 1 % of its rows are bad.
+    """
+    path = Path(path)
+    reader = Reader(kind, plan, home, secret)
+    complaints = Complaints()
+    gathered = _Gathered()
+    for rows in read_rows(path, complaints, progress):
+        gathered.add(rows, reader, now_ms, complaints)
+    total = gathered.rows + complaints.count
+    if complaints.count > TOLERATED * total and not allow_bad:
+        line, reason = complaints.first[0]
+        raise ListFileError(
+            path,
+            f"{complaints.count} of {total} rows are bad (here: {reason}); correct them, or allow bad rows",
+            line,
+        )
+    keys, until, notes = gathered.finish()
+    ending = np.flatnonzero(until != NEVER)
+    return ListFile(
+        path=path,
+        kind=kind,
+        content=_content(kind, keys),
+        rows=total,
+        bad=complaints.count,
+        first_bad=complaints.first,
+        expired=gathered.expired,
+        expiries=Expiries(kind, keys[ending], until[ending]),
+        _reader=reader,
+        _notes=notes,
+    )
+
+
+class _Gathered:
+    """The good rows so far, column by column, a part for each piece of the file."""
+
+    def __init__(self) -> None:
+        self.rows = self.expired = 0  # rows: good and expired
+        self.keys: list[Keys] = []
+        self.until: list[Int64s] = []
+        self.texts: dict[str, list[Any]] = {"reason": [], "source": []}
+
+    def add(self, rows: Rows, reader: Reader, now_ms: int, complaints: Complaints) -> None:
+        keys, bad, why = reader.keys(rows.entry)
+        where = np.flatnonzero(bad)
+        complaints.add(rows.lines[where], lambda i: why(int(where[i])))
+        good = ~bad
+        if "valid_until" in rows.details:
+            until, unclear = _ends(rows.details["valid_until"])
+            where_unclear = np.flatnonzero(unclear & good)
+            column = rows.details["valid_until"]
+            complaints.add(
+                rows.lines[where_unclear],
+                lambda i: (
+                    f"valid_until {str(column[int(where_unclear[i])])[:40]!r} is no date or date-time of ISO 8601"
+                ),
+            )
+            good &= ~unclear
+            self.rows += int(good.sum())
+            ended = good & (until <= now_ms)
+            self.expired += int(ended.sum())
+            good &= ~ended
+            self.until.append(until[good])
+        else:
+            self.rows += int(good.sum())
+        self.keys.append(keys[good])
+        mask = pa.array(good)
+        for name in ("reason", "source"):
+            if name in rows.details:
+                self.texts[name].append(rows.details[name].filter(mask).dictionary_encode())
+
+    def finish(self) -> tuple[Keys, Int64s, "_Notes | None"]:
+        """Keys, their ends, and their notes; the keys in order and each once if there is anything to say of them."""
+        keys = np.concatenate(self.keys) if self.keys else np.zeros(0, dtype=np.uint64)
+        self.keys.clear()
+        if not self.until and not any(self.texts.values()):
+            return keys, np.full(len(keys), NEVER), None
+        until = np.concatenate(self.until) if self.until else np.full(len(keys), NEVER)
+        order = np.lexsort((-until, keys))  # the last end of a key first
+        keys, until = keys[order], until[order]
+        once = np.ones(len(keys), dtype=bool)
+        once[1:] = keys[1:] != keys[:-1]
+        keys, until, order = keys[once], until[once], order[once]
+        return (
+            keys,
+            until,
+            _Notes(keys, until, {name: _Texts(parts, order) for name, parts in self.texts.items()}),
+        )
+
+
+class _Texts:
+    """One text column: each different text once, and which one each entry has."""
+
+    def __init__(self, parts: list[Any], order: Int64s) -> None:
+        self.different: Any = None
+        if parts:
+            column = pa.chunked_array(parts).unify_dictionaries().combine_chunks()
+            self.different, self.which = column.dictionary, column.indices.to_numpy()[order]
+
+    def of(self, i: int) -> str:
+        return "" if self.different is None else str(self.different[int(self.which[i])])
+
+
+@dataclass(frozen=True, eq=False)
+class _Notes:
+    keys: Keys  # in order
+    until: Int64s
+    texts: dict[str, _Texts]
+
+    def of(self, key: int) -> Annotation | None:
+        i = int(np.searchsorted(self.keys, np.uint64(key)))
+        if i == len(self.keys) or int(self.keys[i]) != key:
+            return None
+        until = int(self.until[i])
+        return Annotation(
+            self.texts["reason"].of(i), self.texts["source"].of(i), None if until == NEVER else until
+        )
+
+
+# ---- keys and prefixes ---------------------------------------------------------------------------------------
+
+
+def _is_prefix(keys: Keys) -> npt.NDArray[np.bool_]:
+    return np.asarray(keys >> np.uint64(58) == KeyKind.KEY_PREFIX)
+
+
+def _content(kind: ListKind, keys: Keys) -> ListContent:
+    prefix = _is_prefix(keys)
+    if not prefix.any():
+        return ListContent(keys)
+    return ListContent(
+        keys[~prefix], [(ROOTS[kind], prefix_digits(key)) for key in np.unique(keys[prefix]).tolist()]
+    )
+
+
+def _entry(kind: ListKind, key: int) -> Entry:
+    return (ROOTS[kind], prefix_digits(key)) if key >> 58 == KeyKind.KEY_PREFIX else key
+
+
+def _key_of(reader: Reader, entry: Entry | str) -> int:
+    if isinstance(entry, int):
+        return entry
+    if isinstance(entry, tuple):
+        return digits_key_of(KeyKind.KEY_PREFIX, entry[1])
+    try:
+        return reader.key(entry.strip())
+    except ValueError:
+        return 0
+
+
+# ---- valid_until ---------------------------------------------------------------------------------------------
+
+
+def _ends(column: Any) -> tuple[Int64s, npt.NDArray[np.bool_]]:
+    """Ends in ms since the epoch (NEVER where there is none), and which could not be read."""
+    if pa.types.is_date(column.type):
+        days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
+        return pyarrow.compute.multiply(pyarrow.compute.add(days, 1), DAY_MS).fill_null(
+            NEVER
+        ).to_numpy(), _none(column)
+    if pa.types.is_timestamp(column.type):
+        ms = column.cast(pa.timestamp("ms", column.type.tz), safe=False).cast(pa.int64())
+        return ms.fill_null(NEVER).to_numpy(), _none(column)
+    encoded = column.dictionary_encode()
+    ends = [_end(text) for text in encoded.dictionary.to_pylist()]
+    which = encoded.indices.to_numpy()
+    if not ends:
+        return np.zeros(0, dtype=np.int64), _none(column)
+    until = np.array([0 if end is None else end for end in ends], dtype=np.int64)[which]
+    return until, np.array([end is None for end in ends])[which]
+
+
+def _none(column: Any) -> npt.NDArray[np.bool_]:
+    return np.zeros(len(column), dtype=bool)
+
+
+def _end(text: str) -> int | None:
+    if not text:
+        return NEVER
+    try:
+        return (date.fromisoformat(text).toordinal() - EPOCH.toordinal() + 1) * DAY_MS
+    except ValueError:
+        pass
+    try:
+        at = datetime.fromisoformat(text)
+        elapsed = (at if at.tzinfo else at.replace(tzinfo=UTC)) - EPOCH
+    except (ValueError, OverflowError):
+        return None
+    return elapsed.days * DAY_MS + elapsed.seconds * 1000 + elapsed.microseconds // 1000
