@@ -1,5 +1,5 @@
 # The way of a call, top to bottom: resolve, prefetch, emergency, repeated?, lists, counters, rules, verdict.
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from interceptor.engine.atomics cimport ic_cas64, ic_load64_relaxed
@@ -15,7 +15,7 @@ from interceptor.engine.recent cimport recent_find, recent_prefetch, recent_put
 from interceptor.engine.snapshot cimport NO_FIELD, Counter, Group, Lookup, Part, Rule
 from interceptor.engine.stats cimport stats_bump
 from interceptor.engine.types cimport (
-    ADDED_PER_MINUTE, N_NUMBERS, REPEAT_MS, BlockClass, Field, NumberStatus, RuleIndex, Verdict,
+    ADDED_PER_MINUTE, REPEAT_MS, BlockClass, Field, NumberStatus, RuleIndex, Verdict,
 )
 
 

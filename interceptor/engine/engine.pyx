@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from interceptor.engine.border cimport load_mapping, load_row, row_problem
 from interceptor.engine.decide cimport Worker, decide_chunk, explain_call

@@ -6,7 +6,7 @@ from interceptor.engine.keys cimport KeyKind, text_key
 from interceptor.engine.number cimport dialled_digits, imei_key, imsi_key, parse_number
 from interceptor.engine.plan cimport is_emergency
 from interceptor.engine.types cimport (
-    MAX_REDIRECTING, N_FIELDS, N_NUMBERS, Field, Key, Number, NumberStatus, Text,
+    N_FIELDS, N_NUMBERS, Field, Key, Text,
 )
 
 

@@ -105,7 +105,8 @@ def entity_kind(spec: Spec, counter: Counter) -> str:
 def _table(spec: Spec, entity: str, counters: list[Counter], seed: int) -> EntityTable:
     slots = spec.entities.get(entity, DEFAULT_ENTITIES)
     measures = [
-        Measure.MEASURE_DISTINCT if counter.measure == "distinct" else Measure.MEASURE_COUNT for counter in counters
+        Measure.MEASURE_DISTINCT if counter.measure == "distinct" else Measure.MEASURE_COUNT
+        for counter in counters
     ]
     sketches = max(slots // ENTITIES_PER_SKETCH, 1024) if Measure.MEASURE_DISTINCT in measures else 0
     columns = list(zip(measures, (counter.window_ms for counter in counters), strict=True))
@@ -121,7 +122,13 @@ def _meaning(spec: Spec, counter: Counter) -> Meaning:
             for row in spec.code.instructions[counter.where.start : counter.where.end]
         )
     element = None if counter.element is None else _field(spec, counter.element)
-    return (counter.measure, tuple((_field(spec, p.field), p.prefix) for p in counter.per), counter.window_ms, element, where)
+    return (
+        counter.measure,
+        tuple((_field(spec, p.field), p.prefix) for p in counter.per),
+        counter.window_ms,
+        element,
+        where,
+    )
 
 
 def _field(spec: Spec, field: int) -> object:

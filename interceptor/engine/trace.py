@@ -32,7 +32,8 @@ def shadow_ids(spec: Spec, bitmap: int) -> tuple[str, ...]:
 def rules(spec: Spec, outcomes: bytes | bytearray, decided: int) -> tuple[RuleTrace, ...]:
     """How each rule came out; `decided` is the index of the one that decided."""
     return tuple(
-        RuleTrace(rule.id, _OUTCOME[outcomes[i]], rule.shadow, i == decided) for i, rule in enumerate(spec.rules)
+        RuleTrace(rule.id, _OUTCOME[outcomes[i]], rule.shadow, i == decided)
+        for i, rule in enumerate(spec.rules)
     )
 
 

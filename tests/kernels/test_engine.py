@@ -1,10 +1,13 @@
 """The engine as one thing: publishing, reloading, batches, threads. What a decision means is in tests/conformance."""
 
 import threading
+import unicodedata
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from interceptor.engine.engine import CALL_DTYPE, CallError, Engine, ListContent
 from interceptor.engine.keys import digits_key_of
@@ -42,11 +45,18 @@ def numbers(*texts: str) -> ListContent:
     )
 
 
+def made() -> Engine:
+    engine = Engine(load_plan(), secret=bytes(16), pass_sample=0)
+    engine.publish(policy(), {}, revision=1)
+    return engine
+
+
+ENGINE = made()  # for what only explains
+
+
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    made = Engine(load_plan(), secret=bytes(16), pass_sample=0)
-    made.publish(policy(), {}, revision=1)
-    yield made
+    yield made()
 
 
 def call(**fields: object) -> dict[str, object]:
@@ -241,3 +251,33 @@ def test_threads_decide_while_policies_are_published_and_lists_change(engine: En
     assert sum(stats["verdicts"].values()) == sum(decided)
     total = engine.explain(call(caller="+8613800138001"), NOW).counters[0].value - 1
     assert total == decided[1]
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=40),
+        st.text(max_size=20).map(str.encode),
+        st.text("az09 ~", max_size=40).map(str.encode),
+    )
+)
+def test_a_text_is_refused_exactly_when_it_is_not_utf_8_or_holds_a_control_character(data: bytes) -> None:
+    try:
+        wanted = not any(unicodedata.category(character) == "Cc" for character in data.decode())
+    except UnicodeDecodeError:
+        wanted = False
+    try:
+        ENGINE.explain(call(user_agent=data), NOW)
+        taken = True
+    except CallError:
+        taken = False
+    assert taken == wanted
+
+
+def test_a_control_character_is_found_at_every_place() -> None:
+    for length in range(1, 40):
+        for at in range(length):
+            for bad in (0x00, 0x01, 0x1F, 0x7F, 0x80, 0xC0, 0xFF):
+                data = bytearray(b"x" * length)
+                data[at] = bad
+                with pytest.raises(CallError):
+                    ENGINE.explain(call(user_agent=bytes(data)), NOW)
