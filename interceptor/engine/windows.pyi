@@ -1,14 +1,12 @@
 """Sliding-window count and distinct: the columns of an entity's record, one by one, for building and tests."""
 
-from typing import Final
+from enum import IntEnum
 
-class Measure(int):
+class Measure(IntEnum):
     """What a column measures."""
 
-    ...
-
-MEASURE_COUNT: Final = 0
-MEASURE_DISTINCT: Final = 1
+    MEASURE_COUNT = 0
+    MEASURE_DISTINCT = 1
 
 #: sizes in bytes of a column of each measure, and of a sketch: keys "count", "distinct", "sketch"
 LAYOUT: dict[str, int]
