@@ -1,7 +1,7 @@
 """Makes interceptor/pb from the .proto files: ``python proto/generate.py [DIRECTORY]``.
 
-protoc writes imports by the path of a .proto file (``from interceptor.v1 import ...``); ours live one floor deeper,
-in ``interceptor.pb.v1``, so that line is rewritten. Nothing else is touched.
+protoc writes imports by the path of a .proto file (``from interceptor.v1 import ...``). Ours live one floor deeper,
+so that these lines are rewritten (``from interceptor.pb.v1 import ...``). Nothing else is touched.
 """
 
 import re

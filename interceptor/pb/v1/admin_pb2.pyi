@@ -16,12 +16,14 @@ class RuleOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RULE_OUTCOME_ABSENT: _ClassVar[RuleOutcome]
     RULE_OUTCOME_ERROR: _ClassVar[RuleOutcome]
     RULE_OUTCOME_NOT_REACHED: _ClassVar[RuleOutcome]
+    RULE_OUTCOME_GRACED: _ClassVar[RuleOutcome]
 RULE_OUTCOME_UNSPECIFIED: RuleOutcome
 RULE_OUTCOME_MATCH: RuleOutcome
 RULE_OUTCOME_NO_MATCH: RuleOutcome
 RULE_OUTCOME_ABSENT: RuleOutcome
 RULE_OUTCOME_ERROR: RuleOutcome
 RULE_OUTCOME_NOT_REACHED: RuleOutcome
+RULE_OUTCOME_GRACED: RuleOutcome
 
 class ExplainRequest(_message.Message):
     __slots__ = ("call",)
