@@ -1,0 +1,154 @@
+"""The decision log: drains the engine's ring of decisions into a file of JSON lines."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from interceptor.engine.engine import Engine
+from interceptor.engine.types import BlockClass, NumberStatus, Verdict
+from interceptor.runtime.loader import step_back
+from interceptor.runtime.logs import Log
+from interceptor.runtime.masking import masked
+from interceptor.runtime.outcomes import RecentOutcomes
+from interceptor.runtime.rotation import RotatingFile
+from interceptor.runtime.tally import Tally
+
+PERIOD = 0.05  # seconds between looks into the ring
+TAKE = 4096  # events taken at once
+
+CLASSES = {
+    each.value: each.name.removeprefix("CLASS_").lower()
+    for each in BlockClass
+    if each != BlockClass.CLASS_NONE
+}
+VERDICTS = {each.value: each.name.lower() for each in Verdict}
+
+
+class DecisionLog:
+    """Writes events as JSON lines: warned and blocked calls, shadow matches and a sample of what passed.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it rotates by size.
+    outcomes : RecentOutcomes
+        What the rules of the last policies say.
+    show_numbers : bool
+        False: telephone numbers, IMEIs and what may hold one are masked.
+    """
+
+    def __init__(self, path: Path, outcomes: RecentOutcomes, *, show_numbers: bool) -> None:
+        self._file = RotatingFile(path)
+        self._outcomes = outcomes
+        self._show = show_numbers
+
+    def write(self, events: npt.NDArray[np.void]) -> None:
+        """Appends one line an event. Raises OSError when the file cannot be written."""
+        self._file.write(self._lines(events))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _lines(self, events: npt.NDArray[np.void]) -> Iterator[str]:
+        names = events.dtype.names or ()
+        for row in events.tolist():
+            line = self._line(dict(zip(names, row, strict=True)))
+            yield json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+    def _line(self, event: dict[str, Any]) -> dict[str, Any]:
+        policy = self._outcomes[event["revision"]]
+        outcome = policy.at(event["rule"])
+        time = datetime.fromtimestamp(event["time_ms"] / 1000, UTC)
+        line: dict[str, Any] = {
+            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "sequence": event["sequence"],
+            "decision_id": f"{event['decision']:016x}",
+            "verdict": VERDICTS[event["verdict"]],
+            "rule": outcome.rule,
+            "reason": outcome.reason,
+            "policy_revision": event["revision"],
+            "caller": self._number(event["caller"], event["caller_status"]),
+            "callee": self._number(event["callee"], event["callee_status"]),
+        }
+        if event["block_class"]:
+            line["block_class"] = CLASSES[event["block_class"]]
+        for name in ("call_id", "imei"):
+            if event[name]:
+                line[name] = self._shown(text(event[name]))
+        for name in ("switch", "trunk", "cell"):
+            if event[name]:
+                line[name] = text(event[name])
+        if event["shadow"]:
+            line["shadow_rules"] = policy.shadow(event["shadow"])
+        for name in ("repeated", "emergency", "added"):
+            if event[name]:
+                line[name] = True
+        if event["errors"]:
+            line["rule_errors"] = event["errors"]
+        return line
+
+    def _number(self, number: bytes, status: int) -> str | None:
+        if status == NumberStatus.NUMBER_ABSENT:
+            return None
+        return self._shown(text(number))
+
+    def _shown(self, number: str) -> str:
+        return number if self._show else masked(number)
+
+
+def text(data: bytes) -> str:
+    """A text of an event, which may have been cut."""
+    return data.decode(errors="replace")
+
+
+class EventDrain:
+    """Empties the ring on a thread of its own, at nice 19, into the decision log if there is one."""
+
+    def __init__(self, engine: Engine, sink: DecisionLog | None, tally: Tally, log: Log) -> None:
+        self._engine = engine
+        self._sink = sink
+        self._tally = tally
+        self._log = log
+        self._stopping = threading.Event()
+        self._failing = False
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Drains what is left, then ends the thread and closes the log."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._sink is not None:
+            self._sink.close()
+
+    def _run(self) -> None:
+        step_back()
+        while True:
+            last = self._stopping.wait(PERIOD)
+            while len(events := self._engine.drain_events(TAKE)):
+                self._write(events)
+            if last:
+                return
+
+    def _write(self, events: npt.NDArray[np.void]) -> None:
+        if self._sink is None:
+            return
+        try:
+            self._sink.write(events)
+        except OSError as error:
+            self._tally.log_failed(len(events))
+            if not self._failing:
+                self._log.error("decision log cannot be written, decisions go on", problem=str(error))
+            self._failing = True
+        else:
+            self._tally.logged(len(events))
+            self._failing = False

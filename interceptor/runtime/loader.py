@@ -1,0 +1,161 @@
+"""From a policy file to a published snapshot: policy, list files, engine. What fails leaves the last good one in force.
+
+Everything here runs on one builder thread at nice 19: a load of millions of numbers takes no turn from the threads that
+decide calls.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from interceptor.engine.engine import Engine, ListContent
+from interceptor.engine.plan import NumberingPlan
+from interceptor.engine.spec import ListSpec, Spec
+from interceptor.policy import PolicyError, load_policy
+from interceptor.runtime.clock import Clock
+from interceptor.runtime.outcomes import RecentOutcomes
+from interceptor.store.listfile import ListFile, ListFileError, read_list
+
+Result = TypeVar("Result")
+
+#: called with the list, the rows read so far, the bytes read and the bytes there are
+Progress = Callable[[str, int, int, int], None]
+
+SHIPPED = Path(__file__).resolve().parent.parent / "policies"
+
+
+class Fault(StrEnum):
+    """Why a load failed."""
+
+    POLICY = "policy"  #: the policy file: what it says is wrong
+    LISTS = "lists"  #: a list file it names
+    BUILD = "build"  #: neither: no memory, for example
+
+
+class LoadError(Exception):
+    """A load that failed. The last good policy is still in force."""
+
+    def __init__(self, fault: Fault, message: str) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What is in force."""
+
+    spec: Spec
+    revision: int
+    read_ms: int  #: when its lists began to be read: entries that had ended by then were left out
+    lists: Mapping[str, ListFile] = field(default_factory=dict)  #: by name, those that have a file
+
+
+class Loader:
+    """Loads one policy file as often as it is asked to and publishes the result to one engine."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        plan: NumberingPlan,
+        clock: Clock,
+        outcomes: RecentOutcomes,
+        policy: Path,
+        *,
+        home: str,
+        allow_bad: bool = False,
+    ) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._clock = clock
+        self._outcomes = outcomes
+        self._policy = policy
+        self._home = home
+        self._allow_bad = allow_bad
+        self._builder = ThreadPoolExecutor(1, "builder", initializer=step_back)
+        self.current: Loaded | None = None
+
+    def load(self, progress: Progress | None = None) -> Loaded:
+        """Reads policy and lists and publishes them.
+
+        Raises
+        ------
+        LoadError
+            Something is wrong with the policy or a list; nothing has changed.
+        """
+        return self.build(lambda: self._load(progress))
+
+    def build(self, work: Callable[[], Result]) -> Result:
+        """Runs `work` on the builder thread, after whatever that is doing, and returns its result."""
+        return self._builder.submit(work).result()
+
+    def close(self) -> None:
+        """Ends the builder thread once it has finished what it is doing."""
+        self._builder.shutdown()
+
+    def _load(self, progress: Progress | None) -> Loaded:
+        try:
+            spec = load_policy(self._policy)
+        except PolicyError as error:
+            raise LoadError(Fault.POLICY, str(error)) from error
+        except OSError as error:
+            raise LoadError(Fault.POLICY, f"{self._policy}: {error.strerror or error}") from error
+        now = self._clock.now_ms()
+        lists = {each.name: self._read(each, now, progress) for each in spec.lists if each.file is not None}
+        revision = 1 if self.current is None else self.current.revision + 1
+        content: dict[str, ListContent] = {name: each.content for name, each in lists.items()}
+        # Before the first decision of the new policy, what its rules say must be known.
+        self._outcomes.record(revision, spec)
+        try:
+            self._engine.publish(spec, content, revision=revision)
+        except (ValueError, MemoryError, OverflowError) as error:
+            raise LoadError(Fault.BUILD, f"{self._policy}: {error or 'not enough memory'}") from error
+        self.current = Loaded(spec, revision, now, lists)
+        return self.current
+
+    def _read(self, entry: ListSpec, now: int, progress: Progress | None) -> ListFile:
+        assert entry.file is not None
+        path = Path(entry.file)
+        try:
+            return read_list(
+                path,
+                entry.kind,
+                self._plan,
+                self._home,
+                self._engine.secret,
+                now,
+                allow_bad=entry.allow_bad or self._allow_bad,
+                progress=None if progress is None else partial(progress, entry.name),
+            )
+        except ListFileError as error:
+            raise LoadError(Fault.LISTS, f"list {entry.name}: {error}") from error
+        except OSError as error:
+            raise LoadError(Fault.LISTS, f"list {entry.name}: {path}: {error.strerror or error}") from error
+
+
+def step_back() -> None:
+    """Puts the calling thread, and it alone, at nice 19 (Linux keeps niceness per thread)."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+
+
+def policy_path(name: str) -> Path:
+    """The policy file `name` says: a path, or the name of a shipped policy.
+
+    Raises
+    ------
+    FileNotFoundError
+        Neither; the message names the shipped policies.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = SHIPPED / f"{name}.yaml"
+    if path.name == name and shipped.is_file():
+        return shipped
+    names = ", ".join(sorted(each.stem for each in SHIPPED.glob("*.yaml")))
+    raise FileNotFoundError(f"{name}: no such file, nor a shipped policy (there are: {names})")
