@@ -1,0 +1,1 @@
+"""The control plane on grpcio: Admin, health, reflection, and the same Interception service the data plane offers."""

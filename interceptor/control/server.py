@@ -1,0 +1,141 @@
+"""The control plane's socket: one grpcio server with Interception, Admin, health and reflection."""
+
+import ipaddress
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from interceptor.control import admin, interception
+from interceptor.control.admin import Admin
+from interceptor.control.interception import Interception
+from interceptor.runtime.service import Service
+
+LARGEST = 64 * 1024  # bytes of one request
+THREADS = 32
+STREAMS = THREADS // 2  # a stream holds a thread; the other half stays for single calls and operators
+QUEUED = 1024  # requests inside the server at once; the next one is refused, not queued
+
+
+class ListenError(Exception):
+    """The address cannot be served; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Files of the server's identity, PEM."""
+
+    certificate: Path
+    key: Path
+    clients: Path | None = None  #: CA of the clients; given, a client must show a certificate
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """Raises ListenError when a file cannot be read."""
+        return grpc.ssl_server_credentials(
+            [(contents(self.key), contents(self.certificate))],
+            root_certificates=contents(self.clients) if self.clients else None,
+            require_client_auth=self.clients is not None,
+        )
+
+
+class ControlServer:
+    """The server on `address`, bound when made, answering when started, SERVING when `open` is called."""
+
+    def __init__(
+        self, service: Service, address: str, *, tls: Tls | None = None, insecure: bool = False
+    ) -> None:
+        guard(address, tls is not None, insecure)
+        self._pool = ThreadPoolExecutor(THREADS, "control")
+        self._server = grpc.server(
+            self._pool,
+            options=[
+                ("grpc.max_receive_message_length", LARGEST),
+                # A second server on the port is an error, not a partner.
+                ("grpc.so_reuseport", 0),
+            ],
+            maximum_concurrent_rpcs=QUEUED,
+        )
+        self._health = health.HealthServicer()
+        self._names = ("", interception.NAME, admin.NAME)
+        self._tell(health_pb2.HealthCheckResponse.NOT_SERVING)
+        authenticated = tls is not None and tls.clients is not None
+        self._server.add_generic_rpc_handlers(
+            (
+                Interception(service, streams=STREAMS, authenticated=authenticated).handlers(),
+                Admin(service).handlers(),
+            )
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(
+            (interception.NAME, admin.NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
+        )
+        try:
+            port = (
+                self._server.add_insecure_port(address)
+                if tls is None
+                else self._server.add_secure_port(address, tls.credentials())
+            )
+        except RuntimeError as error:
+            raise ListenError(
+                f"cannot listen on {address}: in use by another process, or no address of this machine"
+            ) from error
+        #: what clients dial; a port of 0 is replaced by the one the system chose
+        self.address = address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+
+    def start(self) -> None:
+        """Answers from now on; health says NOT_SERVING until `open`."""
+        self._server.start()
+
+    def open(self) -> None:
+        """Health says SERVING."""
+        self._tell(health_pb2.HealthCheckResponse.SERVING)
+
+    def close(self, grace: float) -> None:
+        """Health says NOT_SERVING, new requests are refused, those in flight finish within `grace` seconds."""
+        self._health.enter_graceful_shutdown()
+        self._server.stop(grace).wait()
+        self._pool.shutdown()
+
+    def _tell(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+        for name in self._names:
+            self._health.set(name, status)
+
+
+def guard(address: str, encrypted: bool, insecure: bool) -> None:
+    """Raises ListenError for an address other machines reach, unless it is encrypted or that is asked for."""
+    if encrypted or insecure or local(address):
+        return
+    raise ListenError(
+        f"{address} is open to other machines: give --tls-cert and --tls-key, or say --insecure, or listen on 127.0.0.1"
+    )
+
+
+def local(address: str) -> bool:
+    """Whether only this machine reaches `address`: loopback, or a Unix socket."""
+    if address.startswith(("unix:", "unix-abstract:")):
+        return True
+    host, _ = endpoint(address)
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def endpoint(address: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT`` or ``[IPV6]:PORT``."""
+    host, separator, port = address.rpartition(":")
+    if not (separator and host and port.isdecimal() and int(port) < 1 << 16):
+        raise ListenError(f"{address} is no address: give HOST:PORT, [IPV6]:PORT or unix:PATH")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def contents(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ListenError(f"{path}: {error.strerror or error}") from error
