@@ -1,0 +1,112 @@
+"""The options of `interceptor serve`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SECURITY = "Who may reach it"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to `app`."""
+    app.command("serve")(serve)
+
+
+def serve(
+    *,
+    policy: Annotated[
+        str, typer.Option(help="A policy file, or the name of a shipped one: default, antifraud-cn.")
+    ] = "default",
+    control: Annotated[
+        str,
+        typer.Option(
+            help="Where gRPC is served: HOST:PORT or unix:PATH. Port 0: the system chooses, the log says."
+        ),
+    ] = "127.0.0.1:50052",
+    metrics: Annotated[
+        str, typer.Option(help="Where Prometheus metrics are served, at /metrics. Empty: nowhere.")
+    ] = "127.0.0.1:9464",
+    home: Annotated[
+        str,
+        typer.Option(
+            help="Region (ISO 3166-1) whose dial plan reads numbers where the policy's trunks say none."
+        ),
+    ] = "CN",
+    decision_log: Annotated[
+        Path | None,
+        typer.Option(
+            help="Appends warned, blocked and shadow-matched calls, and a sample of the passed ones, as JSON lines; "
+            "rotates at 100 MB and keeps ten.",
+            show_default=False,
+        ),
+    ] = None,
+    show_numbers: Annotated[
+        bool,
+        typer.Option("--show-numbers", help="Whole telephone numbers in the decision log; masked otherwise."),
+    ] = False,
+    pass_sample: Annotated[
+        int, typer.Option(help="Every how many passed calls one goes to the decision log; 0: none.", min=0)
+    ] = 1000,
+    allow_bad_rows: Annotated[
+        bool,
+        typer.Option(
+            "--allow-bad-rows", help="Take list files of which more than 1 % of the rows are bad, too."
+        ),
+    ] = False,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory that keeps the numbering plan between starts.", show_default="the user's cache"
+        ),
+    ] = None,
+    grace: Annotated[
+        float, typer.Option(help="Seconds calls in flight and open streams have left after SIGTERM.", min=0)
+    ] = 5.0,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="The service's certificate chain (PEM).", rich_help_panel=SECURITY)
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM).", rich_help_panel=SECURITY)] = None,
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            help="Clients must show a certificate of this CA (PEM); their name is call.switch.",
+            rich_help_panel=SECURITY,
+        ),
+    ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            help="Serve other machines without TLS: anyone who reaches the port may ask and reload.",
+            rich_help_panel=SECURITY,
+        ),
+    ] = False,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Runs the service until SIGTERM or Ctrl-C. SIGHUP reads the policy and its lists again.
+
+    Policy and lists are loaded first; then health says SERVING. A policy with problems ends the start, and on a reload
+    leaves the last good one in force. Logs go to stderr: readable on a terminal, JSON lines elsewhere.
+    """
+    from interceptor.cli import serving  # noqa: PLC0415 - the engine: not for the other commands
+
+    serving.serve(
+        serving.Options(
+            policy=policy,
+            control=control,
+            metrics=metrics,
+            home=home,
+            decision_log=decision_log,
+            show_numbers=show_numbers,
+            pass_sample=pass_sample,
+            allow_bad_rows=allow_bad_rows,
+            cache=cache,
+            grace=grace,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            tls_client_ca=tls_client_ca,
+            insecure=insecure,
+            log_level=log_level,
+        )
+    )
