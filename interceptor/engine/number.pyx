@@ -178,8 +178,10 @@ cdef Reading read_signalled(Text raw, Signalled* out) noexcept nogil:
     elif begins(text + begin, end - begin, b"tel:", 4):
         tel = True
         begin += 4
-    elif begins(text + begin, end - begin, b"urn:service:sos", 15):
+    elif begins(text + begin, end - begin, b"urn:", 4):
         i = begin + 15
+        if not begins(text + begin, end - begin, b"urn:service:sos", 15):
+            return UNREADABLE
         return SOS if i == end or text[i] == b"." or text[i] == b";" else UNREADABLE
 
     # [begin, user) is the telephone-subscriber with its parameters

@@ -188,4 +188,4 @@ def test_where_whole_numbers_have_six_digits_or_fewer_they_are_not_short(
     national = phonenumbers.national_significant_number(example).encode()
     assert len(national) < 7
     assert not plan.is_short(region, national)
-    assert plan.to_e164(region, national) == b"%d%s" % (example.country_code, national)
+    assert plan.to_e164(region, national) == str(example.country_code).encode() + national

@@ -54,5 +54,7 @@ def test_the_example_of_the_design_becomes_a_spec_the_engine_accepts() -> None:
 
 def test_true_and_false_may_begin_a_condition() -> None:
     for when in ("true || call.roaming", "(false && call.roaming) == false", "false ? call.roaming : true"):
-        text = f"version: 1\ntrunks: {{default: {{}}}}\nrules:\n  - {{id: a, when: '{when}', verdict: warn}}\n"
+        text = (
+            f"version: 1\ntrunks: {{default: {{}}}}\nrules:\n  - {{id: a, when: '{when}', verdict: warn}}\n"
+        )
         assert load_policy("policy.yaml", text).rules[0].source == when
