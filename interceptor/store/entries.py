@@ -30,6 +30,7 @@ ROOTS = {
     ListKind.SUBSCRIBER: PrefixRoot.ROOT_IMSI,
 }
 
+_PLAIN_PREFIX = re.compile(r"\+([1-9][0-9]{,14})\*?")
 _SEPARATORS = str.maketrans("", "", " -.()/")
 _COVERS = "covers {}; a list holds what is known to be bad, not a country"
 
@@ -193,6 +194,9 @@ def _prefix_key(digits: str) -> int:
 
 def number_prefix(text: str) -> str:
     """The E.164 digits of ``+33162*``, ``+33 162`` or ``0033162``; ValueError with the reason for anything else."""
+    plain = _PLAIN_PREFIX.fullmatch(text)
+    if plain is not None and covers(plain[1]) is None:
+        return plain[1]
     shown = repr(text[:40])
     digits = text.removesuffix("*").translate(_SEPARATORS)
     international = digits.startswith(("+", "00"))

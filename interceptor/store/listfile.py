@@ -1,33 +1,30 @@
 """A list from a file: its entries as keys and prefixes, and for each of them why it is there and until when."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute
 
 from interceptor.engine.keys import KeyKind, digits_key_of
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListContent, ListKind
 from interceptor.store.entries import ROOTS, Reader, prefix_digits
-from interceptor.store.rows import Complaints, ListFileError, Progress, Rows, read_rows
+from interceptor.store.rows import Complaints, ListFileError, Rows
+from interceptor.store.source import read_rows
+from interceptor.store.validity import NEVER, Int64s, ends
 
 __all__ = ["Annotation", "Expiries", "ListFile", "ListFileError", "read_list"]
 
 Entry = int | tuple[int, bytes]  #: a key, or a prefix (PrefixRoot, digits)
-Int64s = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
+Progress = Callable[[int, int, int], None]  #: rows so far, bytes read, bytes in all
 
 #: the share of bad rows beyond which a file is refused
 TOLERATED = 0.01
-NEVER = np.iinfo(np.int64).max
-DAY_MS = 86_400_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -45,6 +42,13 @@ class Expiries(Sequence[tuple[Entry, int]]):
     def __init__(self, kind: ListKind, keys: Keys, until: Int64s) -> None:
         order = np.argsort(until, kind="stable")
         self.kind, self.keys, self.until = kind, keys[order], until[order]
+
+    @classmethod
+    def of(cls, kind: ListKind, notes: "_Notes | None") -> "Expiries":
+        if notes is None:
+            return cls(kind, np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64))
+        ending = notes.until != NEVER
+        return cls(kind, notes.keys[ending], notes.until[ending])
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -135,8 +139,10 @@ def read_list(  # noqa: PLR0917 - what it reads by, in the order in which it is 
     reader = Reader(kind, plan, home, secret)
     complaints = Complaints()
     gathered = _Gathered()
-    for rows in read_rows(path, complaints, progress):
+    for rows, bytes_read, bytes_total in read_rows(path, complaints):
         gathered.add(rows, reader, now_ms, complaints)
+        if progress is not None:
+            progress(gathered.rows + complaints.count, bytes_read, bytes_total)
     total = gathered.rows + complaints.count
     if complaints.count > TOLERATED * total and not allow_bad:
         line, reason = complaints.first[0]
@@ -145,8 +151,7 @@ def read_list(  # noqa: PLR0917 - what it reads by, in the order in which it is 
             f"{complaints.count} of {total} rows are bad (here: {reason}); correct them, or allow bad rows",
             line,
         )
-    keys, until, notes = gathered.finish()
-    ending = np.flatnonzero(until != NEVER)
+    keys, notes = gathered.finish()
     return ListFile(
         path=path,
         kind=kind,
@@ -155,7 +160,7 @@ def read_list(  # noqa: PLR0917 - what it reads by, in the order in which it is 
         bad=complaints.count,
         first_bad=complaints.first,
         expired=gathered.expired,
-        expiries=Expiries(kind, keys[ending], until[ending]),
+        expiries=Expiries.of(kind, notes),
         _reader=reader,
         _notes=notes,
     )
@@ -176,7 +181,7 @@ class _Gathered:
         complaints.add(rows.lines[where], lambda i: why(int(where[i])))
         good = ~bad
         if "valid_until" in rows.details:
-            until, unclear = _ends(rows.details["valid_until"])
+            until, unclear = ends(rows.details["valid_until"])
             where_unclear = np.flatnonzero(unclear & good)
             column = rows.details["valid_until"]
             complaints.add(
@@ -199,23 +204,19 @@ class _Gathered:
             if name in rows.details:
                 self.texts[name].append(rows.details[name].filter(mask).dictionary_encode())
 
-    def finish(self) -> tuple[Keys, Int64s, "_Notes | None"]:
-        """Keys, their ends, and their notes; the keys in order and each once if there is anything to say of them."""
+    def finish(self) -> tuple[Keys, "_Notes | None"]:
+        """The keys, and what there is to say of them; then they are in order, each once."""
         keys = np.concatenate(self.keys) if self.keys else np.zeros(0, dtype=np.uint64)
         self.keys.clear()
         if not self.until and not any(self.texts.values()):
-            return keys, np.full(len(keys), NEVER), None
+            return keys, None
         until = np.concatenate(self.until) if self.until else np.full(len(keys), NEVER)
         order = np.lexsort((-until, keys))  # the last end of a key first
         keys, until = keys[order], until[order]
         once = np.ones(len(keys), dtype=bool)
         once[1:] = keys[1:] != keys[:-1]
         keys, until, order = keys[once], until[once], order[once]
-        return (
-            keys,
-            until,
-            _Notes(keys, until, {name: _Texts(parts, order) for name, parts in self.texts.items()}),
-        )
+        return keys, _Notes(keys, until, {name: _Texts(parts, order) for name, parts in self.texts.items()})
 
 
 class _Texts:
@@ -276,44 +277,3 @@ def _key_of(reader: Reader, entry: Entry | str) -> int:
         return reader.key(entry.strip())
     except ValueError:
         return 0
-
-
-# ---- valid_until ---------------------------------------------------------------------------------------------
-
-
-def _ends(column: Any) -> tuple[Int64s, npt.NDArray[np.bool_]]:
-    """Ends in ms since the epoch (NEVER where there is none), and which could not be read."""
-    if pa.types.is_date(column.type):
-        days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
-        return pyarrow.compute.multiply(pyarrow.compute.add(days, 1), DAY_MS).fill_null(
-            NEVER
-        ).to_numpy(), _none(column)
-    if pa.types.is_timestamp(column.type):
-        ms = column.cast(pa.timestamp("ms", column.type.tz), safe=False).cast(pa.int64())
-        return ms.fill_null(NEVER).to_numpy(), _none(column)
-    encoded = column.dictionary_encode()
-    ends = [_end(text) for text in encoded.dictionary.to_pylist()]
-    which = encoded.indices.to_numpy()
-    if not ends:
-        return np.zeros(0, dtype=np.int64), _none(column)
-    until = np.array([0 if end is None else end for end in ends], dtype=np.int64)[which]
-    return until, np.array([end is None for end in ends])[which]
-
-
-def _none(column: Any) -> npt.NDArray[np.bool_]:
-    return np.zeros(len(column), dtype=bool)
-
-
-def _end(text: str) -> int | None:
-    if not text:
-        return NEVER
-    try:
-        return (date.fromisoformat(text).toordinal() - EPOCH.toordinal() + 1) * DAY_MS
-    except ValueError:
-        pass
-    try:
-        at = datetime.fromisoformat(text)
-        elapsed = (at if at.tzinfo else at.replace(tzinfo=UTC)) - EPOCH
-    except (ValueError, OverflowError):
-        return None
-    return elapsed.days * DAY_MS + elapsed.seconds * 1000 + elapsed.microseconds // 1000
