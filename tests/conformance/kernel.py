@@ -1,0 +1,133 @@
+"""The engine a case runs on, from its policy file and list files on, as the service would set it up."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from interceptor.engine.engine import CALL_DTYPE, Decision, Engine, ListContent
+from interceptor.engine.plan import NumberingPlan
+from interceptor.engine.spec import Spec
+from interceptor.engine.types import BlockClass, Limits, RuleIndex, Scalar, Verdict
+from interceptor.numbering import load_plan
+from interceptor.policy import load_policy
+from interceptor.store.listfile import read_list
+from tests.conformance.case import START
+from tests.model import decision as model
+
+SECRET = bytes(range(16))
+SCALARS = {
+    "international_ingress": Scalar.S_INTERNATIONAL_INGRESS,
+    "roaming": Scalar.S_ROAMING,
+    "sim_age_days": Scalar.S_SIM_AGE_DAYS,
+    "event_time_ms": Scalar.S_EVENT_TIME_MS,
+}
+
+
+@cache
+def plan() -> NumberingPlan:
+    return load_plan()
+
+
+def new_engine(home: str) -> Engine:
+    return Engine(plan(), home=home, secret=SECRET, repeats=1 << 14, events=1 << 10)
+
+
+def publish(engine: Engine, path: Path, text: str, revision: int) -> None:
+    spec = load_policy(path, text)
+    engine.publish(small(spec), contents(spec, path.parent, engine), revision=revision)
+
+
+def small(spec: Spec) -> Spec:
+    """The same policy with room for fewer entities: a case has few."""
+    return dataclasses.replace(spec, entities={counter.entity: 1 << 12 for counter in spec.counters})
+
+
+def contents(spec: Spec, folder: Path, engine: Engine) -> dict[str, ListContent]:
+    return {
+        described.name: read_list(
+            folder / described.file, described.kind, engine.plan, engine.home, engine.secret, START
+        ).content
+        for described in spec.lists
+        if described.file
+    }
+
+
+def rows(calls: Sequence[Mapping[str, Any]], tags: Sequence[str]) -> npt.NDArray[np.void]:
+    """Calls as `decide_batch` takes them."""
+    table = np.zeros(len(calls), CALL_DTYPE)
+    for row, call in zip(table, calls, strict=True):
+        for name, value in call.items():
+            if value is None:
+                continue
+            if name in SCALARS:
+                row["scalar"][SCALARS[name]] = value
+                row["present"] |= 1 << SCALARS[name]
+            elif name == "redirecting":
+                for i, number in enumerate(value[: Limits.MAX_REDIRECTING]):
+                    row["redirecting"][i] = encoded(number, 32)
+            elif name == "tags":
+                for i, tag in enumerate(tags):
+                    row["tags"][i] = encoded(value.get(tag, ""), 32)
+            else:
+                row[name] = encoded(value, CALL_DTYPE[name].itemsize)
+    return table
+
+
+def encoded(text: str, width: int) -> bytes:
+    data = text.encode()
+    assert len(data) <= width, f"{text!r} is wider than a row of CALL_DTYPE allows"
+    return data
+
+
+def answer(decision: Decision, *, added: bool = False) -> model.Decision:
+    """A kernel's decision in the model's words; what a single decision does not tell, `added`, is filled in."""
+    return model.Decision(
+        decision.verdict,
+        decision.rule,
+        decision.block_class,
+        decision.shadow,
+        decision.repeated,
+        added,
+        decision.errors,
+    )
+
+
+def answers(table: npt.NDArray[np.void], spec: Spec) -> list[model.Decision]:
+    """A batch's decisions in the model's words."""
+    shadow_rules = [rule.id for rule in spec.rules if rule.shadow]
+    return [
+        model.Decision(
+            Verdict(row["verdict"]),
+            rule_id(int(row["rule"]), spec),
+            BlockClass(row["block_class"]),
+            tuple(name for i, name in enumerate(shadow_rules) if int(row["shadow"]) >> i & 1),
+            bool(row["repeated"]),
+            bool(row["added"]),
+            int(row["errors"]),
+        )
+        for row in table
+    ]
+
+
+def rule_id(index: int, spec: Spec) -> str:
+    if index == RuleIndex.RULE_DEFAULT:
+        return "default"
+    return "emergency" if index == RuleIndex.RULE_EMERGENCY else spec.rules[index].id
+
+
+def explained(engine: Engine, call: Mapping[str, Any], now: int) -> model.Explanation:
+    """A kernel's explanation in the model's words."""
+    told = engine.explain(call, now)
+    emergency = told.emergency
+    return model.Explanation(
+        answer(told.decision),
+        {} if emergency else {rule.rule: rule.outcome for rule in told.rules},
+        {} if emergency else {c.counter: c.value if c.readable else None for c in told.counters},
+        frozenset((entry.field, entry.list) for entry in told.lists),
+        told.graced,
+    )

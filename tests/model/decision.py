@@ -1,0 +1,297 @@
+"""What a decision means: the engine as obvious Python, to be read beside DESIGN and held against the kernel.
+
+Everything is a dictionary or a list, nothing is bounded, nothing is forgotten before its time. A window is the log of
+what was counted, rounded to sub-buckets as the kernel rounds; a distinct counter remembers every element.
+"""
+
+import dataclasses
+import re
+from collections import Counter as Tally
+from collections import defaultdict
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from interceptor.engine.types import BlockClass, Limits, Verdict
+from tests.model import call as calls
+from tests.model.call import Call
+from tests.model.policy import AbsentError, Counter, PolicyModel, Rule, RuleError, World, holds
+
+#: a window is seen as so many sub-buckets: the current one and those before it
+SUB_BUCKETS = 14
+
+VERDICTS = {"pass": Verdict.PASS, "warn": Verdict.WARN, "block": Verdict.BLOCK}
+CLASSES = {
+    None: BlockClass.CLASS_NONE,
+    "list": BlockClass.CLASS_LIST,
+    "analytics": BlockClass.CLASS_ANALYTICS,
+    "invalid": BlockClass.CLASS_INVALID,
+    "subscriber": BlockClass.CLASS_SUBSCRIBER,
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    verdict: Verdict
+    rule: str  #: a rule's id, "default" or "emergency"
+    block_class: BlockClass = BlockClass.CLASS_NONE
+    shadow: tuple[str, ...] = ()
+    repeated: bool = False
+    added: bool = False  #: the deciding rule put something on a list
+    errors: int = 0  #: rules that ended in an error
+
+
+@dataclass(frozen=True)
+class Explanation:
+    decision: Decision
+    outcomes: Mapping[str, str]  #: by rule: match, no match, absent, error, grace, not reached
+    counters: Mapping[str, int | None]  #: as if this call were counted; None: not readable
+    lists: frozenset[tuple[str, str]]  #: (field, list)
+    graced: bool
+
+
+@dataclass
+class Window:
+    """What one counter counted for one entity: (sub-bucket, element)."""
+
+    log: list[tuple[int, Hashable]] = field(default_factory=list)
+
+    def value(self, window_ms: int, now: int, distinct: bool) -> int:
+        last = sub_bucket(now, window_ms)
+        seen = [element for bucket, element in self.log if last - SUB_BUCKETS < bucket <= last]
+        return len(set(seen)) if distinct else len(seen)
+
+
+def sub_bucket(now: int, window_ms: int) -> int:
+    return now * SUB_BUCKETS // window_ms
+
+
+class Engine:
+    """Decides calls, one after the other."""
+
+    def __init__(self, home: str = "CN") -> None:
+        self.home = home
+        self.answers: dict[
+            tuple[str, str], tuple[Decision, int]
+        ] = {}  #: (switch, call_id) -> first answer, until
+        self.dialled_emergency: dict[Hashable, int] = {}  #: number -> until
+        self.added: dict[tuple[str, Hashable], int] = {}  #: (list, what is on it) -> until
+        self.added_in: Tally[tuple[str, int]] = Tally()  #: entries made, by rule and minute
+        self.windows: dict[Hashable, dict[Hashable, Window]] = defaultdict(lambda: defaultdict(Window))
+
+    def publish(self, policy: PolicyModel) -> None:
+        """The next call is decided by this policy. A counter that means the same goes on counting."""
+        self.policy = policy
+
+    # --- one call, from top to bottom
+
+    def decide(self, sent: Mapping[str, Any], now: int) -> Decision:
+        call = self.resolve(sent)
+
+        # An emergency call passes before anything else is asked. It is not counted, and whoever dialled is reachable
+        # for the grace time.
+        if call.emergency:
+            if "caller" in call.identities:
+                self.dialled_emergency[call.identities["caller"]] = now + self.policy.document.emergency.grace
+            return Decision(Verdict.PASS, "emergency")
+
+        # The same call again (a fork, a re-INVITE, a failover): the same answer again, and nothing is counted.
+        first = self.first_answer(call, now)
+        if first:
+            return first
+
+        # All counters first, so that every rule sees this call as counted, whatever becomes of it.
+        on_list = self.lists_of(call, now)
+        for counter in {meaning(counter, self.policy): counter for counter in self.policy.counters}.values():
+            element = self.counted_element(counter, call, on_list)
+            if element is not None:
+                bucket = sub_bucket(now, counter.entry.window)
+                self.window(counter, call).log.append((bucket, element))
+        world = World(call, self.policy, on_list, lambda name: self.read(name, call, now))
+
+        outcomes = self.try_rules(world, self.in_grace(call, now))
+        decision = self.verdict_of(outcomes)
+        decision = dataclasses.replace(decision, added=self.add_to(decision, call, now))
+        if "call_id" in call.texts:
+            self.answers[self.name_of(call)] = decision, now + Limits.REPEAT_MS
+        return decision
+
+    def explain(self, sent: Mapping[str, Any], now: int) -> Explanation:
+        """What `decide` would say now, as if the call were counted. Touches nothing."""
+        call = self.resolve(sent)
+        on_list = self.lists_of(call, now)
+        on = frozenset(
+            (name, listed)
+            for name, listed in self.policy.lookups
+            if name in call.identities and on_list(name, listed)
+        )
+        if call.emergency:
+            return Explanation(Decision(Verdict.PASS, "emergency"), {}, {}, on, False)
+
+        def as_if_counted(name: str) -> int:
+            counter = next(c for c in self.policy.counters if c.name == name)
+            element = self.counted_element(counter, call, on_list)
+            extra = [] if element is None else [(sub_bucket(now, counter.entry.window), element)]
+            return self.read(name, call, now, extra)
+
+        graced = self.in_grace(call, now)
+        outcomes = self.try_rules(World(call, self.policy, on_list, as_if_counted), graced)
+        values: dict[str, int | None] = {}
+        for counter in self.policy.counters:
+            try:
+                values[counter.name] = as_if_counted(counter.name)
+            except AbsentError:
+                values[counter.name] = None
+        decision = self.first_answer(call, now) or self.verdict_of(outcomes)
+        return Explanation(decision, outcomes, values, on, graced)
+
+    # --- its steps
+
+    def resolve(self, sent: Mapping[str, Any]) -> Call:
+        return calls.resolve(sent, self.policy.trunks, self.home, self.policy.document.emergency.add)
+
+    @staticmethod
+    def name_of(call: Call) -> tuple[str, str]:
+        return call.texts.get("switch", ""), call.texts["call_id"]
+
+    def first_answer(self, call: Call, now: int) -> Decision | None:
+        if "call_id" in call.texts and self.name_of(call) in self.answers:
+            answer, until = self.answers[self.name_of(call)]
+            if now < until:
+                return dataclasses.replace(answer, repeated=True)
+        return None
+
+    def lists_of(self, call: Call, now: int) -> Any:
+        """(field, list) -> whether it is there, by a file or by a rule's add_to; AbsentError without an identity."""
+
+        def on_list(name: str, listed: str) -> bool:
+            by_file = self.policy.lists[listed].holds(call, name)
+            return by_file or self.added.get((listed, call.identities[name]), now) > now
+
+        return on_list
+
+    def in_grace(self, call: Call, now: int) -> bool:
+        """Whether the callee dialled an emergency number a short while ago."""
+        return self.dialled_emergency.get(call.identities.get("callee"), now) > now
+
+    def counted_element(self, counter: Counter, call: Call, on_list: Any) -> Hashable | None:
+        """What the counter counts of this call: None when there is nothing, or its `where` does not hold."""
+        if key_of(counter, call) is None:
+            return None
+        if counter.where is not None:
+            try:
+                if not holds(counter.where, World(call, self.policy, on_list, no_counter)):
+                    return None
+            except RuleError:
+                return None
+        return call.identities.get(field_name(counter.entry.distinct)) if counter.entry.distinct else "call"
+
+    def window(self, counter: Counter, call: Call) -> Window:
+        """The log of a counter for the entity this call belongs to."""
+        return self.windows[meaning(counter, self.policy)][key_of(counter, call)]
+
+    def read(self, name: str, call: Call, now: int, extra: list[tuple[int, Hashable]] | None = None) -> int:
+        counter = next(c for c in self.policy.counters if c.name == name)
+        if key_of(counter, call) is None:
+            raise AbsentError(name)
+        log = self.windows[meaning(counter, self.policy)].get(key_of(counter, call), Window()).log
+        return Window(log + (extra or [])).value(
+            counter.entry.window, now, counter.entry.distinct is not None
+        )
+
+    def try_rules(self, world: World, graced: bool) -> dict[str, str]:
+        """Enforced rules until the first that decides; every shadow rule."""
+        outcomes: dict[str, str] = {}
+        decided = False
+        for rule in self.policy.rules:
+            if decided and not rule.shadow:
+                outcomes[rule.entry.id] = "not reached"
+                continue
+            outcome = try_rule(rule, world)
+            if outcome == "match" and not rule.shadow:
+                # Somebody who called for help is called back: only what is certain blocks.
+                if graced and rule.entry.verdict == "block" and rule.entry.block_class == "analytics":
+                    outcome = "grace"
+                else:
+                    decided = True
+            outcomes[rule.entry.id] = outcome
+        return outcomes
+
+    def verdict_of(self, outcomes: Mapping[str, str]) -> Decision:
+        by_id = {rule.entry.id: rule for rule in self.policy.rules}
+        matched = [by_id[name] for name, outcome in outcomes.items() if outcome == "match"]
+        shadow = tuple(rule.entry.id for rule in matched if rule.shadow)
+        errors = sum(outcome in ("absent", "error") for outcome in outcomes.values())
+        for rule in matched:
+            if not rule.shadow:
+                kind = CLASSES[rule.entry.block_class]
+                return Decision(VERDICTS[rule.entry.verdict], rule.entry.id, kind, shadow, errors=errors)
+        return Decision(VERDICTS[self.policy.document.default], "default", shadow=shadow, errors=errors)
+
+    def add_to(self, decision: Decision, call: Call, now: int) -> bool:
+        """Puts the deciding rule's key on its list, within bounds; True when an entry was made."""
+        rule = next((r for r in self.policy.rules if r.entry.id == decision.rule), None)
+        if rule is None or rule.entry.add_to is None:
+            return False
+        add = rule.entry.add_to
+        identity = call.identities.get(field_name(add.key))
+        if identity is None:
+            return False
+        # A forged number must not bring its owner onto a list that blocks.
+        if add.list_name in self.policy.feeding_a_block and not call.verified:
+            return False
+        # An entry never extends itself.
+        if self.added.get((add.list_name, identity), now) > now:
+            return False
+        minute = now // 60_000
+        if self.added_in[rule.entry.id, minute] >= Limits.ADDED_PER_MINUTE:
+            return False
+        self.added_in[rule.entry.id, minute] += 1
+        self.added[add.list_name, identity] = now + add.for_ms
+        return True
+
+
+def try_rule(rule: Rule, world: World) -> str:
+    """A rule that ends in an error does not match."""
+    try:
+        return "match" if holds(rule.when, world) else "no match"
+    except AbsentError:
+        return "absent"
+    except RuleError:
+        return "error"
+
+
+def key_of(counter: Counter, call: Call) -> Hashable | None:
+    """The entity a counter counts for: None when a part of it is absent, withheld or unparseable."""
+    parts = [part_of(part, call) for part in counter.entry.per]
+    return None if None in parts else tuple(parts)
+
+
+def part_of(part: str, call: Call) -> Hashable | None:
+    """`caller`, or `prefix(caller, 7)`: the first digits of a number that has at least so many."""
+    prefix = re.fullmatch(r"prefix\((.+),\s*([0-9]+)\s*\)", part.strip())
+    if not prefix:
+        return call.identities.get(field_name(part))
+    name, length = field_name(prefix[1]), int(prefix[2])
+    identity = call.identities.get(name)
+    if identity is None or identity[0] != "number":  # type: ignore[index]
+        return None
+    digits = calls.digits_of(call.numbers[name])
+    return ("prefix", digits[:length]) if len(digits) >= length else None
+
+
+def meaning(counter: Counter, policy: PolicyModel) -> Hashable:
+    """Two counters that mean the same share what they counted, whatever they are called."""
+    entry = counter.entry
+    constants = (
+        tuple(policy.document.thresholds.items()) if entry.where and "thresholds" in entry.where else ()
+    )
+    return entry.distinct, entry.per, entry.window, entry.where, constants
+
+
+def field_name(text: str) -> str:
+    return text.strip().removeprefix("call.")
+
+
+def no_counter(name: str) -> int:
+    raise AssertionError(f"a `where` reads no counter, yet it reads {name}")
