@@ -244,7 +244,7 @@ class Checker:
 
     def one_of(self, expression: Binary, right: ListLiteral) -> Resolved:
         left = self.value(expression.left)
-        options: list[tuple[Op, bool, Constant]] = []
+        options: list[tuple[Constant, Op, bool]] = []
         for item in right.items:
             option = self.value(item)
             if Type.BROKEN in (option.type, left.type):
@@ -259,7 +259,7 @@ class Checker:
                 message = f"this is {_a(option.type)}, and what is looked for {_a(left.type)}"
                 self.fault(leftmost(item), message)
                 continue
-            options.append((compared.op, compared.args[0] is option, option))
+            options.append((option, compared.op, compared.mirrored))
         return OneOf(Type.BOOL, left, tuple(options)) if left.type != Type.BROKEN else broken()
 
     def call(self, expression: Call) -> Resolved:

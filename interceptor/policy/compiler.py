@@ -84,10 +84,8 @@ class Compiler:
             case Apply(op=op, args=(value,)):
                 self._emit(value, dst)
                 self._put(op, dst, dst)
-            case Apply(op=op, args=(left, right)):
-                self._emit(left, dst)
-                self._emit(right, dst + 1)
-                self._put(op, dst, dst, dst + 1)
+            case Apply(args=(left, right)):
+                self._two(node, left, right, dst)
             case Both():
                 self._both(node, dst)
             case Either():
@@ -104,6 +102,17 @@ class Compiler:
             self._put(Op.OP_TEXT, dst, self._pool(self.texts, str(node.value).encode()))
         else:
             self._put(Op.OP_INT, dst, self._pool(self.ints, int(node.value)))
+
+    def _two(self, node: Apply, left: Resolved, right: Resolved, dst: int) -> None:
+        """Of two errors the left one is the result's: the VM takes that of its first operand."""
+        self._emit(left, dst)
+        failed = []
+        if node.mirrored and not isinstance(left, Constant) and not isinstance(right, Constant):
+            failed.append(self._put(Op.OP_JUMP_ERROR, 0, dst))
+        self._emit(right, dst + 1)
+        first, second = (dst + 1, dst) if node.mirrored else (dst, dst + 1)
+        self._put(node.op, dst, first, second)
+        self._land(*failed)
 
     def _both(self, node: Both, dst: int) -> None:
         """What already decides skips the rest; an error does not decide, so the rest is looked at."""
@@ -131,9 +140,9 @@ class Compiler:
         self._emit(node.value, dst)
         failed = self._put(Op.OP_JUMP_ERROR, 0, dst)
         found = []
-        for op, constant_first, option in node.options:
+        for option, op, mirrored in node.options:
             self._emit(option, dst + 1)
-            left, right = (dst + 1, dst) if constant_first else (dst, dst + 1)
+            left, right = (dst + 1, dst) if mirrored else (dst, dst + 1)
             self._put(op, dst + 1, left, right)
             found.append(self._put(Op.OP_JUMP_TRUE, 0, dst + 1))
         if not found:

@@ -1,7 +1,8 @@
-"""The texts and comments of a condition, read by CEL's own rules before cel-python's lexer sees it.
+"""The texts, bools and comments of a condition, read by CEL's own rules before cel-python's lexer sees it.
 
-cel-python's lexer takes unknown escapes, raw texts that end in a backslash and single-quoted texts differently from the
-specification. It is given a text in which every literal is a plain placeholder of the same length.
+cel-python's lexer takes unknown escapes and raw texts that end in a backslash differently from the specification, and
+forgets where `true` and `false` stand. It is given a text in which every such literal is a placeholder, a plain text of
+the same length.
 """
 
 import re
@@ -19,6 +20,7 @@ _TRAILING_COMMA = re.compile(r"(?<=[\w\"\])}]),(?=[\t\n\f\r ]*\])")
 _ESCAPE = re.compile(
     r"\\(?:([abfnrtv\\?\"'`])|[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7][0-7]))"
 )
+_BOOLS = {"true": True, "false": False}
 _SHORT_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
@@ -27,7 +29,7 @@ class Scanned:
     """A condition with placeholders for its literals, and the values of those by their offset."""
 
     text: str
-    literals: dict[int, str]
+    literals: dict[int, str | bool]
 
 
 def scan(condition: str) -> Scanned:
@@ -35,19 +37,23 @@ def scan(condition: str) -> Scanned:
     if len(condition) > MAX_CONDITION:
         raise ConditionError(0, f"longer than {MAX_CONDITION} characters: use lists, or several rules")
     parts: list[str] = []
-    literals: dict[int, str] = {}
+    literals: dict[int, str | bool] = {}
     at, nesting = 0, 0
     while at < len(condition):
         if quote := _QUOTE.match(condition, at):
             end, literals[at] = _literal(condition, at, quote)
-            parts.append('"' + "x" * (end - at - 2) + '"')
+            parts.append(_placeholder(end - at))
         elif condition.startswith("//", at):
             newline = condition.find("\n", at)
             end = len(condition) if newline < 0 else newline
             parts.append(" " * (end - at))
         elif word := _WORD.match(condition, at):
             end = word.end()
-            parts.append(word[0])
+            if word[0] in _BOOLS:
+                literals[at] = _BOOLS[word[0]]
+                parts.append(_placeholder(end - at))
+            else:
+                parts.append(word[0])
         else:
             char, end = condition[at], at + 1
             nesting += (char in "([{") - (char in ")]}")
@@ -56,6 +62,10 @@ def scan(condition: str) -> Scanned:
             parts.append(char)
         at = end
     return Scanned(_TRAILING_COMMA.sub(" ", "".join(parts)), literals)
+
+
+def _placeholder(length: int) -> str:
+    return '"' + "x" * (length - 2) + '"'
 
 
 def _literal(condition: str, at: int, quote: re.Match[str]) -> tuple[int, str]:

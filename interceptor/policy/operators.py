@@ -75,7 +75,7 @@ def comparison(operator: str, left: Resolved, right: Resolved) -> Resolved | Non
     if left.type == Type.INT and right.type == Type.DOUBLE:
         return Apply(Type.BOOL, _MIXED[operator], (left, right))
     if left.type == Type.DOUBLE and right.type == Type.INT:
-        return Apply(Type.BOOL, _MIXED[_MIRRORED[operator]], (right, left))
+        return Apply(Type.BOOL, _MIXED[_MIRRORED[operator]], (left, right), mirrored=True)
     if left.type != right.type:
         return None
     if operator == "==":
@@ -83,9 +83,8 @@ def comparison(operator: str, left: Resolved, right: Resolved) -> Resolved | Non
     less, at_most = _LESS[left.type]
     if left.type == Type.BOOL:
         left, right = as_int(left), as_int(right)
-    if operator in (">", ">="):
-        left, right = right, left
-    return Apply(Type.BOOL, less if operator in ("<", ">") else at_most, (left, right))
+    op = less if operator in ("<", ">") else at_most
+    return Apply(Type.BOOL, op, (left, right), mirrored=operator in (">", ">="))
 
 
 def as_int(value: Resolved) -> Resolved:

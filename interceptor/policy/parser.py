@@ -164,11 +164,13 @@ class _Reader:
             sign, operand = tree.children
             signs.append((self.start(tree), "-" if sign.data == "unary_neg" else "!"))  # type: ignore[union-attr]
             tree = operand  # type: ignore[assignment]
-        while tree.data in _STEPS and len(tree.children) == 1:
-            tree = tree.children[0]  # type: ignore[assignment]
+        literal: Any = tree
+        while literal.data in ("unary", "member", "primary") and len(literal.children) == 1:
+            literal = literal.children[0]
         depth += len(signs)
-        if tree.data == "literal" and signs[-1][1] == "-" and tree.children[0].type == "INT_LIT":  # type: ignore
-            result: Expression = self.integer(signs.pop()[0], "-" + str(tree.children[0]))
+        number = literal.children[0]
+        if signs[-1][1] == "-" and literal.data == "literal" and number.type == "INT_LIT" and number[0] != "-":
+            result: Expression = self.integer(signs.pop()[0], f"-{number}")
         else:
             result = self.read(tree, depth)
         for at, operator in reversed(signs):
@@ -221,8 +223,6 @@ class _Reader:
             return self.integer(at, text)
         if token.type == "FLOAT_LIT":
             return self.double(at, text)
-        if token.type == "BOOL_LIT":
-            return Literal(at, text == "true")
         if token.type == "UINT_LIT":
             raise ConditionError(
                 at, f"unsigned integers are left out of a policy's CEL: write {text[:40].rstrip('uU')}"
@@ -234,8 +234,7 @@ class _Reader:
         return Literal(at, self.literals[at])
 
     def integer(self, at: int, text: str) -> Literal:
-        digits = text.replace("--", "")
-        value = int(digits, 16 if "x" in digits else 10) if len(digits) < 4000 else INT64_MAX + 1
+        value = int(text, 16 if "x" in text else 10) if len(text) < 4000 else INT64_MAX + 1
         if not INT64_MIN <= value <= INT64_MAX:
             raise ConditionError(at, f"{text[:40]} does not fit 64 bits")
         return Literal(at, value)

@@ -183,7 +183,7 @@ def _cut(data: dict[str, Any], loc: Place) -> Place:
     parent: Any = data
     depth = 0
     while depth + 1 < len(loc):
-        inner = parent[loc[depth]] if isinstance(parent, list) else parent.get(loc[depth])
+        inner: Any = parent[int(loc[depth])] if isinstance(parent, list) else parent.get(loc[depth])
         if not isinstance(inner, dict) and not (
             isinstance(inner, list) and loc[depth] == "rules" and depth == 0
         ):

@@ -37,11 +37,12 @@ class Read:
 
 @dataclass(frozen=True)
 class Apply:
-    """One instruction over one or two values."""
+    """One instruction over one or two values; a mirrored one takes the second of them first."""
 
     type: Type
     op: Op
     args: tuple["Resolved", ...]
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,11 @@ class Either:
 
 @dataclass(frozen=True)
 class OneOf:
-    """`value in [options]`: each option a constant and the operation that compares it."""
+    """`value in [options]`: each option a constant, the operation that compares it, and whether that is mirrored."""
 
     type: Type
     value: "Resolved"
-    options: tuple[tuple[Op, bool, Constant], ...]  #: (operation, constant first?, constant)
+    options: tuple[tuple[Constant, Op, bool], ...]
 
 
 Resolved: TypeAlias = Constant | Read | Apply | Both | Either | OneOf

@@ -1,9 +1,8 @@
 """A policy file becomes what the engine runs."""
 
-from interceptor.engine.types import BlockClass, Field, Verdict
-
 from interceptor.engine.program import CompiledProgram
 from interceptor.engine.spec import AddTo, KeyPart, Trunk
+from interceptor.engine.types import BlockClass, Field, Verdict
 from interceptor.policy import load_policy
 
 EXAMPLE = """\

@@ -1,0 +1,101 @@
+"""Random conditions on random calls: the VM answers what the model answers, and cel-python where it keeps to CEL."""
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interceptor.engine.opcodes import Op
+from interceptor.engine.program import Outcome
+from tests.policy.expressions import Expressions, random_world
+from tests.policy.witness import OnCelPython, OnVm, Said, on_model
+
+ACROSS = (Op.OP_EQ_MIXED, Op.OP_LT_MIXED, Op.OP_LE_MIXED, Op.OP_GT_MIXED, Op.OP_GE_MIXED)
+
+#: How cel-python differs from the specification, the rule of the specification that wins, and how a case is told.
+DEVIATIONS: dict[str, tuple[str, Callable[[OnVm, str, Said], bool]]] = {
+    "int and double are compared": (
+        "langdef, Equality and Ordering: numeric values compare across types as if on a continuous number line",
+        lambda vm, _, said: vm.uses(*ACROSS) and said.outcome == Outcome.OUTCOME_ERROR,
+    ),
+    "an error beside `[]`": (
+        "langdef, Logical Operators: && and || absorb an error (cel-python raises IndexError while describing it)",
+        lambda _, condition, said: "in []" in condition and "pop from empty list" in said.error,
+    ),
+    "int() of an infinity": (
+        "langdef, int(double): out of range is an error value, which && and || may absorb (cel-python raises)",
+        lambda _, condition, said: "int(" in condition and "OverflowError" in said.error,
+    ),
+    "a double is divided by zero": (
+        "langdef, Arithmetic: doubles follow IEEE 754, x / 0.0 is an infinity or NaN (an error in cel-python when "
+        "both are results of arithmetic themselves)",
+        lambda _, condition, said: " / " in condition and "divide by zero" in said.error,
+    ),
+    "int64 minimum % -1": (
+        "conformance integer_math/int64_math: an overflow is an error (0 in cel-python)",
+        lambda _, condition, said: " % " in condition and said.outcome != Outcome.OUTCOME_ERROR,
+    ),
+}
+
+
+def explanation(vm: OnVm, condition: str, ours: Outcome, said: Said) -> str | None:
+    """The deviation that explains why cel-python does not agree; "" when it agrees."""
+    if said.outcome == (Outcome.OUTCOME_ERROR if ours == Outcome.OUTCOME_ABSENT else ours):
+        return ""
+    return next((name for name, (_, tells) in DEVIATIONS.items() if tells(vm, condition, said)), None)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_vm_model_and_cel_python_agree_on_random_conditions(
+    seed: int, scale: Callable[[int, int], int], record_property: Callable[[str, object], None]
+) -> None:
+    random = Random(seed)
+    makers = [Expressions(random), Expressions(random, across=False), Expressions(random, across=False)]
+    outcomes: Counter[str] = Counter()
+    deviations: Counter[str] = Counter()
+    for number in range(scale(2_000, 100_000) // 8):
+        condition = makers[number % 3].condition(random.randint(1, 4))
+        vm, witness = OnVm(condition), OnCelPython(condition)
+        for plain in (True, True, False):
+            world = random_world(random, plain=plain)
+            ours = vm.run(world)
+            outcomes[ours.name] += 1
+            assert ours == on_model(condition, world), f"the model differs\n{condition}\n{world}"
+            if plain:
+                said = witness.run(world)
+                why = explanation(vm, condition, ours, said)
+                assert why is not None, f"{ours!r}, and cel-python {said}\n{condition}\n{world}"
+                deviations[why or "agrees"] += 1
+    assert set(outcomes) == {"MATCH", "NO_MATCH", "OUTCOME_ABSENT", "OUTCOME_ERROR"}
+    record_property("outcomes", dict(outcomes))
+    record_property("cel-python", dict(deviations))
+
+
+@pytest.mark.parametrize(
+    ("condition", "deviation"),
+    [
+        ("1 < 1.5", "int and double are compared"),
+        ("!(1 in [1.5])", "int and double are compared"),
+        ("int(1.0 / 0.0) == 1 || true", "int() of an infinity"),
+        ("0.5 * 0.5 / (0.0 * 1.0) > 1.0", "a double is divided by zero"),
+        ("1 / 0 in [] || true", "an error beside `[]`"),
+        ("!(-9223372036854775808 % -1 == 0) || true", "int64 minimum % -1"),
+    ],
+)
+def test_cel_python_still_deviates_where_the_list_says_so(condition: str, deviation: str) -> None:
+    """When this fails cel-python was mended: take the deviation off the list."""
+    vm = OnVm(condition)
+    world = random_world(Random(1), plain=True)
+    ours = vm.run(world)
+    assert ours == on_model(condition, world) == Outcome.MATCH
+    assert explanation(vm, condition, ours, OnCelPython(condition).run(world)) == deviation
+
+
+@given(st.randoms(use_true_random=False))
+def test_vm_and_model_agree_on_conditions_hypothesis_shrinks(random: Random) -> None:
+    condition = Expressions(random).condition(3)
+    world = random_world(random, plain=False)
+    assert OnVm(condition).run(world) == on_model(condition, world)
