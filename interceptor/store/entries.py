@@ -3,12 +3,10 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import phonenumbers
 import pyarrow as pa
 import pyarrow.compute
 
@@ -19,6 +17,7 @@ from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.prefixes import PrefixRoot
 from interceptor.engine.spec import ListKind
 from interceptor.engine.types import Field, Limits, NumberStatus
+from interceptor.numbering.countries import covered, is_short_in_service
 
 #: No number in international form is shorter (Niue: +683 and four digits); a country's code and more is a prefix.
 SHORTEST_NUMBER = 7
@@ -96,9 +95,9 @@ class Reader:
         number = parse(self.plan, self.home, text.encode())
         is_short = number.status == NumberStatus.NUMBER_SHORT and not digits.startswith("+")
         if not bare or (bare.isascii() and bare.isdigit()):
-            covered = covers(bare)
-            if covered is not None and not (is_short and self._in_service(digits)):
-                return f"{shown} {_COVERS.format(covered)}"
+            whole = covered(bare)
+            if whole is not None and not (is_short and is_short_in_service(self.home, digits)):
+                return f"{shown} {_COVERS.format(whole)}"
         if text.endswith("*"):
             return f"{shown} is a prefix; a list of kind prefix holds prefixes"
         if number.status == NumberStatus.NUMBER_WITHHELD:
@@ -112,14 +111,6 @@ class Reader:
         if len(number.text) <= SHORTEST_NUMBER:
             return f"{shown} is too short for a number; a list of kind prefix holds prefixes"
         return None
-
-    def _in_service(self, digits: str) -> bool:
-        """Whether libphonenumber knows these digits as a short number of the home region."""
-        code = phonenumbers.country_code_for_region(self.home)
-        if code == 0 or digits.startswith("0"):
-            return False
-        number = phonenumbers.PhoneNumber(country_code=code, national_number=int(digits))
-        return bool(phonenumbers.is_valid_short_number_for_region(number, self.home))
 
     def key(self, text: str) -> int:
         """The key of one trimmed text; ValueError with the reason when it is refused."""
@@ -195,14 +186,15 @@ def _prefix_key(digits: str) -> int:
 def number_prefix(text: str) -> str:
     """The E.164 digits of ``+33162*``, ``+33 162`` or ``0033162``; ValueError with the reason for anything else."""
     plain = _PLAIN_PREFIX.fullmatch(text)
-    if plain is not None and covers(plain[1]) is None:
+    if plain is not None and covered(plain[1]) is None:
         return plain[1]
     shown = repr(text[:40])
     digits = text.removesuffix("*").translate(_SEPARATORS)
     international = digits.startswith(("+", "00"))
     digits = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
-    if (not digits or digits.isdigit()) and covers(digits) is not None:
-        raise ValueError(f"{shown} {_COVERS.format(covers(digits))}")
+    whole = covered(digits) if not digits or digits.isdigit() else None
+    if whole is not None:
+        raise ValueError(f"{shown} {_COVERS.format(whole)}")
     if not (digits.isascii() and digits.isdigit()):
         raise ValueError(f"{shown} is no prefix of numbers; write it like +33162*")
     if not international:
@@ -240,45 +232,3 @@ def _subscriber(text: str) -> int:
             f"{text[:40]!r}: a subscriber is an IMSI of up to 15 digits, or an MCC and MNC of 5 or 6"
         )
     return imsi_key_of(digits.encode())
-
-
-# ---- what covers a country ------------------------------------------------------------------------------------
-
-
-def covers(digits: str) -> str | None:
-    """What E.164 numbers that begin with these digits are all of, if that is a country or more; else None."""
-    if not digits.strip("0"):
-        return "every number"
-    return _whole_countries().get(digits)
-
-
-@cache
-def _whole_countries() -> dict[str, str]:
-    """Country codes, the codes of countries that share one (+1242), and whatever is shorter."""
-    found: dict[str, str] = {}
-    for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items():
-        for region in regions:
-            metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
-            common = (
-                _common(metadata.leading_digits) if metadata is not None and metadata.leading_digits else ""
-            )
-            whole = f"{code}{common}"
-            for length in range(len(whole), 0, -1):
-                what = (
-                    f"all of +{whole} ({region})"
-                    if length == len(whole)
-                    else f"all of +{whole} ({region}) and more"
-                )
-                found.setdefault(whole[:length], what)
-    for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
-        found[str(code)] = f"all of +{code}"
-    return found
-
-
-def _common(pattern: str) -> str:
-    """Digits that everything a leading-digits pattern of libphonenumber matches begins with (or fewer of them)."""
-    literal = re.compile(r"(?:[0-9](?![?*{]))*")
-    first, *others = (str(start[0]) for part in pattern.split("|") if (start := literal.match(part)))
-    while not all(other.startswith(first) for other in others):
-        first = first[:-1]
-    return first

@@ -1,0 +1,58 @@
+"""Which leading digits stand for a whole country, and which short numbers a region has in service."""
+
+import re
+from functools import cache
+
+from phonenumbers import (
+    COUNTRY_CODE_TO_REGION_CODE,
+    PhoneMetadata,
+    PhoneNumber,
+    country_code_for_region,
+    is_valid_short_number_for_region,
+)
+
+
+def covered(digits: str) -> str | None:
+    """What the E.164 numbers beginning with these digits are all of, if that is a country or more.
+
+    ``"1242"`` is ``"all of +1242 (BS)"``; ``"8"`` and the empty text cover more; ``"33162"`` is None.
+    """
+    if not digits.strip("0"):
+        return "every number"
+    return _whole_countries().get(digits)
+
+
+def is_short_in_service(region: str, digits: str) -> bool:
+    """Whether libphonenumber knows the digits as a short number of the region, as dialled."""
+    code = country_code_for_region(region)
+    if code == 0 or digits.startswith("0"):
+        return False
+    return bool(
+        is_valid_short_number_for_region(PhoneNumber(country_code=code, national_number=int(digits)), region)
+    )
+
+
+@cache
+def _whole_countries() -> dict[str, str]:
+    """Country codes, the codes of countries that share one (+1242), and whatever is shorter."""
+    found: dict[str, str] = {}
+    for code, regions in COUNTRY_CODE_TO_REGION_CODE.items():
+        for region in regions:
+            metadata = PhoneMetadata.metadata_for_region(region)
+            common = (
+                _common(metadata.leading_digits) if metadata is not None and metadata.leading_digits else ""
+            )
+            whole = f"{code}{common}"
+            for length in range(len(whole), 0, -1):
+                more = "" if length == len(whole) else " and more"
+                found.setdefault(whole[:length], f"all of +{whole} ({region}){more}")
+    return found | {str(code): f"all of +{code}" for code in COUNTRY_CODE_TO_REGION_CODE}
+
+
+def _common(pattern: str) -> str:
+    """Digits that everything a leading-digits pattern of libphonenumber matches begins with (or fewer of them)."""
+    literal = re.compile(r"(?:[0-9](?![?*{]))*")
+    first, *others = (str(start[0]) for part in pattern.split("|") if (start := literal.match(part)))
+    while not all(other.startswith(first) for other in others):
+        first = first[:-1]
+    return first
