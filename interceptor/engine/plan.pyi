@@ -57,6 +57,8 @@ class NumberingPlan:
         self, numbers: npt.NDArray[np.bytes_]
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint16], npt.NDArray[np.uint8]]:
         """The same for an array of dtype S16: valid, region index and NumberType, each of shape (n,)."""
+    def classify_in_turn(self, numbers: npt.NDArray[np.bytes_]) -> int:
+        """How many of the numbers are valid, none begun before the one ahead is answered: shows the latency."""
     def is_emergency(self, region: str, digits: bytes) -> bool:
         """Whether digits exactly as dialled in `region` reach an emergency service (112 and 911 always do)."""
     def is_short(self, region: str, digits: bytes) -> bool:

@@ -1,7 +1,7 @@
 # Walks the numbering plan: one automaton for E.164 numbers, one for how each region dials. Both are tables built
 # by interceptor.numbering and checked here once, so that no walk can leave them.
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 import numpy as np
@@ -338,6 +338,23 @@ cdef class NumberingPlan:
                 answer = classify(self.plan, number, text_length(number, 16))
                 v[i], r[i], t[i] = answer.valid, answer.region, answer.type
         return valid, regions, types
+
+    def classify_in_turn(self, numbers):
+        numbers = np.ascontiguousarray(numbers, "S16")
+        cdef Py_ssize_t i = 0, n = len(numbers)
+        cdef uint64_t valid = 0
+        cdef const char* number
+        cdef PlanAnswer answer
+        if n == 0:
+            return 0
+        cdef const uint8_t[::1] text = numbers.view(np.uint8)
+        with nogil:
+            while i < n:
+                number = <const char*>&text[i * 16]
+                answer = classify(self.plan, number, text_length(number, 16))
+                valid += answer.valid
+                i += 1 + (answer.valid >> 1)    # valid is 0 or 1; the next address has to wait for it
+        return valid
 
     def is_emergency(self, str region, bytes digits):
         return bool(is_emergency(self.plan, self.region_index(region), digits, <uint32_t>min(len(digits), 255)))
