@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from interceptor.engine.opcodes import Op
 from interceptor.engine.program import Outcome
+from tests.model.cel import World
 from tests.policy.expressions import Expressions, random_world
 from tests.policy.witness import OnCelPython, OnVm, Said, on_model
 
@@ -81,16 +82,15 @@ def test_vm_model_and_cel_python_agree_on_random_conditions(
         ("!(1 in [1.5])", "int and double are compared"),
         ("int(1.0 / 0.0) == 1 || true", "int() of an infinity"),
         ("0.5 * 0.5 / (0.0 * 1.0) > 1.0", "a double is divided by zero"),
-        ("1 / 0 in [] || true", "an error beside `[]`"),
-        ("!(-9223372036854775808 % -1 == 0) || true", "int64 minimum % -1"),
+        ("-9223372036854775808 % -1 == 0", "int64 minimum % -1"),
     ],
 )
 def test_cel_python_still_deviates_where_the_list_says_so(condition: str, deviation: str) -> None:
     """When this fails cel-python was mended: take the deviation off the list."""
     vm = OnVm(condition)
-    world = random_world(Random(1), plain=True)
+    world = World()
     ours = vm.run(world)
-    assert ours == on_model(condition, world) == Outcome.MATCH
+    assert ours == on_model(condition, world)
     assert explanation(vm, condition, ours, OnCelPython(condition).run(world)) == deviation
 
 
