@@ -120,9 +120,11 @@ def _parsed(names: list[str], data: bytes, lines: npt.NDArray[np.int64], complai
         )
         texts = [column.combine_chunks() for column in table.columns]
         whole = table.num_rows + len(wrong) == len(lines)
+        # A quote left open takes the lines after it along; in the last line, its end.
+        whole &= table.num_rows == 0 or not any("\n" in text[-1].as_py() for text in texts)
     except pa.ArrowInvalid:
         whole = False
-    if not whole:  # a quote that is not closed takes the lines after it along: line by line, then
+    if not whole:
         texts, wrong = _line_by_line(data, len(names))
     good = np.ones(len(lines), dtype=bool)
     good[[i for i, _ in wrong]] = False

@@ -27,6 +27,8 @@ def read_rows(path: Path, complaints: Complaints) -> Iterator[tuple[Rows, int, i
     ListFileError
         When the file cannot be read at all.
     """
+    if "\0" in str(path):
+        raise ListFileError(path, "there is no such file")
     try:
         found = path.stat()
         if stat.S_ISDIR(found.st_mode):
