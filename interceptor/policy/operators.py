@@ -113,12 +113,18 @@ def quotient(dividend: int, divisor: int) -> int:
     return whole if (dividend < 0) == (divisor < 0) else -whole
 
 
+def _remainder(dividend: int, divisor: int) -> int:
+    if quotient(dividend, divisor) > INT64_MAX:
+        raise OverflowError
+    return dividend - divisor * quotient(dividend, divisor)
+
+
 _FOLDS: dict[Op, Callable[..., int | float]] = {
     Op.OP_ADD_INT: lambda a, b: a + b,
     Op.OP_SUB_INT: lambda a, b: a - b,
     Op.OP_MUL_INT: lambda a, b: a * b,
     Op.OP_DIV_INT: quotient,
-    Op.OP_MOD_INT: lambda a, b: a - b * quotient(a, b),
+    Op.OP_MOD_INT: _remainder,
     Op.OP_NEG_INT: lambda a: -a,
     Op.OP_ADD_DOUBLE: lambda a, b: a + b,
     Op.OP_SUB_DOUBLE: lambda a, b: a - b,
