@@ -130,44 +130,57 @@ cdef inline bint is_withheld(const char* text, uint32_t n) noexcept nogil:
             or equals(text, n, b"unavailable", 11) or equals(text, n, b"private", 7))
 
 
+# "Display name" <URI>;parameters: narrows [begin, end) to the URI. False when a quote or bracket stays open.
+cdef bint find_address(const char* text, uint32_t* begin, uint32_t* end) noexcept nogil:
+    cdef uint32_t first = begin[0], last = end[0], i = first
+    if i < last and text[i] == b'"':
+        i += 1
+        while i < last and text[i] != b'"':
+            i += 2 if text[i] == b"\\" else 1
+        if i >= last:
+            return False
+    i = find(text, i, last, b"<")
+    if i == last:
+        return True
+    first = i + 1
+    i = find(text, first, last, b">")
+    if i == last:
+        return False
+    while first < i and text[first] == b" ":
+        first += 1
+    while i > first and text[i - 1] == b" ":
+        i -= 1
+    begin[0], end[0] = first, i
+    return True
+
+
 cdef Reading read_signalled(Text raw, Signalled* out) noexcept nogil:
     cdef const char* text = raw.data
     cdef uint32_t begin = 0, end = raw.length, i, user, stop, host
     cdef bint sip = False, tel = False, private_host = False
+    cdef uint8_t control = 0, address = 0, high = 0
     cdef int n
     out.n = out.n_context = 0
     out.plus = False
     if raw.length > MAX_FIELD:
         return UNREADABLE
-    for i in range(end):
-        if <uint8_t>text[i] < 32 or text[i] == 127:
-            return UNREADABLE
+    for i in range(end):        # no way out of the loop: compilers make vectors of it
+        control |= (<uint8_t>text[i] < 32) | (text[i] == 127)
+        address |= (text[i] == b"<") | (text[i] == b'"')
+        high |= <uint8_t>text[i]
+    if control:
+        return UNREADABLE
     while begin < end and text[begin] == b" ":
         begin += 1
     while end > begin and text[end - 1] == b" ":
         end -= 1
 
-    # "Display name" <URI>;parameters: only what stands between < and > matters.
-    i = begin
-    if i < end and text[i] == b'"':
-        i += 1
-        while i < end and text[i] != b'"':
-            i += 2 if text[i] == b"\\" else 1
-        if i >= end:
-            return UNREADABLE
-    i = find(text, i, end, b"<")
-    if i < end:
-        begin = i + 1
-        end = find(text, begin, end, b">")
-        if end == raw.length or text[end] != b">":
-            return UNREADABLE
-    for i in range(begin, end):
-        if <uint8_t>text[i] > 127:
-            return UNREADABLE
-    while begin < end and text[begin] == b" ":
-        begin += 1
-    while end > begin and text[end - 1] == b" ":
-        end -= 1
+    if address and not find_address(text, &begin, &end):
+        return UNREADABLE
+    if high > 127:              # allowed in a display name alone
+        for i in range(begin, end):
+            if <uint8_t>text[i] > 127:
+                return UNREADABLE
 
     if begins(text + begin, end - begin, b"sip:", 4):
         sip = True
