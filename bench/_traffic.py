@@ -32,7 +32,7 @@ def listed_keys(n: int) -> npt.NDArray[np.uint64]:
 
 
 class Traffic:
-    """Calls of `callers` subscribers (86 13x) to as many others (86 15x), in order of time.
+    """Calls of `callers` subscribers (86 13x) to as many others (86 18x), in order of time.
 
     Parameters
     ----------

@@ -73,6 +73,16 @@ cpdef enum State:
     STATE_ABSENT = 1        # a field, key or counter is not there
     STATE_ERROR = 2         # overflow, division by zero, out of range
 
+# What the first thing a condition asks is about.
+cpdef enum GuardKind:
+    GUARD_NONE = 0
+    GUARD_LISTS = 1             # field `index` is on one of the lists `lists`
+    GUARD_FLAG = 2              # scalar `index` is true
+    GUARD_SCALAR = 3            # low <= scalar `index` <= high
+    GUARD_COUNTER = 4           # low <= counter `index` <= high
+    GUARD_INVALID = 5           # number field `index` is readable and not valid
+    GUARD_FIELD = 6             # text field `index`, whatever is asked about it
+
 cdef struct Instruction:
     uint16_t op
     uint16_t dst

@@ -66,3 +66,12 @@ class State(IntEnum):
     STATE_OK = 0
     STATE_ABSENT = 1
     STATE_ERROR = 2
+
+class GuardKind(IntEnum):
+    GUARD_NONE = 0
+    GUARD_LISTS = 1
+    GUARD_FLAG = 2
+    GUARD_SCALAR = 3
+    GUARD_COUNTER = 4
+    GUARD_INVALID = 5
+    GUARD_FIELD = 6

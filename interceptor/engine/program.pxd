@@ -1,8 +1,11 @@
 # Immutable bytecode: verified when it is made, so that evaluation checks nothing but what CEL itself calls an error.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from interceptor.engine.opcodes cimport Instruction
-from interceptor.engine.types cimport Call, Text
+from interceptor.engine.opcodes cimport (
+    GUARD_COUNTER, GUARD_FIELD, GUARD_FLAG, GUARD_INVALID, GUARD_LISTS, GUARD_SCALAR, Instruction,
+)
+from interceptor.engine.registers cimport readable
+from interceptor.engine.types cimport Call, Number, Text
 
 cdef enum:
     MAX_REGISTERS = 64
@@ -13,8 +16,23 @@ cpdef enum Outcome:
     OUTCOME_ABSENT = 2
     OUTCOME_ERROR = 3
 
+cdef enum:
+    UNDECIDED = 255             # of a glance: run the bytecode
+
+# What a condition asks first (guards.py): "no" makes it NO_MATCH before any instruction is run.
+cdef struct Guard:
+    uint8_t kind                # GuardKind
+    uint8_t index
+    uint8_t whole               # it asks nothing else: MATCH on "yes", OUTCOME_ABSENT when that is not there
+    uint8_t unused
+    uint32_t unused_too
+    int64_t low
+    int64_t high
+    uint64_t lists
+
 cdef struct Program:
     const Instruction* code
+    const Guard* guards         # by address; where no condition starts: GUARD_NONE
     const int64_t* ints
     const double* doubles
     const Text* texts
@@ -29,8 +47,45 @@ cdef struct Frame:
     const int64_t* counter      # by counter index
     const uint8_t* readable     # by counter index: 0 when its key is absent
 
-# Runs code[start:end); verified code only. -> Outcome
-cdef uint8_t evaluate(const Program* program, uint32_t start, uint32_t end, const Frame* frame) noexcept nogil
+# Runs the condition that starts there, instruction by instruction.
+cdef uint8_t run(const Program* program, uint32_t start, const Frame* frame) noexcept nogil
+
+cdef inline uint8_t glance(const Guard* guard, const Frame* frame) noexcept nogil:
+    cdef uint8_t absent = OUTCOME_ABSENT if guard.whole else UNDECIDED
+    cdef uint8_t holds = MATCH if guard.whole else UNDECIDED
+    cdef const Number* number
+    cdef int64_t value
+    if guard.kind == GUARD_LISTS:
+        if frame.call.key[guard.index] == 0:
+            return absent
+        return holds if frame.bitmap[guard.index] & guard.lists else <uint8_t>NO_MATCH
+    elif guard.kind == GUARD_COUNTER:
+        if not frame.readable[guard.index]:
+            return absent
+        value = frame.counter[guard.index]
+        return holds if guard.low <= value and value <= guard.high else <uint8_t>NO_MATCH
+    elif guard.kind == GUARD_SCALAR:
+        if not (frame.call.present >> guard.index) & 1:
+            return absent
+        value = frame.call.scalar[guard.index]
+        return holds if guard.low <= value and value <= guard.high else <uint8_t>NO_MATCH
+    elif guard.kind == GUARD_FLAG:
+        if not (frame.call.present >> guard.index) & 1:
+            return absent
+        return holds if frame.call.scalar[guard.index] else <uint8_t>NO_MATCH
+    elif guard.kind == GUARD_INVALID:
+        number = &frame.call.number[guard.index]
+        if not readable(number):
+            return absent
+        return <uint8_t>NO_MATCH if number.valid else holds
+    elif guard.kind == GUARD_FIELD and frame.call.text[guard.index].length == 0:
+        return OUTCOME_ABSENT
+    return UNDECIDED
+
+# Evaluates the condition code[start:end): verified code only, and only from where a condition starts. -> Outcome
+cdef inline uint8_t evaluate(const Program* program, uint32_t start, uint32_t end, const Frame* frame) noexcept nogil:
+    cdef uint8_t outcome = glance(&program.guards[start], frame)
+    return outcome if outcome != UNDECIDED else run(program, start, frame)
 
 # __init__(code: spec.Code, spans: Sequence[spec.Span], n_counters, n_lists): every span is a condition that may be
 # evaluated. Raises ValueError naming the instruction's index, its op and the reason.

@@ -2,6 +2,8 @@
 from libc.stdint cimport INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memcpy, memset
 
+from dataclasses import replace
+
 import numpy as np
 
 from interceptor.engine.opcodes cimport *
@@ -10,6 +12,7 @@ from interceptor.engine.types cimport (
     MAX_COUNTERS, N_FIELDS, N_NUMBERS, N_SCALARS, NUMBER_WITHHELD, Call, Number, Text,
 )
 
+from interceptor.engine.guards import GUARD, guards_of
 from interceptor.engine.verifier import verify
 
 cdef enum:                      # name tables of the probe
@@ -18,11 +21,14 @@ cdef enum:                      # name tables of the probe
 
 if sizeof(Register) != 16:
     raise ImportError("interceptor.engine: a register must be 16 bytes")
+if GUARD.itemsize != sizeof(Guard):
+    raise ImportError("interceptor.engine: GUARD differs from struct Guard")
 
 
-cdef uint8_t evaluate(const Program* program, uint32_t start, uint32_t end, const Frame* frame) noexcept nogil:
+cdef uint8_t run(const Program* program, uint32_t start, const Frame* frame) noexcept nogil:
     # The verifier has proved every index, every type, and that OP_RETURN is reached. Jumps are forward, so this ends.
-    cdef Register[MAX_REGISTERS] registers
+    cdef Register[MAX_REGISTERS] held
+    cdef Register* registers = held
     cdef const Instruction* at = program.code + start
     cdef const Call* call = frame.call
     cdef Register* r
@@ -35,9 +41,10 @@ cdef uint8_t evaluate(const Program* program, uint32_t start, uint32_t end, cons
 
     while True:
         op = at.op
-        r = &registers[at.dst & (MAX_REGISTERS - 1)]
-        a = &registers[at.a & (MAX_REGISTERS - 1)]
-        b = &registers[at.b & (MAX_REGISTERS - 1)]
+        # an operand that is no register makes an address that is never used
+        r = registers + at.dst
+        a = registers + at.a
+        b = registers + at.b
         if op == OP_RETURN:
             if a.state:
                 return OUTCOME_ABSENT if a.state == STATE_ABSENT else OUTCOME_ERROR
@@ -263,15 +270,19 @@ cdef uint8_t evaluate(const Program* program, uint32_t start, uint32_t end, cons
 cdef class CompiledProgram:
 
     def __init__(self, code, spans, n_counters, n_lists):
+        code = replace(code, instructions=np.array(code.instructions))      # the caller may go on to change his
         verify(code, spans, n_counters, n_lists)
-        instructions = np.ascontiguousarray(code.instructions)
+        instructions = code.instructions
+        guards = guards_of(code, spans)
         ints = np.array(code.ints, dtype=np.int64)
         doubles = np.array(code.doubles, dtype=np.float64)
         texts = name_table(code.texts, len(code.texts))
         cdef size_t address
-        self.arrays = (instructions, ints, doubles, texts)
+        self.arrays = (instructions, guards, ints, doubles, texts)
         address = instructions.ctypes.data
         self.program.code = <const Instruction*>address
+        address = guards.ctypes.data
+        self.program.guards = <const Guard*>address
         address = ints.ctypes.data
         self.program.ints = <const int64_t*>address
         address = doubles.ctypes.data

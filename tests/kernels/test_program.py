@@ -1,5 +1,6 @@
 """Conditions: what the verifier refuses, what CEL says an operation yields, and kernel == model on random bytecode."""
 
+import contextlib
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interceptor.engine.opcodes import Op
+from interceptor.engine.guards import guards_of
+from interceptor.engine.opcodes import GuardKind, Op
 from interceptor.engine.program import CompiledProgram, Outcome
 from interceptor.engine.spec import INSTRUCTION, Code, Span
 from interceptor.engine.types import Field, NumberStatus, Scalar
@@ -462,6 +464,58 @@ def test_random_conditions_answer_as_the_model_does(scale: Callable[[int, int], 
     rng = random.Random(20261122)
     for _ in range(scale(1_500, 300_000)):
         agrees(Author(rng).condition(), rng)
+
+
+def guarded(rng: random.Random) -> list[Row]:
+    """A condition that begins with what most do: one question, the answer no to which settles it."""
+    author = Author(rng)
+    held, other, third = rng.sample(range(64), 3)
+    field, scalar = rng.randrange(Field.N_FIELDS), rng.randrange(Scalar.N_SCALARS)
+    source = rng.choice(
+        [(Op.OP_COUNTER, other, rng.randrange(N_COUNTERS), 0), (Op.OP_SCALAR, other, scalar, 0)]
+    )
+    left, right = rng.sample([other, third], 2)
+    constant = (Op.OP_INT, third, rng.randrange(len(INTS)), 0)
+    text = (Op.OP_TEXT, third, rng.randrange(len(TEXTS)), 0)
+    more = [(Op.OP_IN_LIST, other, field, rng.randrange(N_LISTS)) for _ in range(rng.randrange(3))]
+    chain = [
+        row
+        for i, each in enumerate(more)
+        for row in ((Op.OP_JUMP_TRUE, 0, held, 3 * (len(more) - i) - 1), each, (Op.OP_OR, held, held, other))
+    ]
+    forms: list[list[Row]] = [
+        [(Op.OP_IN_LIST, held, field, rng.randrange(N_LISTS)), *chain],
+        [
+            *rng.sample([source, constant], 2),
+            (rng.choice([Op.OP_LT_INT, Op.OP_LE_INT, Op.OP_EQ_INT]), held, left, right),
+        ],
+        [(Op.OP_FLAG, held, scalar, 0)],
+        [(Op.OP_VALID, other, field % Field.N_NUMBERS, 0), (Op.OP_NOT, held, other, 0)],
+        [
+            *rng.sample([(Op.OP_FIELD, other, field, 0), text], 2),
+            (rng.choice([Op.OP_EQ_TEXT, Op.OP_STARTS, Op.OP_ENDS, Op.OP_LT_TEXT]), held, left, right),
+        ],
+    ]
+    asked = rng.choice(forms)
+    if chain and asked is forms[0]:
+        return [*asked, (Op.OP_RETURN, 0, held, 0)]
+    author.types = {held: "bool"}
+    rest = [author.load("bool"), (Op.OP_AND, held, held, author.a("bool"))] if rng.random() < 0.6 else []
+    jump = [(Op.OP_JUMP_FALSE, 0, held, len(rest))] if rest else []
+    return [*asked, *jump, *rest, (Op.OP_RETURN, 0, held, 0)]
+
+
+def test_what_is_decided_at_a_glance_is_what_the_model_says(scale: Callable[[int, int], int]) -> None:
+    rng = random.Random(20261124)
+    kinds = set()
+    for _ in range(scale(3_000, 300_000)):
+        rows = guarded(rng)
+        _, code, span = compiled(rows)
+        kinds.add(int(guards_of(code, [span])["kind"][0]))
+        agrees(rows, rng)
+        with contextlib.suppress(ValueError):
+            agrees(mutated(rows, rng), rng)
+    assert kinds == set(GuardKind)
 
 
 def test_damaged_bytecode_is_refused_or_harmless(scale: Callable[[int, int], int]) -> None:
