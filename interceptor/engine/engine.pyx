@@ -85,6 +85,7 @@ cdef class Engine:
     cdef object lock                # publish, list changes, stats
     cdef list past                  # replaced snapshots not yet folded into `totals`
     cdef object totals
+    cdef set fed                    # lists that a rule of some policy since the start may have added to
 
     def __init__(self, NumberingPlan plan not None, *, str home="CN", secret=None, int node=0, long long boot_ms=0,
                  int repeats=1 << 20, int events=1 << 16, int pass_sample=1000, int added=1 << 16):
@@ -100,7 +101,7 @@ cdef class Engine:
         self.pass_sample = pass_sample
         self.first_id = (<uint64_t> boot_ms << 13) & ((<uint64_t> 1 << 54) - 1)
         self.seats = queue.SimpleQueue()
-        self.lock, self.past, self.totals = threading.Lock(), [], trace.Totals()
+        self.lock, self.past, self.totals, self.fed = threading.Lock(), [], trace.Totals(), set()
 
     # --- policy
 
@@ -108,12 +109,15 @@ cdef class Engine:
         cdef SnapshotHolder snapshot
         with self.lock:
             previous = () if self.current is None else self.current.residents
+            # entries outlive the rule that made them, as long as a policy has the list
+            fed = self.fed | {spec.lists[rule.add_to.list].name for rule in spec.rules if rule.add_to is not None}
+            fed &= {described.name for described in spec.lists}
             snapshot = SnapshotHolder(spec, lists, self.plan, self.home, self.secret, previous, self.repeats,
-                                      self.grace, self.added, revision)
+                                      self.grace, self.added, fed, revision)
             snapshot.c.grace_until, snapshot.c.added_until = &self.grace_until, &self.added_until
             if self.current is not None:
                 self.past.append(self.current)
-            self.current = snapshot
+            self.current, self.fed = snapshot, fed
             self._fold()
 
     @property

@@ -97,7 +97,7 @@ cdef class SnapshotHolder:
     cdef void* array(self, size_t size) except NULL
     cdef int _trunks(self, spec, NumberingPlan plan, str home) except -1
     cdef int _emergency(self, spec, NumberingPlan plan) except -1
-    cdef int _lookups(self, spec) except -1
+    cdef int _lookups(self, spec, fed) except -1
     cdef int _rules(self, spec) except -1
     cdef int _counters(self, spec, placed) except -1
     cdef tuple _names(self, NumberingPlan plan)

@@ -29,7 +29,7 @@ cdef Text borrowed(bytes data):
 
 cdef class SnapshotHolder:
     def __init__(self, spec, contents, NumberingPlan plan, str home, bytes secret, previous, RecentTable repeats,
-                 RecentTable grace, RecentTable added, int revision):
+                 RecentTable grace, RecentTable added, fed, int revision):
         cdef uint64_t seed
         if len(spec.lists) > MAX_LISTS or len(spec.counters) > MAX_COUNTERS:
             raise ValueError(f"a policy has at most {MAX_LISTS} lists and {MAX_COUNTERS} counters; this one has "
@@ -53,7 +53,7 @@ cdef class SnapshotHolder:
 
         self._trunks(spec, plan, home)
         self._emergency(spec, plan)
-        self._lookups(spec)
+        self._lookups(spec, fed)
         self._rules(spec)
         self._counters(spec, layout.place_counters(spec, previous, seed))
         names = self._names(plan)
@@ -95,11 +95,11 @@ cdef class SnapshotHolder:
         self.c.intake.emergency, self.c.intake.n_emergency = dialled, <uint32_t> len(numbers)
         return 0
 
-    cdef int _lookups(self, spec) except -1:
+    cdef int _lookups(self, spec, fed) except -1:
         cdef uint32_t i
         roots = {Field.F_IMEI: PrefixRoot.ROOT_IMEI, Field.F_IMSI: PrefixRoot.ROOT_IMSI}
         wanted = layout.lookups(spec)
-        added_to = {rule.add_to.list for rule in spec.rules if rule.add_to is not None}
+        added_to = {i for i, described in enumerate(spec.lists) if described.name in fed}
         self.c.lookups = <Lookup*> self.array(sizeof(Lookup) * len(wanted))
         self.c.n_lookups = <uint32_t> len(wanted)
         for i, (field, lists) in enumerate(sorted(wanted.items())):

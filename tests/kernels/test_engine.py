@@ -144,6 +144,25 @@ def test_totals_of_a_rule_go_on_across_reloads_and_a_dropped_rule_is_forgotten(e
     assert sum(stats["latency"]["counts"]) == 6
 
 
+def test_an_entry_a_rule_made_outlives_the_rule_but_not_its_time(engine: Engine) -> None:
+    text = """
+version: 1
+trunks: {default: {own_subscribers: true}}
+lists: {held: {kind: number}}
+counters: {calls: {count: call, per: caller, window: 1m}}
+rules:
+  - {id: held, when: call.caller in lists.held, verdict: block, class: analytics}
+  - {id: fast, when: counters.calls > 1, verdict: warn, add_to: {list: held, key: caller, for: 1h}}
+default: pass
+"""
+    engine.publish(policy(text), {}, revision=2)
+    assert [engine.decide(call(), NOW).rule for _ in range(3)] == ["default", "fast", "held"]
+    without = "\n".join(line for line in text.splitlines() if "id: fast" not in line)
+    engine.publish(policy(without), {}, revision=3)
+    assert engine.decide(call(), NOW + 3_599_999).rule == "held"
+    assert engine.decide(call(), NOW + 3_600_000).rule == "default"
+
+
 def test_a_failed_publish_keeps_the_old_policy(engine: Engine) -> None:
     broken = policy()
     object.__setattr__(broken, "trunks", {"default": type(next(iter(broken.trunks.values())))(region="XX")})
