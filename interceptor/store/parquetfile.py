@@ -21,6 +21,7 @@ def parquet_rows(path: Path, source: IO[bytes]) -> Iterator[Rows]:
         names = ["entry"] if len(written) == 1 else header(path, written, 1)
         done = 0
         for batch in file.iter_batches(PARQUET_ROWS, use_threads=False):
+            batch.validate(full=True)  # what the file says of offsets, dictionaries and UTF-8 may be wrong
             lines = np.arange(done + 1, done + 1 + batch.num_rows, dtype=np.int64)
             done += batch.num_rows
             yield rows_of(
