@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -37,7 +38,9 @@ class RotatingFile:
         self._file.flush()
 
     def close(self) -> None:
-        self._file.close()
+        """Raises nothing: what a full disk refused was said when it was written."""
+        with suppress(OSError):
+            self._file.close()
 
     def _open(self) -> TextIO:
         # A log of who called whom is the operator's alone.
