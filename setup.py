@@ -32,6 +32,7 @@ MODULES = [
     "interceptor.engine.prefixes",
     "interceptor.engine.domains",
     "interceptor.engine.recent",
+    "interceptor.engine.sketches",
     "interceptor.engine.windows",
     "interceptor.engine.entities",
     "interceptor.engine.program",

@@ -22,8 +22,9 @@ cdef extern from * nogil:
     #define ic_and64(p, v)      __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
     #define ic_cas64(p, want, v) \\
         __atomic_compare_exchange_n((p), (want), (v), 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
-    #define ic_prefetch(p)      __builtin_prefetch((p), 1, 3)
-    #define ic_prefetch_read(p) __builtin_prefetch((p), 0, 3)
+    /* The empty asm is their side effect: GCC drops calls of a function that does nothing but prefetch. */
+    static inline void ic_prefetch(const void* p) { __builtin_prefetch(p, 1, 3); __asm__ __volatile__(""); }
+    static inline void ic_prefetch_read(const void* p) { __builtin_prefetch(p, 0, 3); __asm__ __volatile__(""); }
     #define ic_likely(x)        __builtin_expect(!!(x), 1)
     #define ic_unlikely(x)      __builtin_expect(!!(x), 0)
 

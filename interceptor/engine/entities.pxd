@@ -3,15 +3,14 @@
 #
 # Set-associative: a set is one cache line (lock, 14 tags, ages, a protected bit each), its 14 records lie beside it.
 # A newcomer replaces the stalest entity on probation of its set; a second touch promotes; at most 12 of 14 are
-# protected, so that a flood of strangers evicts nobody who was seen twice. Nothing is ever moved or rehashed.
+# protected, so that a flood of strangers evicts nobody who was seen twice (entity_sets.pxd).
+# Nothing is ever moved or rehashed.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from interceptor.engine.sketches cimport SketchStats
 from interceptor.engine.types cimport Key, Millis
-from interceptor.engine.windows cimport SketchStats
 
 cdef enum:
-    WAYS = 14
-    PROTECTED = 12
     MAX_COLUMNS = 32
 
 cdef struct Entities        # opaque

@@ -1,64 +1,37 @@
 # The bounded table of one kind of entity: finds or makes an entity's record and bumps the columns in it. Owns its
 # memory, all of it reserved when the table is made; no clock.
-#
-# Time inside a set runs in age units (a second, or 1/8192 of the longest window if that is more) and in eras of 8192
-# of them. A set remembers the era of its last change; when a later one comes, what is expired is freed, so that the
-# 16 bits kept of each entity's last touch are never ambiguous. A set's clock does not go back past its era.
-from libc.stdint cimport int16_t, int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from interceptor.engine.atomics cimport ic_add64, ic_load64_relaxed, ic_lock, ic_prefetch, ic_unlock
-from interceptor.engine.entities cimport (
-    MAX_COLUMNS, PROTECTED, WAYS, Entities, EntityStats, Measured, Touch,
+from interceptor.engine.entities cimport MAX_COLUMNS, Entities, EntityStats, Measured, Touch
+from interceptor.engine.entity_sets cimport (
+    ALL_WAYS, ERA, SEEN_TWICE, WAYS, EntitySet, SetTime, begin_era, ic_first, ic_number_of, note_touch, occupy, protect,
+    time_of, way_for_newcomer, way_hinted, ways_expired, ways_free, ways_with,
 )
 from interceptor.engine.keys cimport mix, scale
 from interceptor.engine.memory cimport release, reserve
+from interceptor.engine.sketches cimport SketchPool, sketches_free, sketches_new, sketches_stats
 from interceptor.engine.types cimport Key, Millis
 from interceptor.engine.windows cimport (
-    MEASURE_COUNT, MEASURE_DISTINCT, CountColumn, DistinctColumn, SketchPool, count_bump, count_peek, count_read,
-    distinct_bump, distinct_drop, distinct_peek, distinct_read, sketches_free, sketches_new, sketches_stats,
+    MEASURE_COUNT, MEASURE_DISTINCT, CountColumn, DistinctColumn, count_bump, count_peek, count_read, distinct_bump,
+    distinct_drop, distinct_peek, distinct_read,
 )
 
 cdef extern from * nogil:
     """
-    #include <stdint.h>
-    /* Tags and ages are written with these, so that a peek without the lock is no data race. */
-    #define ic_load16(p)     __atomic_load_n((p), __ATOMIC_RELAXED)
-    #define ic_store16(p, v) __atomic_store_n((p), (uint16_t)(v), __ATOMIC_RELAXED)
-    /* bit i: the lower 15 bits of tag[i] are `want` (the sixteenth marks an entity seen twice) */
-    static inline uint32_t ic_tags_find(const uint16_t* tag, uint16_t want) {
-        uint32_t found = 0;
-        for (uint32_t i = 0; i < 14; i++) found |= ((tag[i] & 0x7fffu) == want) ? (1u << i) : 0u;
-        return found;
-    }
-    static inline uint32_t ic_first(uint32_t mask) { return (uint32_t)__builtin_ctz(mask); }
-    static inline uint32_t ic_bits(uint32_t mask) { return (uint32_t)__builtin_popcount(mask); }
     static inline void ic_look(const void* p) { (void)*(const volatile uint64_t*)p; }
     """
-    uint16_t ic_load16(const uint16_t* p) noexcept
-    void ic_store16(uint16_t* p, uint32_t v) noexcept
-    uint32_t ic_tags_find(const uint16_t* tag, uint16_t want) noexcept
-    uint32_t ic_first(uint32_t mask) noexcept
-    uint32_t ic_bits(uint32_t mask) noexcept
     void ic_look(const void* p) noexcept
 
 cdef enum:
-    ERA = 8192                  # age units; no window is longer
-    UNIT_MS = 1000
-    SEEN_TWICE = 0x8000         # of a tag
+    UNIT_MS = 1000              # an age unit, at least; more where the longest window is over 8192 of them
     STRIPES = 16
     KEY_BYTES = 16
     LINE = 64
     PREFETCH_LINES = 8
     NO_WAY = 14
-
-cdef struct EntitySet:          # one cache line
-    uint32_t lock
-    uint16_t protected_ways     # bit i: way i is protected
-    uint16_t era
-    uint16_t[14] tag            # 0: free
-    uint16_t[14] age            # time of the last touch, in units
 
 cdef struct Column:
     uint32_t offset
@@ -173,7 +146,7 @@ cdef inline uint64_t* record_of(const Entities* table, const EntitySet* s, uint3
 
 
 cdef inline uint32_t find_way(const Entities* table, const EntitySet* s, uint64_t hashed, Key a, Key b) noexcept nogil:
-    cdef uint32_t found = ic_tags_find(s.tag, tag_of(hashed)), way
+    cdef uint32_t found = ways_with(s, tag_of(hashed)), way
     cdef const uint64_t* record
     while found:
         way = ic_first(found)
@@ -184,149 +157,69 @@ cdef inline uint32_t find_way(const Entities* table, const EntitySet* s, uint64_
     return NO_WAY
 
 
-# -- time and replacement ----------------------------------------------------------------------------------------
+cdef inline uint64_t units_of(const Entities* table, Millis now) noexcept nogil:
+    return 0 if now <= 0 else <uint64_t>now // <uint64_t>table.unit
 
-cdef struct SetTime:
-    uint16_t now                # in units, modulo 2^16
-    uint16_t era
-    bint passed                 # so much later than the last change that everything in the set is expired
-
-
-cdef inline bint is_empty(const EntitySet* s) noexcept nogil:
-    cdef uint32_t way
-    for way in range(<uint32_t>WAYS):
-        if s.tag[way]:
-            return False
-    return True
-
-
-cdef inline SetTime time_of(const Entities* table, const EntitySet* s, Millis now) noexcept nogil:
-    cdef SetTime time
-    cdef uint64_t units = 0 if now <= 0 else <uint64_t>now // <uint64_t>table.unit
-    cdef int16_t eras
-    time.era = <uint16_t>(units // ERA)
-    time.now = <uint16_t>units
-    eras = <int16_t>(time.era - s.era)
-    time.passed = eras > 2
-    if eras < 0 and not is_empty(s):
-        time.era = s.era
-        time.now = <uint16_t>(s.era * ERA)
-    return time
-
-
-cdef inline uint32_t age_of(EntitySet* s, uint32_t way, const SetTime* time) noexcept nogil:
-    cdef int16_t age = <int16_t>(time.now - ic_load16(&s.age[way]))
-    return age if age > 0 else 0
-
-
-cdef inline bint is_expired(const Entities* table, EntitySet* s, uint32_t way, const SetTime* time) noexcept nogil:
-    return time.passed or age_of(s, way, time) > table.horizon
-
-
-# A free or expired way; else the stalest on probation (there are always two: PROTECTED < WAYS).
-cdef inline uint32_t way_for_newcomer(const Entities* table, EntitySet* s, uint32_t protected_ways,
-                                      const SetTime* time) noexcept nogil:
-    cdef uint32_t way, age, stalest = NO_WAY, most = 0
-    for way in range(<uint32_t>WAYS):
-        if ic_load16(&s.tag[way]) == 0 or time.passed:
-            return way
-        age = age_of(s, way, time)
-        if age > table.horizon:
-            return way
-        if not (protected_ways >> way) & 1 and (stalest == NO_WAY or age > most):
-            stalest = way
-            most = age
-    return stalest
-
-
-cdef inline Stripe* stripe_of(Entities* table, const EntitySet* s) noexcept nogil:
-    return &table.stripe[(s - table.sets) % STRIPES]
-
-
-# An era has gone by since the last change: frees what is expired. Their records keep what they hold (sketches too,
-# which the pool's hand may take) until the way is used again.
-cdef void sweep(Entities* table, EntitySet* s, const SetTime* time) noexcept nogil:
-    cdef uint32_t way, freed = 0
-    for way in range(<uint32_t>WAYS):
-        if s.tag[way] and is_expired(table, s, way, time):
-            ic_store16(&s.tag[way], 0)
-            s.protected_ways &= <uint16_t>(~(1 << way))
-            freed += 1
-    s.era = time.era
-    if freed:
-        ic_add64(&stripe_of(table, s).used, -<uint64_t>freed)
-
-
-# Empties a way's record for an entity that is new in it.
-cdef void begin(Entities* table, EntitySet* s, uint32_t way, uint64_t hashed, Key a, Key b,
-                const SetTime* time) noexcept nogil:
-    cdef uint64_t* record = record_of(table, s, way)
-    cdef uint32_t i
-    if table.distinct:
-        for i in range(table.n_columns):
-            if table.column[i].measure == MEASURE_DISTINCT:
-                distinct_drop(<DistinctColumn*>(<char*>record + table.column[i].offset), table.pool)
-    record[0] = a
-    record[1] = b
-    memset(record + 2, 0, table.record_bytes - KEY_BYTES)
-    ic_store16(&s.tag[way], tag_of(hashed))
-    ic_store16(&s.age[way], time.now)
-    s.protected_ways &= <uint16_t>(~(1 << way))
-
-
-cdef uint32_t make_room(Entities* table, EntitySet* s, const SetTime* time) noexcept nogil:
-    cdef uint32_t way = way_for_newcomer(table, s, s.protected_ways, time)
-    if s.tag[way] == 0:
-        ic_add64(&stripe_of(table, s).used, 1)
-    elif not is_expired(table, s, way, time):
-        if s.tag[way] & SEEN_TWICE:
-            ic_add64(&stripe_of(table, s).evicted_protected, 1)
-        else:
-            ic_add64(&stripe_of(table, s).evicted_probation, 1)
-    return way
-
-
-# A second touch: the way is protected; were it the 13th, the stalest protected one goes back on probation.
-cdef void protect(EntitySet* s, uint32_t way, const SetTime* time) noexcept nogil:
-    cdef uint32_t i, age, stalest = NO_WAY, most = 0
-    if ic_bits(s.protected_ways) >= PROTECTED:
-        for i in range(<uint32_t>WAYS):
-            if (s.protected_ways >> i) & 1:
-                age = age_of(s, i, time)
-                if stalest == NO_WAY or age > most:
-                    stalest = i
-                    most = age
-        s.protected_ways &= <uint16_t>(~(1 << stalest))
-    s.protected_ways |= <uint16_t>(1 << way)
-    ic_store16(&s.tag[way], s.tag[way] | SEEN_TWICE)
-
-
-# -- touching ----------------------------------------------------------------------------------------------------
 
 cdef void entities_prefetch(const Entities* table, Key a, Key b) noexcept nogil:
     ic_prefetch(set_of(table, hash_of(table, a, b)))
 
 
-# A hint, read without the lock: the first way with the tag, else the one a newcomer would most likely get.
 cdef void entities_prefetch_record(const Entities* table, Key a, Key b) noexcept nogil:
     cdef uint64_t hashed = hash_of(table, a, b)
     cdef EntitySet* s = set_of(table, hashed)
-    cdef uint16_t want = tag_of(hashed)
-    cdef uint32_t way, nbytes
-    cdef char* record
-    for way in range(<uint32_t>WAYS):
-        if (ic_load16(&s.tag[way]) & 0x7fff) == want:
-            break
-    else:
-        way = 0
-        while way < WAYS - 1 and ic_load16(&s.tag[way]):
-            way += 1
-    record = <char*>record_of(table, s, way)
-    nbytes = 0
+    cdef char* record = <char*>record_of(table, s, way_hinted(s, tag_of(hashed)))
+    cdef uint32_t nbytes = 0
     while nbytes < table.record_bytes and nbytes < PREFETCH_LINES * LINE:
         ic_prefetch(record + nbytes)
         nbytes += LINE
 
+
+# -- making room -------------------------------------------------------------------------------------------------
+
+cdef inline Stripe* stripe_of(Entities* table, const EntitySet* s) noexcept nogil:
+    return &table.stripe[(s - table.sets) % STRIPES]
+
+
+# Empties a way's record for an entity that is new in it. What was there gives its sketches back.
+cdef void begin(Entities* table, EntitySet* s, uint32_t way, uint64_t hashed, Key a, Key b,
+                const SetTime* time) noexcept nogil:
+    cdef uint64_t* record = record_of(table, s, way)
+    cdef uint32_t i
+    for i in range(table.n_columns if table.distinct else 0):
+        if table.column[i].measure == MEASURE_DISTINCT:
+            distinct_drop(<DistinctColumn*>(<char*>record + table.column[i].offset), table.pool)
+    record[0] = a
+    record[1] = b
+    memset(record + 2, 0, table.record_bytes - KEY_BYTES)
+    occupy(s, way, tag_of(hashed), time)
+
+
+# The way of an entity that is to be counted, made if need be.
+cdef uint32_t take_way(Entities* table, EntitySet* s, uint64_t hashed, Key a, Key b,
+                       SetTime* time) noexcept nogil:
+    cdef uint32_t way
+    cdef Stripe* stripe = stripe_of(table, s)
+    if time.era != s.era:
+        # Freed records keep their sketches, which the pool's hand may take, until the way is used again.
+        ic_add64(&stripe.used, -<uint64_t>begin_era(s, time, table.horizon))
+    way = find_way(table, s, hashed, a, b)
+    if way == NO_WAY:
+        way = way_for_newcomer(s, time, table.horizon)
+        if s.tag[way] == 0:
+            ic_add64(&stripe.used, 1)
+        elif not (ways_expired(s, time, table.horizon) >> way) & 1:
+            ic_add64(&stripe.evicted_protected if s.tag[way] & SEEN_TWICE else &stripe.evicted_probation, 1)
+        begin(table, s, way, hashed, a, b, time)
+    elif (ways_expired(s, time, table.horizon) >> way) & 1:
+        begin(table, s, way, hashed, a, b, time)        # back after all its windows ran out: as a newcomer
+    else:
+        protect(s, way, time)
+        note_touch(s, way, time)
+    return way
+
+
+# -- touching ----------------------------------------------------------------------------------------------------
 
 cdef inline int64_t read_column(const Entities* table, const Touch* touch, const char* record,
                                 Millis now) noexcept nogil:
@@ -354,59 +247,43 @@ cdef inline int64_t bump_column(Entities* table, const Touch* touch, char* recor
 
 cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch* touches, uint32_t n,
                          int64_t* values, bint peek) noexcept nogil:
-    cdef uint64_t hashed = hash_of(table, a, b)
+    cdef uint64_t hashed = hash_of(table, a, b), units = units_of(table, now)
     cdef EntitySet* s = set_of(table, hashed)
     cdef uint32_t way, i, counts = 0
     cdef SetTime time
-    cdef char* record = NULL
+    cdef char* record
     for i in range(n):
         counts |= touches[i].counts
     ic_lock(&s.lock)
-    time = time_of(table, s, now)
-    if counts and not peek and time.era != s.era:
-        sweep(table, s, &time)
-        time.passed = False
-    way = find_way(table, s, hashed, a, b)
-    if way != NO_WAY and is_expired(table, s, way, &time):
-        if counts and not peek:
-            begin(table, s, way, hashed, a, b, &time)          # back after all its windows ran out: as a newcomer
-        else:
-            way = NO_WAY
-    elif counts and not peek:
-        if way != NO_WAY:
-            if not (s.protected_ways >> way) & 1:
-                protect(s, way, &time)
-        else:
-            way = make_room(table, s, &time)
-            begin(table, s, way, hashed, a, b, &time)
-    if way == NO_WAY:
-        for i in range(n):
-            values[touches[i].counter] = peek and touches[i].counts
+    time = time_of(s, units)
+    if counts and not peek:
+        way = take_way(table, s, hashed, a, b, &time)
     else:
-        record = <char*>record_of(table, s, way)
-        if counts and not peek and age_of(s, way, &time):       # an earlier time makes nobody older
-            ic_store16(&s.age[way], time.now)
-        for i in range(n):
-            if not touches[i].counts:
-                values[touches[i].counter] = read_column(table, &touches[i], record, now)
-            elif peek:
-                values[touches[i].counter] = peek_column(table, &touches[i], record, now)
-            else:
-                values[touches[i].counter] = bump_column(table, &touches[i], record, now)
+        way = find_way(table, s, hashed, a, b)
+        if way != NO_WAY and (ways_expired(s, &time, table.horizon) >> way) & 1:
+            way = NO_WAY
+    record = <char*>record_of(table, s, way)
+    for i in range(n):
+        if way == NO_WAY:
+            values[touches[i].counter] = peek and touches[i].counts
+        elif not touches[i].counts:
+            values[touches[i].counter] = read_column(table, &touches[i], record, now)
+        elif peek:
+            values[touches[i].counter] = peek_column(table, &touches[i], record, now)
+        else:
+            values[touches[i].counter] = bump_column(table, &touches[i], record, now)
     ic_unlock(&s.lock)
 
 
 cdef uint64_t entities_live(Entities* table, Millis now) noexcept nogil:
-    cdef uint64_t live = 0, i
-    cdef uint32_t way
+    cdef uint64_t live = 0, i, units = units_of(table, now)
     cdef SetTime time
     cdef EntitySet* s
     for i in range(table.n_sets):
         s = &table.sets[i]
         ic_lock(&s.lock)
-        time = time_of(table, s, now)
-        for way in range(<uint32_t>WAYS):
-            live += s.tag[way] != 0 and not is_expired(table, s, way, &time)
+        time = time_of(s, units)
+        live += ic_number_of(ALL_WAYS & ~(ways_free(s) | ways_expired(s, &time, table.horizon)))
         ic_unlock(&s.lock)
     return live
 

@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+from interceptor.engine.sketches import Sketches
+
 class Measure(IntEnum):
     """What a column measures."""
 
@@ -13,16 +15,6 @@ LAYOUT: dict[str, int]
 
 def hash_of(element: int, seed: int) -> int:
     """The 32 bits that stand for an element in a pool of this seed; the upper ten are its cell."""
-
-class Sketches:
-    """A bounded pool of sketches, for the distinct counts that outgrow 16 elements."""
-
-    def __init__(self, capacity: int, seed: int = 0) -> None:
-        """Reserves `capacity` sketches of 1,088 bytes, mapped when first used. Raises MemoryError."""
-
-    @property
-    def stats(self) -> dict[str, int]:
-        """capacity, used (handed out), reclaimed (from silent owners), saturated (wanted in vain), nbytes."""
 
 class CountWindow:
     """How many in the last `window` milliseconds, to one fourteenth of it, up to 2^32 - 1."""

@@ -1,91 +1,28 @@
-# Sliding-window count and distinct inside an entity's record, and the pool of sketches that large distinct counts
-# borrow from. Touches the column it is given (under its owner's lock) and the pool; no clock.
-#
-# Locks: a column's owner holds the lock of its record's set, then that of its sketch. The pool's lock is taken with
-# no sketch locked, and a sketch's lock may be taken under the pool's: no cycle.
+# Sliding-window count and distinct inside an entity's record. Touches the column it is given, under its owner's lock,
+# and for a promoted distinct the sketch it borrowed, under the sketch's own; no clock.
 from libc.math cimport log
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from interceptor.engine.atomics cimport ic_load64_relaxed, ic_lock, ic_store64_relaxed, ic_unlock
+from interceptor.engine.atomics cimport ic_lock, ic_unlock
 from interceptor.engine.keys cimport mix
-from interceptor.engine.memory cimport release, reserve
-from interceptor.engine.types cimport Millis
-from interceptor.engine.windows cimport (
-    CELLS, CYCLE, EXACT, SUB_BUCKETS, CountColumn, DistinctColumn, SketchPool, SketchStats,
+from interceptor.engine.sketches cimport (
+    CELLS, Sketch, Sketches, SketchPool, sketch_keep, sketch_open, sketch_return, sketch_take, sketch_waits,
 )
-
-cdef extern from * nogil:
-    """
-    #include <stdint.h>
-    /* Stamps run 1..255 and round again, 0 is "empty"; a stamp is live while its age is below reach. */
-    static inline uint8_t ic_live_stamp(uint8_t s, uint8_t current, uint8_t reach) {
-        uint8_t age = (uint8_t)(current - s - (s > current));
-        return (uint8_t)((s != 0) & (age < reach));
-    }
-    static inline uint32_t ic_stamps_live(const uint8_t* s, uint32_t n, uint8_t current, uint8_t reach) {
-        uint32_t live = 0;
-        for (uint32_t i = 0; i < n; i++) live += ic_live_stamp(s[i], current, reach);
-        return live;
-    }
-    static inline uint32_t ic_stamps_sweep(uint8_t* s, uint32_t n, uint8_t current, uint8_t reach) {
-        uint32_t live = 0;
-        for (uint32_t i = 0; i < n; i++) {
-            uint8_t is = ic_live_stamp(s[i], current, reach);
-            s[i] = (uint8_t)(is ? s[i] : 0);
-            live += is;
-        }
-        return live;
-    }
-    /* bit i: element i is x and live */
-    static inline uint32_t ic_elements_find(const uint32_t* e, const uint8_t* s, uint32_t x,
-                                            uint8_t current, uint8_t reach) {
-        uint32_t found = 0;
-        for (uint32_t i = 0; i < 16; i++) found |= (e[i] == x) ? (1u << i) : 0u;
-        for (uint32_t left = found; left; left &= left - 1) {
-            uint32_t i = (uint32_t)__builtin_ctz(left);
-            if (!ic_live_stamp(s[i], current, reach)) found &= ~(1u << i);
-        }
-        return found;
-    }
-    static inline uint32_t ic_lowest(uint32_t mask) { return (uint32_t)__builtin_ctz(mask); }
-    """
-    uint8_t ic_live_stamp(uint8_t stamp, uint8_t current, uint8_t reach) noexcept
-    uint32_t ic_stamps_live(const uint8_t* stamps, uint32_t n, uint8_t current, uint8_t reach) noexcept
-    uint32_t ic_stamps_sweep(uint8_t* stamps, uint32_t n, uint8_t current, uint8_t reach) noexcept
-    uint32_t ic_elements_find(const uint32_t* elements, const uint8_t* stamps, uint32_t element,
-                              uint8_t current, uint8_t reach) noexcept
-    uint32_t ic_lowest(uint32_t mask) noexcept
+from interceptor.engine.stamps cimport (
+    CYCLE, SUB_BUCKETS, ahead, ic_elements_find, ic_live_stamp, ic_lowest, ic_stamps_live, ic_stamps_sweep,
+    reach_after, stamp_of, sub_bucket,
+)
+from interceptor.engine.types cimport Millis
+from interceptor.engine.windows cimport EXACT, CountColumn, DistinctColumn
 
 cdef enum:
     COUNT_MAX = 0xFFFFFFFF
-    HAND = 64                   # sketches the clock hand looks at in one go: eight cache lines of `until`
-
-cdef struct Sketch:
-    uint32_t lock
-    uint32_t tag                # changes whenever the sketch changes hands
-    uint32_t next               # on the free list: 1 + index of the next
-    uint32_t[13] unused
-    uint8_t[1024] cell
-
-cdef struct SketchPool:
-    uint32_t lock
-    uint32_t capacity
-    uint32_t fresh              # sketches never handed out begin here: their pages are not even mapped
-    uint32_t free               # 1 + index of the first returned sketch
-    uint32_t used
-    uint32_t hand
-    uint64_t reclaimed
-    uint64_t saturated
-    uint64_t seed
-    Sketch* sketch
-    int64_t* until              # when the last cell of each expires; written under the sketch's lock
 
 # Linear counting (Whang, Vander-Zanden, Taylor 1990): k live cells of m -> -m ln(1 - k/m), rounded.
 cdef uint16_t[1025] ESTIMATE
 
-if sizeof(CountColumn) != 64 or sizeof(DistinctColumn) != 96 or sizeof(Sketch) != 64 + CELLS:
+if sizeof(CountColumn) != 64 or sizeof(DistinctColumn) != 96:
     raise ImportError("interceptor.engine.windows: struct layout differs from what the kernels were written for")
 
 
@@ -97,22 +34,6 @@ cdef void estimates() noexcept nogil:
 
 
 estimates()
-
-
-# -- time --------------------------------------------------------------------------------------------------------
-
-cdef inline uint64_t sub_bucket(Millis window, Millis now) noexcept nogil:
-    return 0 if now <= 0 or window <= 0 else <uint64_t>now * SUB_BUCKETS // <uint64_t>window
-
-
-# How far `number` is ahead of `epoch`, modulo CYCLE; 0 when it is behind.
-cdef inline uint32_t ahead(uint32_t number, uint32_t epoch) noexcept nogil:
-    cdef uint32_t d = number - epoch if number >= epoch else number + (CYCLE - epoch)
-    return d if d < CYCLE // 2 else 0
-
-
-cdef inline uint8_t stamp_of(uint32_t epoch) noexcept nogil:
-    return <uint8_t>(epoch % 255 + 1)
 
 
 # -- count -------------------------------------------------------------------------------------------------------
@@ -160,120 +81,6 @@ cdef int64_t count_peek(const CountColumn* column, Millis window, Millis now) no
     return value + 1 if value < COUNT_MAX else value
 
 
-# -- the pool ----------------------------------------------------------------------------------------------------
-
-cdef SketchPool* sketches_new(uint32_t capacity, uint64_t seed) noexcept nogil:
-    cdef SketchPool* pool = <SketchPool*>calloc(1, sizeof(SketchPool))
-    if pool == NULL:
-        return NULL
-    pool.capacity = capacity
-    pool.seed = seed
-    if capacity:
-        pool.sketch = <Sketch*>reserve(capacity * sizeof(Sketch))
-        pool.until = <int64_t*>reserve(capacity * sizeof(int64_t))
-        if pool.sketch == NULL or pool.until == NULL:
-            sketches_free(pool)
-            return NULL
-    return pool
-
-
-cdef void sketches_free(SketchPool* pool) noexcept nogil:
-    if pool != NULL:
-        release(pool.sketch, pool.capacity * sizeof(Sketch))
-        release(pool.until, pool.capacity * sizeof(int64_t))
-        free(pool)
-
-
-cdef SketchStats sketches_stats(SketchPool* pool) noexcept nogil:
-    cdef SketchStats stats
-    ic_lock(&pool.lock)
-    stats.capacity = pool.capacity
-    stats.used = pool.used
-    stats.reclaimed = pool.reclaimed
-    stats.saturated = pool.saturated
-    stats.nbytes = sizeof(SketchPool) + pool.capacity * (sizeof(Sketch) + sizeof(int64_t))
-    ic_unlock(&pool.lock)
-    return stats
-
-
-cdef inline bint expired(SketchPool* pool, uint32_t i, Millis now) noexcept nogil:
-    return <int64_t>ic_load64_relaxed(<uint64_t*>&pool.until[i]) <= now
-
-
-# Index of a sketch nobody owns, or capacity when there is none. A sketch whose owner has been silent for longer than
-# its window is taken: its reading was 0 already, and the new tag tells the owner.
-cdef uint32_t sketch_take(SketchPool* pool, Millis now) noexcept nogil:
-    cdef uint32_t taken = pool.capacity, _, i
-    cdef Sketch* sketch
-    ic_lock(&pool.lock)
-    if pool.free:
-        taken = pool.free - 1
-        pool.free = pool.sketch[taken].next
-        pool.used += 1
-    elif pool.fresh < pool.capacity:
-        taken = pool.fresh
-        pool.fresh += 1
-        pool.used += 1
-    else:
-        for _ in range(HAND if pool.capacity > HAND else pool.capacity):
-            i = pool.hand
-            pool.hand = i + 1 if i + 1 < pool.capacity else 0
-            if expired(pool, i, now):
-                sketch = &pool.sketch[i]
-                ic_lock(&sketch.lock)
-                if expired(pool, i, now):       # again, now that its owner is kept out
-                    sketch.tag += 1
-                    ic_store64_relaxed(<uint64_t*>&pool.until[i], INT64_MAX)
-                    taken = i
-                ic_unlock(&sketch.lock)
-                if taken == i:
-                    pool.reclaimed += 1
-                    break
-        if taken == pool.capacity:
-            pool.saturated += 1
-    ic_unlock(&pool.lock)
-    return taken
-
-
-# Whether sketch_take would find one.
-cdef bint sketch_waits(SketchPool* pool, Millis now) noexcept nogil:
-    cdef uint32_t _, i
-    cdef bint found
-    ic_lock(&pool.lock)
-    found = pool.free != 0 or pool.fresh < pool.capacity
-    i = pool.hand
-    for _ in range(0 if found else HAND if pool.capacity > HAND else pool.capacity):
-        if expired(pool, i, now):
-            found = True
-            break
-        i = i + 1 if i + 1 < pool.capacity else 0
-    ic_unlock(&pool.lock)
-    return found
-
-
-# The column's sketch, locked; NULL when it was taken from the column.
-cdef inline Sketch* sketch_open(const DistinctColumn* column, SketchPool* pool) noexcept nogil:
-    cdef Sketch* sketch = &pool.sketch[column.sketch - 1]
-    ic_lock(&sketch.lock)
-    if sketch.tag == column.tag:
-        return sketch
-    ic_unlock(&sketch.lock)
-    return NULL
-
-
-# Gives an opened sketch back, and its lock.
-cdef void sketch_return(Sketch* sketch, SketchPool* pool) noexcept nogil:
-    cdef uint32_t i = <uint32_t>(sketch - pool.sketch)
-    sketch.tag += 1
-    ic_store64_relaxed(<uint64_t*>&pool.until[i], INT64_MAX)
-    ic_unlock(&sketch.lock)
-    ic_lock(&pool.lock)
-    sketch.next = pool.free
-    pool.free = i + 1
-    pool.used -= 1
-    ic_unlock(&pool.lock)
-
-
 # -- distinct ----------------------------------------------------------------------------------------------------
 
 cdef inline uint32_t element_of(const SketchPool* pool, uint64_t element) noexcept nogil:
@@ -284,13 +91,9 @@ cdef inline uint32_t cell_of(uint32_t element) noexcept nogil:
     return element >> 22
 
 
-cdef inline uint8_t reach_after(uint32_t d) noexcept nogil:
-    return <uint8_t>(SUB_BUCKETS - d) if d < SUB_BUCKETS else 0
-
-
 cdef inline void keep_until(SketchPool* pool, Sketch* sketch, uint64_t number, Millis window) noexcept nogil:
     cdef uint64_t end = ((number + SUB_BUCKETS) * <uint64_t>window + SUB_BUCKETS - 1) // SUB_BUCKETS
-    ic_store64_relaxed(<uint64_t*>&pool.until[sketch - pool.sketch], end)
+    sketch_keep(pool, sketch, <int64_t>end)
 
 
 # Moves an exact column of EXACT live elements, and one more, to a sketch. False when there is none.
@@ -344,7 +147,7 @@ cdef int64_t distinct_bump(DistinctColumn* column, SketchPool* pool, uint64_t el
     cdef uint8_t current
     cdef Sketch* sketch = NULL
     if column.sketch:
-        sketch = sketch_open(column, pool)
+        sketch = sketch_open(pool, column.sketch - 1, column.tag)
         if sketch == NULL:
             column.count = 0
     if column.count == 0:
@@ -359,7 +162,7 @@ cdef int64_t distinct_bump(DistinctColumn* column, SketchPool* pool, uint64_t el
             if column.count:
                 keep_until(pool, sketch, full, window)
             else:
-                sketch_return(sketch, pool)
+                sketch_return(pool, sketch)
                 sketch = NULL
         else:
             column.count = <uint16_t>ic_stamps_sweep(column.stamp, EXACT, current, reach_after(d))
@@ -390,7 +193,7 @@ cdef int64_t distinct_read(const DistinctColumn* column, SketchPool* pool, Milli
     d = ahead(<uint32_t>(sub_bucket(window, now) % CYCLE), column.epoch)
     if not column.sketch:
         return ic_stamps_live(column.stamp, EXACT, current, reach_after(d)) if d else live
-    sketch = sketch_open(column, pool)
+    sketch = sketch_open(pool, column.sketch - 1, column.tag)
     if sketch == NULL:
         return 0
     if d:
@@ -428,7 +231,7 @@ cdef int64_t distinct_peek(const DistinctColumn* column, SketchPool* pool, uint6
     d = ahead(<uint32_t>(sub_bucket(window, now) % CYCLE), column.epoch)
     if not column.sketch:
         return exact_peek(column, pool, hashed, d, now)
-    sketch = sketch_open(column, pool)
+    sketch = sketch_open(pool, column.sketch - 1, column.tag)
     if sketch == NULL:
         return 1
     reach = reach_after(d)
@@ -445,31 +248,15 @@ cdef int64_t distinct_peek(const DistinctColumn* column, SketchPool* pool, uint6
 cdef void distinct_drop(DistinctColumn* column, SketchPool* pool) noexcept nogil:
     cdef Sketch* sketch
     if column.sketch:
-        sketch = sketch_open(column, pool)
+        sketch = sketch_open(pool, column.sketch - 1, column.tag)
         if sketch != NULL:
-            sketch_return(sketch, pool)
+            sketch_return(pool, sketch)
         column.sketch = 0
         column.count = 0
         memset(column.stamp, 0, EXACT)
 
 
 # -- for building and tests ------------------------------------------------------------------------------------
-
-cdef class Sketches:
-    cdef SketchPool* pool
-
-    def __cinit__(self, uint32_t capacity, uint64_t seed=0):
-        self.pool = sketches_new(capacity, seed)
-        if self.pool == NULL:
-            raise MemoryError(f"no memory for {capacity} sketches")
-
-    def __dealloc__(self):
-        sketches_free(self.pool)
-
-    @property
-    def stats(self):
-        return sketches_stats(self.pool)
-
 
 cdef class CountWindow:
     cdef CountColumn column

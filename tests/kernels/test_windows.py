@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from interceptor.engine.windows import LAYOUT, CountWindow, DistinctWindow, Sketches, hash_of
+from interceptor.engine.sketches import Sketches
+from interceptor.engine.windows import LAYOUT, CountWindow, DistinctWindow, hash_of
 from tests.model.windows import COUNT_MAX, SUB_BUCKETS, CountModel, DistinctModel, SketchesModel, mix
 
 NOW = 1_790_000_000_000

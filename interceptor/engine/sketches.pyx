@@ -1,0 +1,139 @@
+# The bounded pool of sketches that large distinct counts borrow from. Owns its memory; knows nothing of windows but
+# the time until which an owner wants to keep what it has.
+#
+# Locks: the pool's is taken with no sketch locked, and a sketch's may be taken under the pool's: no cycle.
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from interceptor.engine.atomics cimport ic_load64_relaxed, ic_lock, ic_store64_relaxed, ic_unlock
+from interceptor.engine.memory cimport release, reserve
+from interceptor.engine.sketches cimport CELLS, Sketch, SketchPool, SketchStats
+from interceptor.engine.types cimport Millis
+
+cdef enum:
+    HAND = 64                   # sketches the clock hand looks at in one go: eight cache lines of `until`
+
+if sizeof(Sketch) != 64 + CELLS:
+    raise ImportError("interceptor.engine.sketches: struct layout differs from what the kernels were written for")
+
+
+cdef SketchPool* sketches_new(uint32_t capacity, uint64_t seed) noexcept nogil:
+    cdef SketchPool* pool = <SketchPool*>calloc(1, sizeof(SketchPool))
+    if pool == NULL:
+        return NULL
+    pool.capacity = capacity
+    pool.seed = seed
+    if capacity:
+        pool.sketch = <Sketch*>reserve(capacity * sizeof(Sketch))
+        pool.until = <int64_t*>reserve(capacity * sizeof(int64_t))
+        if pool.sketch == NULL or pool.until == NULL:
+            sketches_free(pool)
+            return NULL
+    return pool
+
+
+cdef void sketches_free(SketchPool* pool) noexcept nogil:
+    if pool != NULL:
+        release(pool.sketch, pool.capacity * sizeof(Sketch))
+        release(pool.until, pool.capacity * sizeof(int64_t))
+        free(pool)
+
+
+cdef SketchStats sketches_stats(SketchPool* pool) noexcept nogil:
+    cdef SketchStats stats
+    ic_lock(&pool.lock)
+    stats.capacity = pool.capacity
+    stats.used = pool.used
+    stats.reclaimed = pool.reclaimed
+    stats.saturated = pool.saturated
+    stats.nbytes = sizeof(SketchPool) + pool.capacity * (sizeof(Sketch) + sizeof(int64_t))
+    ic_unlock(&pool.lock)
+    return stats
+
+
+cdef inline bint expired(SketchPool* pool, uint32_t i, Millis now) noexcept nogil:
+    return <int64_t>ic_load64_relaxed(<uint64_t*>&pool.until[i]) <= now
+
+
+cdef uint32_t sketch_take(SketchPool* pool, Millis now) noexcept nogil:
+    cdef uint32_t taken = pool.capacity, _, i
+    cdef Sketch* sketch
+    ic_lock(&pool.lock)
+    if pool.free:
+        taken = pool.free - 1
+        pool.free = pool.sketch[taken].next
+        pool.used += 1
+    elif pool.fresh < pool.capacity:
+        taken = pool.fresh
+        pool.fresh += 1
+        pool.used += 1
+    else:
+        for _ in range(HAND if pool.capacity > HAND else pool.capacity):
+            i = pool.hand
+            pool.hand = i + 1 if i + 1 < pool.capacity else 0
+            if expired(pool, i, now):
+                sketch = &pool.sketch[i]
+                ic_lock(&sketch.lock)
+                if expired(pool, i, now):       # again, now that its owner is kept out
+                    sketch.tag += 1
+                    ic_store64_relaxed(<uint64_t*>&pool.until[i], INT64_MAX)
+                    taken = i
+                ic_unlock(&sketch.lock)
+                if taken == i:
+                    pool.reclaimed += 1
+                    break
+        if taken == pool.capacity:
+            pool.saturated += 1
+    ic_unlock(&pool.lock)
+    return taken
+
+
+cdef bint sketch_waits(SketchPool* pool, Millis now) noexcept nogil:
+    cdef uint32_t _, i
+    cdef bint found
+    ic_lock(&pool.lock)
+    found = pool.free != 0 or pool.fresh < pool.capacity
+    i = pool.hand
+    for _ in range(0 if found else HAND if pool.capacity > HAND else pool.capacity):
+        if expired(pool, i, now):
+            found = True
+            break
+        i = i + 1 if i + 1 < pool.capacity else 0
+    ic_unlock(&pool.lock)
+    return found
+
+
+cdef Sketch* sketch_open(SketchPool* pool, uint32_t index, uint32_t tag) noexcept nogil:
+    cdef Sketch* sketch = &pool.sketch[index]
+    ic_lock(&sketch.lock)
+    if sketch.tag == tag:
+        return sketch
+    ic_unlock(&sketch.lock)
+    return NULL
+
+
+cdef void sketch_return(SketchPool* pool, Sketch* sketch) noexcept nogil:
+    cdef uint32_t i = <uint32_t>(sketch - pool.sketch)
+    sketch.tag += 1
+    ic_store64_relaxed(<uint64_t*>&pool.until[i], INT64_MAX)
+    ic_unlock(&sketch.lock)
+    ic_lock(&pool.lock)
+    sketch.next = pool.free
+    pool.free = i + 1
+    pool.used -= 1
+    ic_unlock(&pool.lock)
+
+
+cdef class Sketches:
+
+    def __cinit__(self, uint32_t capacity, uint64_t seed=0):
+        self.pool = sketches_new(capacity, seed)
+        if self.pool == NULL:
+            raise MemoryError(f"no memory for {capacity} sketches")
+
+    def __dealloc__(self):
+        sketches_free(self.pool)
+
+    @property
+    def stats(self):
+        return sketches_stats(self.pool)
