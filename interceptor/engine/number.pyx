@@ -197,6 +197,19 @@ cdef Reading read_signalled(Text raw, Signalled* out) noexcept nogil:
             return UNREADABLE
         return SOS if i == end or text[i] == b"." or text[i] == b";" else UNREADABLE
 
+    # Most numbers are nothing but digits up to the end or the host.
+    i = begin
+    if i < end and text[i] == b"+":
+        out.plus = True
+        i += 1
+    while i < end and out.n < MAX_DIALLED and 48 <= text[i] <= 57:
+        out.digits[out.n] = text[i]
+        out.n += 1
+        i += 1
+    if out.n and (i == end or (text[i] == b"@" and not tel)):
+        return DIGITS
+    out.n = 0
+
     # [begin, user) is the telephone-subscriber with its parameters
     user = end if tel else find(text, begin, end, b"@")
     if user < end:

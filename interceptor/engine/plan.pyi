@@ -36,7 +36,7 @@ class NumberingPlan:
         A table is of another version, or points outside another.
     """
 
-    def __init__(self, tables: Mapping[str, npt.NDArray[Any]]) -> None: ...
+    def __new__(cls, tables: Mapping[str, npt.NDArray[Any]]) -> NumberingPlan: ...
     @property
     def regions(self) -> tuple[str, ...]:
         """ISO 3166 codes by region index; [0] is "ZZ" (unknown), "001" the codes of no geography."""

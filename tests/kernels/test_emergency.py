@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 
 import phonenumbers
 import pytest
@@ -20,6 +21,7 @@ def emergency_pattern(region: str) -> re.Pattern[str] | None:
     return re.compile(desc.national_number_pattern) if desc and desc.national_number_pattern else None
 
 
+@cache
 def every_string(length: int) -> list[str]:
     return [f"{i:0{length}d}" for i in range(10**length)]
 
