@@ -21,9 +21,8 @@ from interceptor.numbering.countries import covered, is_short_in_service
 
 #: No number in international form is shorter (Niue: +683 and four digits); a country's code and more is a prefix.
 SHORTEST_NUMBER = 7
-#: which digits the prefixes of a kind of list are of
+#: Kinds of list that hold prefixes, and what digits they are of
 ROOTS = {
-    ListKind.NUMBER: PrefixRoot.ROOT_NUMBER,
     ListKind.PREFIX: PrefixRoot.ROOT_NUMBER,
     ListKind.DEVICE: PrefixRoot.ROOT_IMEI,
     ListKind.SUBSCRIBER: PrefixRoot.ROOT_IMSI,

@@ -40,7 +40,7 @@ class Expiries(Sequence[tuple[Entry, int]]):
     """(entry, end in ms) of each entry that will end, the next to end first."""
 
     def __init__(self, kind: ListKind, keys: Keys, until: Int64s) -> None:
-        order = np.argsort(until, kind="stable")
+        order = np.argsort(until)
         self.kind, self.keys, self.until = kind, keys[order], until[order]
 
     @classmethod
@@ -211,11 +211,17 @@ class _Gathered:
         if not self.until and not any(self.texts.values()):
             return keys, None
         until = np.concatenate(self.until) if self.until else np.full(len(keys), NEVER)
-        order = np.lexsort((-until, keys))  # the last end of a key first
-        keys, until = keys[order], until[order]
+        order = np.argsort(keys)
+        ordered = keys[order]
         once = np.ones(len(keys), dtype=bool)
-        once[1:] = keys[1:] != keys[:-1]
-        keys, until, order = keys[once], until[once], order[once]
+        once[1:] = ordered[1:] != ordered[:-1]
+        if not once.all():  # of rows with the same key the one that ends last, of these the first
+            shared = ~once
+            shared[:-1] |= ~once[1:]
+            rows = order[shared]
+            order[shared] = rows[np.lexsort((rows, -until[rows], keys[rows]))]
+        order = order[once]
+        keys, until = keys[order], until[order]
         return keys, _Notes(keys, until, {name: _Texts(parts, order) for name, parts in self.texts.items()})
 
 
@@ -251,14 +257,10 @@ class _Notes:
 # ---- keys and prefixes ---------------------------------------------------------------------------------------
 
 
-def _is_prefix(keys: Keys) -> npt.NDArray[np.bool_]:
-    return np.asarray(keys >> np.uint64(58) == KeyKind.KEY_PREFIX)
-
-
 def _content(kind: ListKind, keys: Keys) -> ListContent:
-    prefix = _is_prefix(keys)
-    if not prefix.any():
+    if kind not in ROOTS:
         return ListContent(keys)
+    prefix = np.asarray(keys >> np.uint64(58) == KeyKind.KEY_PREFIX)
     return ListContent(
         keys[~prefix], [(ROOTS[kind], prefix_digits(key)) for key in np.unique(keys[prefix]).tolist()]
     )
