@@ -215,9 +215,10 @@ def _device(text: str) -> int:
     digits, starred = _digits(text)
     if len(digits) == 8 or (starred and 8 < len(digits) < 14):
         return _prefix_key(digits)
-    if starred or not 14 <= len(digits) <= 16:
+    key = 0 if starred else imei_key_of((digits or text).encode())  # the text may be a URN
+    if key == 0:
         raise ValueError(f"{text[:40]!r}: a device is an IMEI of 14 to 16 digits or a TAC of 8")
-    return imei_key_of(digits.encode())
+    return key
 
 
 def _subscriber(text: str) -> int:

@@ -98,8 +98,9 @@ def test_prefixes_are_e164_digits(read: Read) -> None:
 
 
 def test_devices_are_imeis_or_type_allocation_codes(read: Read) -> None:
-    found = read("352099001761481\n35-209900-176149-23\n35209901\n3520990212*\n", ListKind.DEVICE)
-    assert found.content.keys.tolist() == [imei_key_of(b"35209900176148"), imei_key_of(b"35209900176149")]
+    content = "352099001761481\n35-209900-176149-23\n35209901\n3520990212*\nurn:gsma:imei:35209900-176150-0\n"
+    found = read(content, ListKind.DEVICE)
+    assert found.content.keys.tolist() == [imei_key_of(b"352099001761%d" % i) for i in (48, 49, 50)]
     assert list(found.content.prefixes) == [
         (PrefixRoot.ROOT_IMEI, b"35209901"),
         (PrefixRoot.ROOT_IMEI, b"3520990212"),
