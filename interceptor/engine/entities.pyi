@@ -59,11 +59,6 @@ class EntityTable:
         ValueError when shapes differ.
         """
 
-    def floor_many(
-        self, keys_a: npt.NDArray[np.uint64], keys_b: npt.NDArray[np.uint64], chunk: int = 64
-    ) -> None:
-        """Only reads as many random cache lines as `touch_many` would: the floor it is measured against."""
-
     def contains(self, a: int, b: int) -> bool:
         """Whether the entity has a slot; it may have expired in it."""
 

@@ -19,12 +19,6 @@ from interceptor.engine.windows cimport (
     distinct_drop, distinct_peek, distinct_read,
 )
 
-cdef extern from * nogil:
-    """
-    static inline void ic_look(const void* p) { (void)*(const volatile uint64_t*)p; }
-    """
-    void ic_look(const void* p) noexcept
-
 cdef enum:
     UNIT_MS = 1000              # an age unit, at least; more where the longest window is over 8192 of them
     STRIPES = 16
@@ -369,32 +363,6 @@ cdef class EntityTable:
                         touches[k].element = element[i]
                     out = &spare[0] if base == NULL else base + i * columns
                     entities_touch(self.table, a[i], b[i], at[i], touches, columns, out, False)
-                start = end
-
-    def floor_many(self, const uint64_t[::1] keys_a, const uint64_t[::1] keys_b, uint32_t chunk=64):
-        cdef Py_ssize_t n = keys_a.shape[0], start, end, i
-        cdef uint64_t hashed
-        cdef uint32_t line, lines = (self.table.record_bytes + LINE - 1) // LINE
-        cdef char* record
-        if keys_b.shape[0] != n:
-            raise ValueError("keys_a and keys_b differ in length")
-        with nogil:
-            start = 0
-            while start < n:
-                end = start + (chunk if chunk else 1)
-                end = n if end > n else end
-                for i in range(start, end if chunk > 1 else start):
-                    hashed = hash_of(self.table, keys_a[i], keys_b[i])
-                    ic_prefetch(set_of(self.table, hashed))
-                    record = <char*>record_of(self.table, set_of(self.table, hashed), hashed % WAYS)
-                    for line in range(lines):
-                        ic_prefetch(record + line * LINE)
-                for i in range(start, end):
-                    hashed = hash_of(self.table, keys_a[i], keys_b[i])
-                    ic_look(set_of(self.table, hashed))
-                    record = <char*>record_of(self.table, set_of(self.table, hashed), hashed % WAYS)
-                    for line in range(lines):
-                        ic_look(record + line * LINE)
                 start = end
 
     def contains(self, Key a, Key b):
