@@ -48,7 +48,7 @@ cpdef enum Op:
     OP_EQ_DOUBLE = 43
     OP_LT_DOUBLE = 44
     OP_LE_DOUBLE = 45
-    OP_EQ_MIXED = 46        # int r[a] against double r[b], exactly, on the number line
+    OP_EQ_MIXED = 46        # double(int r[a]) against double r[b], as CEL's conformance tests have it
     OP_LT_MIXED = 47
     OP_LE_MIXED = 48
     OP_GT_MIXED = 49

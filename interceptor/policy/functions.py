@@ -27,7 +27,6 @@ LEFT_OUT = {
     "string": "compare the value itself",
     "uint": "write an int",
     "bytes": "write a text",
-    "dyn": "types are known when the policy loads",
     "lowerAscii": "lists of domains know no case",
     "getHours": 'compare durations with duration("1h")',
     "getMinutes": 'compare durations with duration("1m")',
@@ -116,6 +115,11 @@ def _converted(to: Type, source: Type, op: Op) -> Function:
     return function
 
 
+def _dyn(checker: Checker, call: Call, args: Arguments) -> Resolved:
+    """Types are known when a policy loads, so that dyn() changes nothing."""
+    return checker.value(args[0]) if _count(checker, call, args, 1, "dyn(...)") else broken()
+
+
 def _duration(checker: Checker, call: Call, args: Arguments) -> Resolved:
     if not _count(checker, call, args, 1, 'duration("1h30m")'):
         return broken()
@@ -164,6 +168,7 @@ FUNCTIONS: dict[str, Function] = {
     "int": _converted(Type.INT, Type.DOUBLE, Op.OP_TO_INT),
     "duration": _duration,
     "has": _has,
+    "dyn": _dyn,
 }
 METHODS: dict[str, Function] = {
     "startsWith": _of_texts(Op.OP_STARTS),

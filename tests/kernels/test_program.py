@@ -89,10 +89,11 @@ def test_an_int_and_a_double_compare_on_the_number_line(op: Op) -> None:
             run([(Op.OP_INT, 0, i, 0), (Op.OP_DOUBLE, 1, d, 0), (op, 2, 0, 1), (Op.OP_RETURN, 0, 2, 0)])
 
 
-def test_two_to_the_53_plus_one_is_no_double() -> None:
+def test_an_int_is_rounded_to_a_double_before_it_meets_one() -> None:
+    """CEL's conformance tests, comparisons/lt_literal/not_lt_dyn_int_big_lossy_double: 2^63 - 1 < 2^63.0 is false."""
     rows = [(Op.OP_INT, 0, INTS.index(2**53 + 1), 0), (Op.OP_DOUBLE, 1, DOUBLES.index(2.0**53), 0)]
-    assert run([*rows, (Op.OP_EQ_MIXED, 2, 0, 1), (Op.OP_RETURN, 0, 2, 0)]) == Outcome.NO_MATCH
-    assert run([*rows, (Op.OP_GT_MIXED, 2, 0, 1), (Op.OP_RETURN, 0, 2, 0)]) == Outcome.MATCH
+    assert run([*rows, (Op.OP_EQ_MIXED, 2, 0, 1), (Op.OP_RETURN, 0, 2, 0)]) == Outcome.MATCH
+    assert run([*rows, (Op.OP_GT_MIXED, 2, 0, 1), (Op.OP_RETURN, 0, 2, 0)]) == Outcome.NO_MATCH
 
 
 # Registers 0..3 hold true, false, "absent" and "overflow".

@@ -119,7 +119,7 @@ def _operation(node: Any, world: World) -> Value:
         return _in(left, right, world)
     a, b = _value(left, world), _value(right, world)
     if operator in _COMPARISONS:
-        return _COMPARISONS[operator](a, b)
+        return _COMPARISONS[operator](*_side_by_side(a, b))
     if isinstance(a, str) and isinstance(b, str):
         return a + b
     if isinstance(a, float) and isinstance(b, float):
@@ -139,7 +139,15 @@ def _in(left: Any, right: Any, world: World) -> bool:
     while right.data != "list_lit":
         (right,) = right.children
     value = _value(left, world)
-    return any(value == _value(item, world) for item in _arguments(right.children))
+    pairs = [_side_by_side(value, _value(item, world)) for item in _arguments(right.children)]
+    return any(a == b for a, b in pairs)
+
+
+def _side_by_side(a: Value, b: Value) -> tuple[Value, Value]:
+    """An int that meets a double is rounded to one first."""
+    if isinstance(a, float) or isinstance(b, float):
+        return float(a), float(b)  # type: ignore[arg-type]
+    return a, b
 
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {

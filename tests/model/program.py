@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from interceptor.engine.opcodes import Op, State
 from interceptor.engine.program import Outcome
@@ -103,15 +102,8 @@ def _to_int(d: float) -> Value:
     return int(d) if math.isfinite(d) and -(2**63) < d < 2**63 else ERROR
 
 
-def _on_the_number_line(compare: Callable[[Fraction, Fraction], bool]) -> Callable[[int, float], bool]:
-    def exactly(i: int, d: float) -> bool:
-        if math.isnan(d):
-            return False
-        if math.isinf(d):
-            return compare(Fraction(0), Fraction(1 if d > 0 else -1))
-        return compare(Fraction(i), Fraction(d))
-
-    return exactly
+def _on_the_number_line(compare: Callable[[float, float], bool]) -> Callable[[int, float], bool]:
+    return lambda i, d: compare(float(i), d)
 
 
 def _read_number(inputs: Inputs, a: int, *also: int) -> tuple[int, bytes, bool, int, int] | None:
