@@ -29,6 +29,9 @@ from interceptor.engine.types import BlockClass, Field, NumberStatus, Verdict
 __all__ = ["CALL_DTYPE", "DECISION_DTYPE", "CallError", "CounterTrace", "Decision", "Engine", "Explanation",
            "ListContent", "ListTrace", "NumberTrace", "RuleTrace"]
 
+# A repeat comes within 32 s: as many reloads in that time are none of an operator's.
+SPECS_KEPT = 16
+
 DECISION_DTYPE = np.dtype([
     ("id", "<u8"), ("shadow", "<u8"), ("revision", "<u4"), ("rule", "<u2"), ("verdict", "u1"), ("block_class", "u1"),
     ("repeated", "u1"), ("added", "u1"), ("errors", "<u2"), ("_", "<u4")])
@@ -85,6 +88,7 @@ cdef class Engine:
     cdef object lock                # publish, list changes, stats
     cdef list past                  # replaced snapshots not yet folded into `totals`
     cdef object totals
+    cdef dict specs                 # by revision: the last policies, one of which gave the answer that is repeated
     cdef set fed                    # lists that a rule of some policy since the start may have added to
 
     def __init__(self, NumberingPlan plan not None, *, str home="CN", secret=None, int node=0, long long boot_ms=0,
@@ -102,6 +106,7 @@ cdef class Engine:
         self.first_id = (<uint64_t> boot_ms << 13) & ((<uint64_t> 1 << 54) - 1)
         self.seats = queue.SimpleQueue()
         self.lock, self.past, self.totals, self.fed = threading.Lock(), [], trace.Totals(), set()
+        self.specs = {}
 
     # --- policy
 
@@ -117,6 +122,7 @@ cdef class Engine:
             snapshot.c.grace_until, snapshot.c.added_until = &self.grace_until, &self.added_until
             if self.current is not None:
                 self.past.append(self.current)
+            self.specs = dict(list({**self.specs, revision: spec}.items())[-SPECS_KEPT:])
             self.current, self.fed = snapshot, fed
             self._fold()
 
@@ -177,7 +183,7 @@ cdef class Engine:
                 begun = nanoseconds()
                 decide_chunk(&snapshot.c, &seat.w, seat.calls, 1, &now, &out)
                 stats_latency(seat.w.stats, nanoseconds() - begun, 1)
-            return decision(snapshot.spec, out)
+            return decision(self.specs.get(out.revision), out)
         finally:
             self._leave(seat)
 
@@ -246,8 +252,8 @@ cdef class Engine:
                 if c.number[i].status:
                     numbers.append(self._number(c, i))
             on = self._on_lists(snapshot, &seat.w, c, now_ms)
-            return Explanation(decision(spec, out), trace.rules(spec, outcomes, out.rule), tuple(counters), tuple(on),
-                               tuple(numbers), bool(c.emergency), bool(graced))
+            return Explanation(decision(self.specs.get(out.revision), out), trace.rules(spec, outcomes, out.rule),
+                               tuple(counters), tuple(on), tuple(numbers), bool(c.emergency), bool(graced))
         finally:
             self._leave(seat)
 
@@ -362,7 +368,8 @@ cdef object decision(spec, CDecision out):
         rule = "default"
     elif out.rule == RuleIndex.RULE_EMERGENCY:
         rule = "emergency"
-    else:
-        rule = spec.rules[out.rule].id
+    else:       # a repeated answer may be older than every policy that is kept, and its revision published twice
+        known = spec is not None and out.rule < len(spec.rules)
+        rule = spec.rules[<int> out.rule].id if known else f"rule {out.rule}"
     return Decision(f"{out.id:016x}", Verdict(out.verdict), rule, out.rule, BlockClass(out.block_class), out.revision,
-                    bool(out.repeated), trace.shadow_ids(spec, out.shadow), out.errors)
+                    bool(out.repeated), () if spec is None else trace.shadow_ids(spec, out.shadow), out.errors)
