@@ -1,10 +1,13 @@
 """The options of `interceptor serve`."""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+STOPPING = {signal.SIGTERM, signal.SIGINT}
+SIGNALS = {*STOPPING, signal.SIGHUP}
 SECURITY = "Who may reach it"
 
 
@@ -89,6 +92,9 @@ def serve(
     Policy and lists are loaded first; then health says SERVING. A policy with problems ends the start, and on a reload
     leaves the last good one in force. Logs go to stderr: readable on a terminal, JSON lines elsewhere.
     """
+    # Blocked before any library starts a thread, so in every thread: none is interrupted, and a signal that arrives at
+    # any moment waits for sigwait. A Python handler would run on the main thread alone, which may not be woken for it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     from interceptor.cli import serving  # noqa: PLC0415 - the engine: not for the other commands
 
     serving.serve(

@@ -1,21 +1,24 @@
 """What `interceptor serve` does: starts the service, follows signals, stops it."""
 
 import os
-import queue
 import signal
 import sys
 import time
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from interceptor.cli.failing import EXIT_USAGE, Failure
 from interceptor.cli.loading import progress_bar
+from interceptor.cli.serve import SIGNALS, STOPPING
 from interceptor.control.server import ControlServer, ListenError, Tls, endpoint, guard, local
 from interceptor.runtime.loader import LoadError, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
 from interceptor.runtime.metrics import MetricsServer, serve_metrics
 from interceptor.runtime.service import Service, Settings
+
+PATIENCE = 0.02  # seconds between looks for a signal while lists load
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,6 @@ class Options:
 def serve(options: Options) -> None:
     """Runs the service until SIGTERM or SIGINT."""
     begun = time.monotonic()
-    # Until there is something to stop or to reload, SIGTERM just ends the process.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if options.log_level not in LEVELS:
         raise Failure(f"--log-level {options.log_level}: say {', '.join(LEVELS)}", EXIT_USAGE)
     log = open_log(options.log_level)
@@ -79,9 +80,6 @@ def serve(options: Options) -> None:
         stopping.callback(server.close, options.grace)
         server.start()
         load(service)
-        signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda received, _frame: signals.put(received))
         server.open()
         log.info(
             "serving",
@@ -90,7 +88,7 @@ def serve(options: Options) -> None:
             ready_seconds=round(time.monotonic() - begun, 3),
             pid=os.getpid(),
         )
-        follow(signals, service, log)
+        follow(service, log)
         log.info("stopping", grace_seconds=options.grace)
     log.info("stopped")
 
@@ -118,20 +116,23 @@ def assemble(options: Options, log: Log) -> tuple[Service, ControlServer, Metric
 
 
 def load(service: Service) -> None:
-    """Loads policy and lists, under a progress bar on a terminal."""
+    """Loads policy and lists, under a progress bar on a terminal. Ctrl-C and SIGTERM end the process meanwhile."""
+    bars = progress_bar() if sys.stderr.isatty() else nullcontext()
+    with bars as progress, ThreadPoolExecutor(1, "start") as starter:
+        started = starter.submit(service.start, progress)
+        while not started.done():
+            received = signal.sigtimedwait(STOPPING, PATIENCE)
+            if received is not None:
+                os._exit(128 + received.si_signo)
     try:
-        if sys.stderr.isatty():
-            with progress_bar() as progress:
-                service.start(progress)
-        else:
-            service.start()
+        started.result()
     except LoadError as error:
         raise Failure(str(error)) from None
 
 
-def follow(signals: "queue.SimpleQueue[int]", service: Service, log: Log) -> None:
+def follow(service: Service, log: Log) -> None:
     """Reloads on SIGHUP; returns on SIGTERM and SIGINT."""
-    while signals.get() == signal.SIGHUP:
+    while signal.sigwait(SIGNALS) == signal.SIGHUP:
         log.info("reload asked for by SIGHUP")
         try:
             service.reload()
