@@ -108,16 +108,18 @@ def mistyped(message: Message) -> bool:
 def walked(data: bytes) -> Call | Unreadable:
     """The call in the bytes of a DecideRequest, field by field: texts as bytes, a field of a wrong type as it came."""
     call: Call = {}
+    redirecting: list[bytes] = []
+    tags: dict[str, int | bytes] = {}
     try:
         for number, value in fields(data):
             field = CALL.fields_by_number.get(number)
             if field is None or field.name == IGNORED:
                 continue
             if field.name == "redirecting" and isinstance(value, bytes):
-                call.setdefault("redirecting", []).append(value)
+                redirecting.append(value)
             elif field.name == "tags" and isinstance(value, bytes):
                 entry = dict(fields(value))
-                call.setdefault("tags", {})[tag_name(entry.get(1, b""))] = entry.get(2, b"")
+                tags[tag_name(entry.get(1, b""))] = entry.get(2, b"")
             elif field.type == FieldDescriptor.TYPE_BOOL and isinstance(value, int):
                 call[field.name] = bool(value)
             elif field.type == FieldDescriptor.TYPE_INT64 and isinstance(value, int):
@@ -126,6 +128,10 @@ def walked(data: bytes) -> Call | Unreadable:
                 call[field.name] = value
     except ValueError as error:
         return Unreadable(f"the request is no {CALL.full_name}: {error}")
+    if redirecting:
+        call.setdefault("redirecting", redirecting)
+    if tags:
+        call.setdefault("tags", tags)
     return call
 
 

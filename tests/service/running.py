@@ -71,7 +71,7 @@ def environment() -> dict[str, str]:
 class Running:
     """`interceptor serve`, started and SERVING."""
 
-    def __init__(self, policy: Path | str, *arguments: str | Path, wait: bool = True) -> None:
+    def __init__(self, policy: Path | str, *arguments: str | Path) -> None:
         self.process = subprocess.Popen(
             command(
                 "serve",
@@ -92,11 +92,14 @@ class Running:
         self._arrived = threading.Condition()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        if wait:
+        try:
             serving = self.event("serving")
-            self.control: str = serving["control"]
-            self.metrics: str = serving["metrics"]
-            self.channel = grpc.insecure_channel(self.control)
+        except BaseException:
+            self.process.kill()
+            raise
+        self.control: str = serving["control"]
+        self.metrics: str = serving["metrics"]
+        self.channel = grpc.insecure_channel(self.control)
 
     def decide(self, timeout: float = 10, **call: Any) -> pb.DecideResponse:
         return self.ask("InterceptionService/Decide", pb.DecideRequest(**call), pb.DecideResponse, timeout)
@@ -159,12 +162,15 @@ class Running:
         """SIGTERM, if it still runs; returns its exit code."""
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
-        code = self.process.wait(60)
-        self._reader.join()
+        try:
+            code = self.process.wait(60)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self._reader.join()
         assert self.process.stderr is not None
         self.process.stderr.close()
-        if hasattr(self, "channel"):
-            self.channel.close()
+        self.channel.close()
         return code
 
     def _await(self, found: Callable[[], Any], timeout: float, what: str) -> Any:

@@ -1,0 +1,192 @@
+"""Reloads and the end of a service: the last good policy stays, nothing is dropped, nothing half-applied."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from interceptor.control.server import ControlServer
+from interceptor.pb.v1 import interception_pb2 as pb
+from interceptor.runtime.logs import open_log
+from interceptor.runtime.service import Service, Settings
+from service.running import CALLEE, LIST, LISTED, POLICY, Running, refused, write_policy
+
+Start = Callable[..., Running]
+NEWLY_LISTED = "+8613800000003"
+FLAGGED = {"caller": "+8613711111111", "callee": CALLEE, "tags": {"dealer": "bad"}}
+
+
+def test_a_reload_puts_policy_and_lists_into_force_and_keeps_the_counters(
+    start: Start, tmp_path: Path
+) -> None:
+    service = start(write_policy(tmp_path))
+    for _ in range(5):
+        service.decide(caller="+8613711111112", callee=CALLEE)
+    first = service.decide(**FLAGGED, call_id="before")
+    assert (first.rule, first.reason, first.policy_revision) == ("dealer", "dealer", 1)
+
+    write_policy(
+        tmp_path, POLICY.replace("reason: dealer", "reason: sim-dealer"), LIST + NEWLY_LISTED + ",,,\n"
+    )
+    answer = service.reload()
+    assert (answer.policy_revision, answer.rules, len(answer.policy_digest)) == (2, 6, 64)
+    assert {each.list: each.entries for each in answer.lists} == {"fraud": 3, "watch": 0}
+
+    assert service.decide(caller=NEWLY_LISTED, callee=CALLEE).rule == "listed"
+    assert service.decide(**FLAGGED).reason == "sim-dealer"
+    assert service.decide(caller="+8613711111112", callee=CALLEE).rule == "busy"
+    assert service.metric("interceptor_policy_revision") == 2
+    assert service.metric("interceptor_policy_reloads_total", result="good") == 2
+
+
+def test_a_repeated_call_gets_the_answer_of_the_policy_that_gave_it(start: Start, tmp_path: Path) -> None:
+    service = start(write_policy(tmp_path))
+    first = service.decide(**FLAGGED, call_id="across")
+    fewer = "version: 1\nrules: [{id: all, when: 'true', verdict: warn, reason: other}]\n"
+    (tmp_path / "policy.yaml").write_text(fewer)
+    service.reload()
+    assert service.decide(**FLAGGED).rule == "all"
+    again = service.decide(**FLAGGED, call_id="across")
+    assert again == first
+    assert (again.rule, again.reason, again.policy_revision) == ("dealer", "dealer", 1)
+
+
+BROKEN = POLICY.replace("lists.fraud", "lists.frauds").replace("> 5", "> 'five'")
+
+
+@pytest.mark.parametrize("by", ["grpc", "SIGHUP"])
+def test_a_bad_policy_is_refused_with_all_its_problems_and_the_last_good_one_stays(
+    start: Start, tmp_path: Path, by: str
+) -> None:
+    service = start(write_policy(tmp_path))
+    write_policy(tmp_path, BROKEN)
+    if by == "grpc":
+        status, message = refused(service.reload)
+        assert status == "INVALID_ARGUMENT"
+    else:
+        service.signal(signal.SIGHUP)
+        message = service.event("reload failed, the last good policy stays")["problem"]
+    assert "frauds" in message
+    assert "policy.yaml:13:" in message
+    assert "policy.yaml:19:" in message
+    assert "^" in message
+    assert service.event("reload failed, the last good policy stays")["fault"] == "policy"
+    assert service.decide(caller=LISTED, callee=CALLEE).rule == "listed"
+    assert service.metric("interceptor_policy_reloads_total", result="failed") == 1
+    assert service.metric("interceptor_policy_last_reload_successful") == 0
+    assert service.metric("interceptor_policy_revision") == 1
+
+    write_policy(tmp_path)
+    service.signal(signal.SIGHUP)
+    service.event(
+        "policy in force", after=1 + [e["event"] for e in service.events()].index("policy in force")
+    )
+    assert service.metric("interceptor_policy_last_reload_successful") == 1
+    assert service.metric("interceptor_policy_revision") == 2
+
+
+def test_a_bad_list_file_keeps_policy_and_lists_as_they_were(start: Start, tmp_path: Path) -> None:
+    service = start(write_policy(tmp_path))
+    write_policy(tmp_path, POLICY.replace("credit-record", "other"), "no number at all\n")
+    status, message = refused(service.reload)
+    assert status == "FAILED_PRECONDITION"
+    assert "fraud.csv" in message
+    (tmp_path / "fraud.csv").unlink()
+    status, message = refused(service.reload)
+    assert (status, "fraud.csv" in message) == ("FAILED_PRECONDITION", True)
+    answer = service.decide(caller=LISTED, callee=CALLEE)
+    assert (answer.rule, answer.reason) == ("listed", "credit-record")
+
+
+def test_a_list_entry_goes_when_its_time_has_come(start: Start, tmp_path: Path) -> None:
+    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 4))
+    service = start(write_policy(tmp_path, fraud=LIST + f"{NEWLY_LISTED},ends,police,{end}\n"))
+    assert service.decide(caller=NEWLY_LISTED, callee=CALLEE).rule == "listed"
+    (entry,) = service.explain(caller=NEWLY_LISTED, callee=CALLEE).lists
+    assert (entry.reason, entry.source, entry.HasField("valid_until_ms")) == ("ends", "police", True)
+    assert service.event("list entries have reached their end")["entries"] == 1
+    assert service.decide(caller=NEWLY_LISTED, callee=CALLEE).rule == "default"
+    assert service.decide(caller=LISTED, callee=CALLEE).rule == "listed"
+
+
+def test_reloads_under_load_drop_no_call_and_half_apply_none(start: Start, tmp_path: Path) -> None:
+    service = start(write_policy(tmp_path))
+    over = threading.Event()
+    answers: list[pb.DecideResponse] = []
+
+    def ask() -> None:
+        while not over.is_set():
+            answers.append(service.decide(**FLAGGED))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for revision in range(2, 8):
+        reason = "odd" if revision % 2 else "even"
+        write_policy(tmp_path, POLICY.replace("reason: dealer", f"reason: {reason}"))
+        assert service.reload().policy_revision == revision
+    over.set()
+    for thread in threads:
+        thread.join()
+    reasons = {1: "dealer", **{revision: "odd" if revision % 2 else "even" for revision in range(2, 8)}}
+    assert all(answer.reason == reasons[answer.policy_revision] for answer in answers)
+    assert {answer.policy_revision for answer in answers} >= {1, 7} or len(answers) > 0
+    assert service.metric("interceptor_decisions_total", rule="dealer") == len(answers)
+
+
+def test_sigterm_finishes_what_is_in_flight_and_exits_0(start: Start, tmp_path: Path) -> None:
+    service = start(write_policy(tmp_path), "--grace", "20", "--decision-log", tmp_path / "decisions.log")
+    health = health_pb2_grpc.HealthStub(service.channel)
+    watch = health.Watch(health_pb2.HealthCheckRequest(), timeout=60)
+    seen = iter(watch)
+    assert next(seen).status == health_pb2.HealthCheckResponse.SERVING
+
+    message = pb.DecideStreamRequest(
+        id=1, call=pb.DecideRequest(caller=LISTED, callee=CALLEE)
+    ).SerializeToString()
+    stopping = threading.Event()
+
+    def calls() -> Iterator[bytes]:
+        yield message
+        stopping.wait()
+        yield message
+
+    stream = service.stream(calls(), timeout=60)
+    assert next(stream).decision.rule == "listed"
+    service.signal(signal.SIGTERM)
+    assert next(seen).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    service.event("stopping")
+    stopping.set()
+    # The call that was on its way when the signal came is answered.
+    assert [answer.decision.rule for answer in stream] == ["listed"]
+    watch.cancel()
+    assert service.process.wait(60) == 0
+    assert refused(lambda: service.decide(caller=LISTED, callee=CALLEE))[0] == "UNAVAILABLE"
+    # What was decided is in the log before the process ends.
+    assert len((tmp_path / "decisions.log").read_text().splitlines()) == 2
+
+
+def test_sigint_ends_it_as_well(start: Start, tmp_path: Path) -> None:
+    service = start(write_policy(tmp_path))
+    service.signal(signal.SIGINT)
+    assert service.process.wait(30) == 0
+
+
+def test_calls_before_the_policy_is_there_are_told_to_come_back(tmp_path: Path) -> None:
+    service = Service(Settings(write_policy(tmp_path)), open_log("error"))
+    server = ControlServer(service, "127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(server.address) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        answer = health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+        assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        ask = channel.unary_unary("/interceptor.v1.InterceptionService/Decide")
+        status, message = refused(lambda: ask(b"", timeout=10))
+        assert (status, "SERVING" in message) == ("UNAVAILABLE", True)
+    server.close(0)
+    service.stop()
