@@ -68,10 +68,14 @@ $(BIN)/promtool: | $(BIN)/python
 .PHONY: build
 build: $(STAMP)/built
 
-$(STAMP)/built: setup.py pyproject.toml $(KERNELS) $(VENV)/locked
+$(STAMP)/built: setup.py pyproject.toml $(KERNELS) $(VENV)/installed
 	$(BIN)/python setup.py --quiet build_ext --inplace --parallel 2
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
 	@mkdir -p $(@D) && touch $@
+
+# The tree itself, and the command `interceptor`. pip would compile the kernels a second time, in a directory of its own.
+$(VENV)/installed: pyproject.toml $(VENV)/locked
+	INTERCEPTOR_KERNELS=0 $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
 
 # The generated code is committed: `make proto` after every change under proto/.
 .PHONY: proto
@@ -117,7 +121,7 @@ sanitize: build
 
 .PHONY: bench
 bench: build
-	for script in bench/*.py; do $(BIN)/python $$script $(ARGS); done
+	for script in bench/[!_]*.py; do $(BIN)/python $$script $(ARGS); done
 
 .PHONY: lock
 lock: $(BIN)/python
