@@ -228,23 +228,16 @@ cdef void count(const Snapshot* s, Worker* w, const Call* call, Millis now, bint
 
 # --- 5. the rules: the first enforced match decides; every shadow rule is looked at
 
-# `outcome` is NULL for a call that is decided, and by rule for one that is explained.
+# `outcome` is NULL for a call that is decided, and by rule for one that is explained: then nothing is counted.
 cdef void enforce(const Snapshot* s, Worker* w, const Call* call, Millis now, bint graced, Decision* out,
                   uint8_t* outcome) noexcept nogil:
     cdef uint32_t i
     cdef Rule* rule
-    cdef uint8_t result
     for i in range(s.n_enforced):
         rule = &s.enforced[i]
-        result = evaluate(&s.program, rule.start, rule.end, &w.frame)
-        if outcome is not NULL:
-            outcome[rule.index] = result
-        if result == Outcome.NO_MATCH:
+        if not matches(s, w, rule, out, outcome):
             continue
-        if result != Outcome.MATCH:
-            failed(w, rule, result, out, outcome)
-            continue
-        if (graced and rule.verdict == Verdict.BLOCK and rule.block_class == BlockClass.CLASS_ANALYTICS):
+        if graced and rule.verdict == Verdict.BLOCK and rule.block_class == BlockClass.CLASS_ANALYTICS:
             if outcome is not NULL:
                 outcome[rule.index] = GRACED
             else:
@@ -264,28 +257,29 @@ cdef void enforce(const Snapshot* s, Worker* w, const Call* call, Millis now, bi
 cdef void shadow(const Snapshot* s, Worker* w, Decision* out, uint8_t* outcome) noexcept nogil:
     cdef uint32_t i
     cdef Rule* rule
-    cdef uint8_t result
     for i in range(s.n_shadow):
         rule = &s.shadow[i]
-        result = evaluate(&s.program, rule.start, rule.end, &w.frame)
-        if outcome is not NULL:
-            outcome[rule.index] = result
-        if result == Outcome.MATCH:
+        if matches(s, w, rule, out, outcome):
             out.shadow |= <uint64_t> 1 << rule.shadow_bit
             if outcome is NULL:
                 stats_bump(&w.stats.rule[rule.index].shadow, 1)
-        elif result != Outcome.NO_MATCH:
-            failed(w, rule, result, out, outcome)
 
 
-cdef inline void failed(Worker* w, const Rule* rule, uint8_t result, Decision* out, uint8_t* outcome) noexcept nogil:
-    out.errors += 1
+# A rule that ends in an error does not match, and is counted.
+cdef inline bint matches(const Snapshot* s, Worker* w, const Rule* rule, Decision* out,
+                         uint8_t* outcome) noexcept nogil:
+    cdef uint8_t result = evaluate(&s.program, rule.start, rule.end, &w.frame)
     if outcome is not NULL:
-        return
-    if result == Outcome.OUTCOME_ABSENT:
-        stats_bump(&w.stats.rule[rule.index].absent, 1)
-    else:
-        stats_bump(&w.stats.rule[rule.index].failed, 1)
+        outcome[rule.index] = result
+    if result == Outcome.NO_MATCH or result == Outcome.MATCH:
+        return result == Outcome.MATCH
+    out.errors += 1
+    if outcome is NULL:
+        if result == Outcome.OUTCOME_ABSENT:
+            stats_bump(&w.stats.rule[rule.index].absent, 1)
+        else:
+            stats_bump(&w.stats.rule[rule.index].failed, 1)
+    return False
 
 
 # Bounded: ADDED_PER_MINUTE for a rule, the table's entries for all; an entry that is there keeps its end.
