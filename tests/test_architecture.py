@@ -48,7 +48,7 @@ NOT_IN_ENGINE = re.compile(
 )
 VAGUE = re.compile(r"^(utils?|helpers?|manager|common|misc)$")
 #: About 300 lines is the aim; a room that is one thought may run to this.
-MAX_LINES = 400
+MAX_LINES = 420
 #: A record, its windows and its eviction are one invariant each.
 LONGER = {"interceptor/engine/entities.pyx": 600, "interceptor/engine/windows.pyx": 560}
 #: Used by engine.pyx alone.
