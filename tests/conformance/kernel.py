@@ -1,7 +1,7 @@
 """The engine a case runs on, from its policy file and list files on, as the service would set it up."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,13 @@ def new_engine(home: str) -> Engine:
     return Engine(plan(), home=home, secret=SECRET, repeats=1 << 14, events=1 << 10)
 
 
+@cache
+def compiled(path: Path, text: str) -> Spec:
+    return load_policy(path, text)
+
+
 def publish(engine: Engine, path: Path, text: str, revision: int) -> None:
-    spec = load_policy(path, text)
+    spec = compiled(path, text)
     engine.publish(small(spec), contents(spec, path.parent, engine), revision=revision)
 
 
@@ -120,14 +125,16 @@ def rule_id(index: int, spec: Spec) -> str:
     return "emergency" if index == RuleIndex.RULE_EMERGENCY else spec.rules[index].id
 
 
-def explained(engine: Engine, call: Mapping[str, Any], now: int) -> model.Explanation:
-    """A kernel's explanation in the model's words."""
+def explained(
+    engine: Engine, call: Mapping[str, Any], now: int, asked: Set[tuple[str, str]]
+) -> model.Explanation:
+    """A kernel's explanation in the model's words; of the lists, those that the policy asks the field about."""
     told = engine.explain(call, now)
     emergency = told.emergency
     return model.Explanation(
         answer(told.decision),
         {} if emergency else {rule.rule: rule.outcome for rule in told.rules},
         {} if emergency else {c.counter: c.value if c.readable else None for c in told.counters},
-        frozenset((entry.field, entry.list) for entry in told.lists),
+        frozenset((entry.field, entry.list) for entry in told.lists) & asked,
         told.graced,
     )

@@ -48,13 +48,13 @@ def _kernel_step(engine: Engine, case: Case, step: Step, explain_first: bool) ->
         kernel.publish(engine, *case.policy(step.subject), revision=engine.revision + 1)
         return None
     if step.what == "explain":
-        return kernel.explained(engine, step.subject, step.now)
+        return kernel.explained(engine, step.subject, step.now, asked(case))
     if step.malformed is not None:
         with pytest.raises(CallError) as refused:
             engine.decide(step.subject, step.now)
         assert refused.value.field == step.malformed, step.place
         return None
-    before = kernel.explained(engine, step.subject, step.now).decision if explain_first else None
+    before = kernel.explained(engine, step.subject, step.now, asked(case)).decision if explain_first else None
     decided = kernel.answer(engine.decide(step.subject, step.now))
     assert before in (None, decided), f"{step.place}: explained as {before}, decided as {decided}"
     return decided
@@ -92,6 +92,14 @@ def _kernel(case: Case) -> Engine:
     return engine
 
 
+@cache
+def asked(case: Case) -> set[tuple[str, str]]:
+    """(field, list) of everything that the case's policies look up."""
+    files = [step.subject for step in case.steps if step.what == "publish"]
+    policies = [model_policy.load(*case.policy(file), case.home) for file in (None, *files)]
+    return set[tuple[str, str]]().union(*(policy.lookups for policy in policies))
+
+
 # --- comparing
 
 
@@ -103,7 +111,7 @@ def as_expected(case: Case, step: Step, found: Answer) -> None:
         "verdict": decision.verdict.name.lower(),
         "rule": decision.rule,
         "class": BlockClass(decision.block_class).name.removeprefix("CLASS_").lower(),
-        "reason": reasons(case).get(decision.rule, ""),
+        "reason": reason_of(case, decision.rule),
         "shadow": list(decision.shadow),
         "repeated": decision.repeated,
         "added": decision.added,
@@ -122,10 +130,9 @@ def _part(told: Any, asked: Any) -> Any:
     return {name: told.get(name, "no such name") for name in asked}
 
 
-@cache
-def reasons(case: Case) -> dict[str, str]:
-    """The reason that the case's policy gives with each rule."""
-    return {rule.id: rule.reason for rule in kernel.load_policy(*case.policy()).rules}
+def reason_of(case: Case, rule: str) -> str:
+    """The reason that the case's policy gives with a rule."""
+    return next((r.reason for r in kernel.compiled(*case.policy()).rules if r.id == rule), "")
 
 
 def equal(

@@ -8,12 +8,14 @@ are equal; what has no identity (absent, withheld, unparseable, malformed) is on
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumberType, shortnumberinfo
 
 from interceptor.engine.types import Limits, NumberStatus
+from tests.model.number import Sos, Unreadable, Withheld, dialled, signalled
 
 #: fields of a call that are numbers, by their names in a policy
 NUMBERS = (
@@ -56,7 +58,7 @@ class Number:
     status: NumberStatus
     text: str = ""  #: "+8613800138000", "10086"; nothing when withheld or unparseable
     valid: bool = False
-    region: str = ""
+    region: str = ""  #: of a short number: where it is dialled
     type: str = ""
 
 
@@ -108,7 +110,7 @@ def resolve(
         trunk=trunk,
         emergency=is_emergency(texts.get("callee", ""), trunk.region, dialled_here),
         verified=trunk.own_subscribers or texts.get("attestation") == "A",
-        identities=_identities(texts, numbers, trunk.region),
+        identities=_identities(texts, numbers),
     )
 
 
@@ -127,10 +129,8 @@ def _texts(sent: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _identities(texts: Mapping[str, str], numbers: Mapping[str, Number], region: str) -> dict[str, Hashable]:
-    found: dict[str, Hashable | None] = {
-        name: identity_of_number(number, region) for name, number in numbers.items()
-    }
+def _identities(texts: Mapping[str, str], numbers: Mapping[str, Number]) -> dict[str, Hashable]:
+    found: dict[str, Hashable | None] = {name: identity_of_number(n) for name, n in numbers.items()}
     for name, text in texts.items():
         if name == "imei":
             found[name] = device(text)
@@ -143,17 +143,23 @@ def _identities(texts: Mapping[str, str], numbers: Mapping[str, Number], region:
     return {name: identity for name, identity in found.items() if identity is not None}
 
 
-def identity_of_number(number: Number, region: str) -> Hashable | None:
+def identity_of_number(number: Number) -> Hashable | None:
     if number.status == NumberStatus.NUMBER_E164:
         return "number", number.text
     if number.status == NumberStatus.NUMBER_SHORT:
-        return "short", region, number.text
+        return "short", number.region, number.text
     return None
 
 
 def device(imei: str) -> Hashable | None:
-    """14 to 16 digits; the first 14 are the device."""
-    return ("imei", imei[:14]) if re.fullmatch(r"[0-9]{14,16}", imei) else None
+    """14 to 16 digits, also as a URN; the first 14 are the device."""
+    digits = imei_digits(imei)
+    return ("imei", digits[:14]) if 14 <= len(digits) <= 16 else None
+
+
+def imei_digits(text: str) -> str:
+    written = re.fullmatch(r"(?i:urn:gsma:imei:)?([-0-9 ]*)(;.*)?", text)
+    return re.sub("[- ]", "", written[1]) if written else ""
 
 
 def subscriber(imsi: str) -> Hashable | None:
@@ -174,9 +180,14 @@ def domain_labels(name: str) -> tuple[str, ...]:
     return labels if name and all(labels) else ()
 
 
-def digits_of(number: Number) -> str:
-    """The digits of a number in international form."""
-    return number.text.removeprefix("+")
+def digits_of(call: Call, name: str) -> str:
+    """The digits whose first ones a prefix may match; none of a short number or what is no number."""
+    if name == "imei":
+        return imei_digits(call.texts[name])
+    if name == "imsi":
+        return call.texts[name]
+    number = call.numbers.get(name)
+    return number.text[1:] if number and number.status == NumberStatus.NUMBER_E164 else ""
 
 
 def parents(labels: Sequence[str]) -> list[tuple[str, ...]]:
@@ -184,27 +195,42 @@ def parents(labels: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(labels[i:]) for i in range(len(labels))]
 
 
+@cache
 def read_number(raw: str, region: str) -> Number:
     """A number as signalled on a trunk of a region."""
-    text = re.sub(r"^(tel|sips?):", "", raw.strip(), flags=re.IGNORECASE)
-    text = re.split("[;@?]", text)[0]
-    if text.lower() in ("anonymous", "restricted", "unavailable"):
+    try:
+        said = signalled(raw.encode())
+    except Withheld:
         return Number(NumberStatus.NUMBER_WITHHELD, type="withheld")
-    digits = re.sub(r"[-. ()]", "", text)
-    if re.fullmatch(r"\+[0-9]{1,15}", digits):
-        return international(digits[1:])
-    if not re.fullmatch("[0-9]+", digits):
+    except (Unreadable, Sos):
         return Number(NumberStatus.NUMBER_UNPARSEABLE)
+    digits = said.digits.decode()
+    if said.plus:
+        return international(digits)
+    if said.context:
+        # Dialled in another country, or behind an area: `;phone-context=+44` and the like.
+        code = said.context.decode()
+        region = home_of(code, region)
+        if not region:
+            return international(code + digits)
     if is_short(digits, region):
         return Number(NumberStatus.NUMBER_SHORT, digits, True, region, "short")
     plan = PhoneMetadata.metadata_for_region(region)
-    if match := re.match(plan.international_prefix or "(?!)", digits):
-        return international(digits[match.end() :])
+    prefix = re.match((plan and plan.international_prefix) or "(?!)", digits)
+    if prefix and digits[prefix.end() :][:1] != "0":
+        abroad = digits[prefix.end() :]
+        return international(abroad) if len(abroad) > 2 else Number(NumberStatus.NUMBER_UNPARSEABLE)
     try:
         national = phonenumbers.parse(digits, region)
     except phonenumbers.NumberParseException:
         return Number(NumberStatus.NUMBER_UNPARSEABLE)
     return international(phonenumbers.format_number(national, phonenumbers.PhoneNumberFormat.E164)[1:])
+
+
+def home_of(code: str, region: str) -> str:
+    """The region whose dial plan holds behind a country code; "" when it is more than a country code."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ()) if len(code) <= 3 else ()
+    return region if region in regions else next((r for r in regions if r != "001"), "")
 
 
 def international(digits: str) -> Number:
@@ -215,12 +241,11 @@ def international(digits: str) -> Number:
         parsed = phonenumbers.parse("+" + digits)
     except phonenumbers.NumberParseException:
         return Number(NumberStatus.NUMBER_E164, "+" + digits, False, "ZZ", "unknown")
-    valid = phonenumbers.is_valid_number(parsed)
     return Number(
         NumberStatus.NUMBER_E164,
         "+" + digits,
-        valid,
-        (phonenumbers.region_code_for_number(parsed) or "ZZ") if valid else "ZZ",
+        phonenumbers.is_valid_number(parsed),
+        phonenumbers.region_code_for_number(parsed) or "ZZ",
         _TYPES[phonenumbers.number_type(parsed)],
     )
 
@@ -238,13 +263,14 @@ def is_short(digits: str, region: str) -> bool:
 
 def is_emergency(callee: str, region: str, additions: set[str]) -> bool:
     """Decided on the digits as dialled, and never on a number in international form."""
-    if re.fullmatch(r"urn:service:sos(\.[a-z0-9.-]+)?", callee, re.IGNORECASE):
-        return True
-    text = re.split("[;@?]", re.sub(r"^(tel|sips?):", "", callee, flags=re.IGNORECASE))[0]
-    digits = re.sub(r"[-. ()]", "", text)
-    return bool(re.fullmatch("[0-9]+", digits)) and (
-        digits in EVERYWHERE
-        or (region == "CN" and digits in CHINA)
-        or digits in additions
-        or shortnumberinfo.is_emergency_number(digits, region)
+    bare, sos = dialled(callee.encode())
+    digits = bare.decode()
+    return sos or (
+        digits != ""
+        and (
+            digits in EVERYWHERE
+            or (region == "CN" and digits in CHINA)
+            or digits in additions
+            or shortnumberinfo.is_emergency_number(digits, region)
+        )
     )

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from interceptor.engine.types import BlockClass, Limits, Verdict
+from interceptor.policy.schema import CounterEntry, RuleEntry
 from tests.model import call as calls
+from tests.model import cel
 from tests.model.call import Call
-from tests.model.policy import AbsentError, Counter, PolicyModel, Rule, RuleError, World, holds
+from tests.model.policy import OnList, PolicyModel, world_of
 
 #: a window is seen as so many sub-buckets: the current one and those before it
 SUB_BUCKETS = 14
@@ -56,14 +58,17 @@ class Window:
 
     log: list[tuple[int, Hashable]] = field(default_factory=list)
 
-    def value(self, window_ms: int, now: int, distinct: bool) -> int:
-        last = sub_bucket(now, window_ms)
+    def at(self, now: int, length: int) -> int:
+        """The sub-bucket of `now`; one that was counted into is not gone back from."""
+        return max([now * SUB_BUCKETS // length, *(bucket for bucket, _ in self.log)])
+
+    def count(self, now: int, length: int, element: Hashable) -> None:
+        self.log.append((self.at(now, length), element))
+
+    def value(self, now: int, length: int, *, distinct: bool) -> int:
+        last = self.at(now, length)
         seen = [element for bucket, element in self.log if last - SUB_BUCKETS < bucket <= last]
         return len(set(seen)) if distinct else len(seen)
-
-
-def sub_bucket(now: int, window_ms: int) -> int:
-    return now * SUB_BUCKETS // window_ms
 
 
 class Engine:
@@ -101,15 +106,13 @@ class Engine:
             return first
 
         # All counters first, so that every rule sees this call as counted, whatever becomes of it.
-        on_list = self.lists_of(call, now)
-        for counter in {meaning(counter, self.policy): counter for counter in self.policy.counters}.values():
+        on_list = self.lists_of(now, call)
+        for counter in {meaning(c, self.policy): c for c in self.counters.values()}.values():
             element = self.counted_element(counter, call, on_list)
             if element is not None:
-                bucket = sub_bucket(now, counter.entry.window)
-                self.window(counter, call).log.append((bucket, element))
-        world = World(call, self.policy, on_list, lambda name: self.read(name, call, now))
+                self.window(counter, call).count(now, counter.window, element)
 
-        outcomes = self.try_rules(world, self.in_grace(call, now))
+        outcomes = self.try_rules(call, on_list, self.values(call, now), self.in_grace(call, now))
         decision = self.verdict_of(outcomes)
         decision = dataclasses.replace(decision, added=self.add_to(decision, call, now))
         if "call_id" in call.texts:
@@ -119,31 +122,17 @@ class Engine:
     def explain(self, sent: Mapping[str, Any], now: int) -> Explanation:
         """What `decide` would say now, as if the call were counted. Touches nothing."""
         call = self.resolve(sent)
-        on_list = self.lists_of(call, now)
-        on = frozenset(
-            (name, listed)
-            for name, listed in self.policy.lookups
-            if name in call.identities and on_list(name, listed)
-        )
+        on_list = self.lists_of(now, call)
+        looked_up = [(name, listed) for name, listed in self.policy.lookups if name in call.identities]
+        on = frozenset((name, listed) for name, listed in looked_up if on_list(name, listed))
         if call.emergency:
             return Explanation(Decision(Verdict.PASS, "emergency"), {}, {}, on, False)
 
-        def as_if_counted(name: str) -> int:
-            counter = next(c for c in self.policy.counters if c.name == name)
-            element = self.counted_element(counter, call, on_list)
-            extra = [] if element is None else [(sub_bucket(now, counter.entry.window), element)]
-            return self.read(name, call, now, extra)
-
+        values = self.values(call, now, as_if_counted=on_list)
         graced = self.in_grace(call, now)
-        outcomes = self.try_rules(World(call, self.policy, on_list, as_if_counted), graced)
-        values: dict[str, int | None] = {}
-        for counter in self.policy.counters:
-            try:
-                values[counter.name] = as_if_counted(counter.name)
-            except AbsentError:
-                values[counter.name] = None
+        outcomes = self.try_rules(call, on_list, values, graced)
         decision = self.first_answer(call, now) or self.verdict_of(outcomes)
-        return Explanation(decision, outcomes, values, on, graced)
+        return Explanation(decision, outcomes, {name: values.get(name) for name in self.counters}, on, graced)
 
     # --- its steps
 
@@ -161,8 +150,8 @@ class Engine:
                 return dataclasses.replace(answer, repeated=True)
         return None
 
-    def lists_of(self, call: Call, now: int) -> Any:
-        """(field, list) -> whether it is there, by a file or by a rule's add_to; AbsentError without an identity."""
+    def lists_of(self, now: int, call: Call) -> OnList:
+        """(field, list) -> whether it is there, by a file or by a rule's add_to."""
 
         def on_list(name: str, listed: str) -> bool:
             by_file = self.policy.lists[listed].holds(call, name)
@@ -174,66 +163,78 @@ class Engine:
         """Whether the callee dialled an emergency number a short while ago."""
         return self.dialled_emergency.get(call.identities.get("callee"), now) > now
 
-    def counted_element(self, counter: Counter, call: Call, on_list: Any) -> Hashable | None:
+    @property
+    def counters(self) -> Mapping[str, CounterEntry]:
+        return self.policy.document.counters
+
+    def counted_element(self, counter: CounterEntry, call: Call, on_list: OnList) -> Hashable | None:
         """What the counter counts of this call: None when there is nothing, or its `where` does not hold."""
         if key_of(counter, call) is None:
             return None
         if counter.where is not None:
             try:
-                if not holds(counter.where, World(call, self.policy, on_list, no_counter)):
+                if not cel.holds(counter.where, world_of(call, self.policy, on_list, {})):
                     return None
-            except RuleError:
+            except (cel.Absent, cel.Failed):
                 return None
-        return call.identities.get(field_name(counter.entry.distinct)) if counter.entry.distinct else "call"
+        return call.identities.get(field_name(counter.distinct)) if counter.distinct else "call"
 
-    def window(self, counter: Counter, call: Call) -> Window:
+    def window(self, counter: CounterEntry, call: Call) -> Window:
         """The log of a counter for the entity this call belongs to."""
         return self.windows[meaning(counter, self.policy)][key_of(counter, call)]
 
-    def read(self, name: str, call: Call, now: int, extra: list[tuple[int, Hashable]] | None = None) -> int:
-        counter = next(c for c in self.policy.counters if c.name == name)
-        if key_of(counter, call) is None:
-            raise AbsentError(name)
-        log = self.windows[meaning(counter, self.policy)].get(key_of(counter, call), Window()).log
-        return Window(log + (extra or [])).value(
-            counter.entry.window, now, counter.entry.distinct is not None
-        )
+    def values(self, call: Call, now: int, as_if_counted: OnList | None = None) -> dict[str, int]:
+        """Every counter that can be read for this call; as if the call were counted, if its lists are given."""
+        found = {}
+        for name, counter in self.counters.items():
+            if key_of(counter, call) is None:
+                continue
+            window = Window(list(self.window(counter, call).log))
+            element = self.counted_element(counter, call, as_if_counted) if as_if_counted else None
+            if element is not None:
+                window.count(now, counter.window, element)
+            found[name] = window.value(now, counter.window, distinct=counter.distinct is not None)
+        return found
 
-    def try_rules(self, world: World, graced: bool) -> dict[str, str]:
+    def try_rules(
+        self, call: Call, on_list: OnList, values: Mapping[str, int], graced: bool
+    ) -> dict[str, str]:
         """Enforced rules until the first that decides; every shadow rule."""
+        world = world_of(call, self.policy, on_list, values)
         outcomes: dict[str, str] = {}
         decided = False
-        for rule in self.policy.rules:
-            if decided and not rule.shadow:
-                outcomes[rule.entry.id] = "not reached"
+        for rule in self.policy.document.rules:
+            shadow = rule.mode == "shadow"
+            if decided and not shadow:
+                outcomes[rule.id] = "not reached"
                 continue
             outcome = try_rule(rule, world)
-            if outcome == "match" and not rule.shadow:
+            if outcome == "match" and not shadow:
                 # Somebody who called for help is called back: only what is certain blocks.
-                if graced and rule.entry.verdict == "block" and rule.entry.block_class == "analytics":
+                if graced and rule.verdict == "block" and rule.block_class == "analytics":
                     outcome = "grace"
                 else:
                     decided = True
-            outcomes[rule.entry.id] = outcome
+            outcomes[rule.id] = outcome
         return outcomes
 
     def verdict_of(self, outcomes: Mapping[str, str]) -> Decision:
-        by_id = {rule.entry.id: rule for rule in self.policy.rules}
-        matched = [by_id[name] for name, outcome in outcomes.items() if outcome == "match"]
-        shadow = tuple(rule.entry.id for rule in matched if rule.shadow)
+        matched = [rule for rule in self.policy.document.rules if outcomes[rule.id] == "match"]
+        shadow = tuple(rule.id for rule in matched if rule.mode == "shadow")
         errors = sum(outcome in ("absent", "error") for outcome in outcomes.values())
         for rule in matched:
-            if not rule.shadow:
-                kind = CLASSES[rule.entry.block_class]
-                return Decision(VERDICTS[rule.entry.verdict], rule.entry.id, kind, shadow, errors=errors)
+            if rule.mode == "enforce":
+                return Decision(
+                    VERDICTS[rule.verdict], rule.id, CLASSES[rule.block_class], shadow, errors=errors
+                )
         return Decision(VERDICTS[self.policy.document.default], "default", shadow=shadow, errors=errors)
 
     def add_to(self, decision: Decision, call: Call, now: int) -> bool:
         """Puts the deciding rule's key on its list, within bounds; True when an entry was made."""
-        rule = next((r for r in self.policy.rules if r.entry.id == decision.rule), None)
-        if rule is None or rule.entry.add_to is None:
+        rule = next((rule for rule in self.policy.document.rules if rule.id == decision.rule), None)
+        if rule is None or rule.add_to is None:
             return False
-        add = rule.entry.add_to
+        add = rule.add_to
         identity = call.identities.get(field_name(add.key))
         if identity is None:
             return False
@@ -244,26 +245,26 @@ class Engine:
         if self.added.get((add.list_name, identity), now) > now:
             return False
         minute = now // 60_000
-        if self.added_in[rule.entry.id, minute] >= Limits.ADDED_PER_MINUTE:
+        if self.added_in[rule.id, minute] >= Limits.ADDED_PER_MINUTE:
             return False
-        self.added_in[rule.entry.id, minute] += 1
+        self.added_in[rule.id, minute] += 1
         self.added[add.list_name, identity] = now + add.for_ms
         return True
 
 
-def try_rule(rule: Rule, world: World) -> str:
+def try_rule(rule: RuleEntry, world: cel.World) -> str:
     """A rule that ends in an error does not match."""
     try:
-        return "match" if holds(rule.when, world) else "no match"
-    except AbsentError:
+        return "match" if cel.holds(rule.when, world) else "no match"
+    except cel.Absent:
         return "absent"
-    except RuleError:
+    except cel.Failed:
         return "error"
 
 
-def key_of(counter: Counter, call: Call) -> Hashable | None:
+def key_of(counter: CounterEntry, call: Call) -> Hashable | None:
     """The entity a counter counts for: None when a part of it is absent, withheld or unparseable."""
-    parts = [part_of(part, call) for part in counter.entry.per]
+    parts = [part_of(part, call) for part in counter.per]
     return None if None in parts else tuple(parts)
 
 
@@ -272,26 +273,17 @@ def part_of(part: str, call: Call) -> Hashable | None:
     prefix = re.fullmatch(r"prefix\((.+),\s*([0-9]+)\s*\)", part.strip())
     if not prefix:
         return call.identities.get(field_name(part))
-    name, length = field_name(prefix[1]), int(prefix[2])
-    identity = call.identities.get(name)
-    if identity is None or identity[0] != "number":  # type: ignore[index]
-        return None
-    digits = calls.digits_of(call.numbers[name])
+    digits, length = calls.digits_of(call, field_name(prefix[1])), int(prefix[2])
     return ("prefix", digits[:length]) if len(digits) >= length else None
 
 
-def meaning(counter: Counter, policy: PolicyModel) -> Hashable:
+def meaning(counter: CounterEntry, policy: PolicyModel) -> Hashable:
     """Two counters that mean the same share what they counted, whatever they are called."""
-    entry = counter.entry
     constants = (
-        tuple(policy.document.thresholds.items()) if entry.where and "thresholds" in entry.where else ()
+        tuple(policy.document.thresholds.items()) if counter.where and "thresholds" in counter.where else ()
     )
-    return entry.distinct, entry.per, entry.window, entry.where, constants
+    return counter.distinct, counter.per, counter.window, counter.where, constants
 
 
 def field_name(text: str) -> str:
     return text.strip().removeprefix("call.")
-
-
-def no_counter(name: str) -> int:
-    raise AssertionError(f"a `where` reads no counter, yet it reads {name}")

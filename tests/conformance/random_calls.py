@@ -1,0 +1,96 @@
+"""Random calls: few numbers and names, so that calls meet; absent fields, odd forms and garbage, so that rules fail."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+NUMBERS = (
+    *(f"+861380013800{i}" for i in range(4)),
+    *(f"+861390013900{i}" for i in range(3)),
+    *(
+        "13800138000",
+        "013800138001",
+        "008613800138002",
+        "tel:+86-138-0013-8003",
+        "sip:+8613900139000@a;user=phone",
+    ),
+    *(
+        "+861065551234",
+        "01065551234",
+        "+12025550123",
+        "+442079460123",
+        "+8613900",
+        "+861380013800",
+        "+999123456789",
+    ),
+    *(
+        "10086",
+        "95588",
+        "96110",
+        "123456",
+        "anonymous",
+        "sip:anonymous@anonymous.invalid",
+        "robot",
+        "+",
+        "1-800-CALL",
+    ),
+)
+EMERGENCY = ("110", "112", "911", "12345", "933", "urn:service:sos.police", "1100", "+110")
+#: how far the clock goes on between two calls
+STEPS_MS = (0, 0, 0, 1, 37, 250, 700, 999, 1000, 1001, 2500, 7_000, 31_999, 70_000)
+
+
+@dataclass
+class Choice:
+    """A random source that leaves things out more often than not."""
+
+    source: random.Random
+
+    def one(self, *values: Any, absent: float = 0.3) -> Any:
+        return None if self.source.random() < absent else self.source.choice(values)
+
+
+def random_calls(seed: int, count: int, start: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(time, call) of `count` calls: the clock rests, ticks, jumps and now and then steps back a little."""
+    pick = Choice(random.Random(seed))
+    numbers = pick.source.sample(NUMBERS, 8)
+    now = start
+    for _ in range(count):
+        now += pick.source.choice(STEPS_MS)
+        if pick.source.random() < 0.02:
+            now -= pick.source.randrange(100)
+        call: dict[str, Any] = {
+            "caller": pick.one(*numbers, absent=0.05),
+            "callee": pick.one(*numbers, *numbers, pick.source.choice(EMERGENCY), absent=0.05),
+            "asserted_identity": pick.one(*numbers, absent=0.6),
+            "redirecting": [
+                pick.source.choice(numbers) for _ in range(pick.source.choice((0, 0, 0, 1, 2, 5)))
+            ],
+            "call_id": pick.one("a", "b", "c", absent=0.7),
+            "switch": pick.one("s1", "s2"),
+            "trunk": pick.one("own", "peer", "us", "dark", "unheard-of"),
+            "privacy": pick.one("id", "none", absent=0.7),
+            "domain": pick.one(
+                "a.fraud.example", "FRAUD.example.", "calls.fraud.example", "example", "..", absent=0.8
+            ),
+            "user_agent": pick.one("x", "phone/1", absent=0.5),
+            "source_ip": pick.one("192.0.2.1", "192.0.2.2", absent=0.5),
+            "imsi": pick.one(*(f"46000000000000{i}" for i in range(6)), "001010000000001", "46", absent=0.4),
+            "imei": pick.one(
+                "356938035643809", "35693803564389", "3569380356440001", "00499901064000", "35x"
+            ),
+            "cell": pick.one("north", "south", absent=0.5),
+            "verstat": pick.one("TN-Validation-Failed", "TN-Validation-Passed", absent=0.7),
+            "attestation": pick.one("A", "B", absent=0.6),
+            "international_ingress": pick.one(True, False, absent=0.5),
+            "roaming": pick.one(True, False, absent=0.5),
+            "sim_age_days": pick.one(0, 3, 29, 30, 400, absent=0.4),
+            "event_time_ms": pick.one(0, 1, 1000, 1_800_000_000_000, absent=0.6),
+            "tags": {
+                name: value
+                for name in ("dealer", "shop")
+                if (value := pick.one("north", "south", absent=0.5))
+            },
+        }
+        yield now, {name: value for name, value in call.items() if value is not None}

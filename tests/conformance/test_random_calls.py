@@ -1,0 +1,87 @@
+"""Thousands of random calls: the kernel answers each as the model does, in batches of any size, and explains it so."""
+
+import dataclasses
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conformance import kernel
+from tests.conformance.case import POLICIES, START
+from tests.conformance.random_calls import random_calls
+from tests.model import decision as model
+from tests.model import policy as model_policy
+
+RICH = Path(__file__).parent / "rich"
+#: the shipped policy with thresholds that few calls reach
+LOW = {
+    "people_1h": 2,
+    "people_1h_machine": 4,
+    "people_1h_any": 5,
+    "people_1h_box": 2,
+    "sims_1d": 1,
+    "sims_1d_box": 3,
+    "calls_1m": 3,
+    "phone_calls_1m": 5,
+    "pair_calls_1m": 3,
+    "one_ring_5m": 2,
+    "pool_callers_10m": 2,
+}
+SEQUENCE = 250
+
+
+def policies() -> dict[str, tuple[Path, str]]:
+    shipped = POLICIES / "antifraud-cn.yaml"
+    text = "\n".join(
+        f"  {name}: {LOW[name]}" if (name := line.split(":")[0].strip()) in LOW and "{" not in line else line
+        for line in shipped.read_text().splitlines()
+    )
+    return {
+        "counters": (RICH / "counters.yaml", (RICH / "counters.yaml").read_text()),
+        "calls": (RICH / "calls.yaml", (RICH / "calls.yaml").read_text()),
+        "antifraud-cn": (shipped, text),
+    }
+
+
+@pytest.mark.parametrize("name", policies())
+def test_random_calls_are_answered_as_by_the_model(name: str, scale: Callable[[int, int], int]) -> None:
+    path, text = policies()[name]
+    theirs = model_policy.load(path, text, "CN")
+    decided: set[str] = set()
+    for seed in range(scale(2_000, 70_000) // SEQUENCE):
+        decided |= same_answers(path, text, theirs, seed)
+    rules = {rule.id for rule in kernel.compiled(path, text).rules if not rule.shadow}
+    missing = rules - decided
+    assert len(missing) <= len(rules) // 3, f"random calls reach too little: never {sorted(missing)}"
+
+
+def same_answers(path: Path, text: str, theirs: model_policy.PolicyModel, seed: int) -> set[str]:
+    """One sequence of calls under one policy -> the rules that decided some of it."""
+    calls = list(random_calls(seed, SEQUENCE, START))
+    slow = model.Engine("CN")
+    slow.publish(theirs)
+    engine = kernel.new_engine("CN")
+    kernel.publish(engine, path, text, revision=1)
+    spec = engine.spec
+    order = random.Random(seed)
+    decided: set[str] = set()
+    at = 0
+    while at < len(calls):
+        some = calls[at : at + order.choice((1, 2, 5, 64, 200))]
+        now, first = some[0]
+        explained = slow.explain(first, now)
+        explained = dataclasses.replace(
+            explained, decision=dataclasses.replace(explained.decision, added=False)
+        )
+        told = kernel.explained(engine, first, now, theirs.lookups)
+        assert told == explained, f"seed {seed}, call {at}, explained: {first} at {now}"
+        rows = kernel.rows([call for _, call in some], spec.tags)
+        times = np.array([now for now, _ in some], np.int64)
+        found = kernel.answers(engine.decide_batch(rows, times, chunk=order.choice((1, 3, 64))), spec)
+        for i, ((when, call), answer) in enumerate(zip(some, found, strict=True)):
+            assert answer == slow.decide(call, when), f"seed {seed}, call {at + i}: {call} at {when}"
+            decided.add(answer.rule)
+        at += len(some)
+    return decided
