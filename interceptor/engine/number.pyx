@@ -69,7 +69,7 @@ cdef inline int hexadecimal(char c) noexcept nogil:
 
 
 cdef inline bint is_separator(char c) noexcept nogil:      # "visual-separator" of RFC 3966, and the space
-    return c == b"-" or c == b"." or c == b"(" or c == b")" or c == b" "
+    return c in (b"-", b".", b"(", b")", b" ")
 
 
 # Digits between separators, percent-encoding undone; one "+" may stand first. Returns their number or -1.
@@ -162,13 +162,11 @@ cdef Reading read_signalled(Text raw, Signalled* out) noexcept nogil:
     cdef int n
     out.n = out.n_context = 0
     out.plus = False
-    if raw.length > MAX_FIELD:
-        return UNREADABLE
-    for i in range(end):        # no way out of the loop: compilers make vectors of it
+    for i in range(end if end <= MAX_FIELD else 0):        # no way out of the loop: compilers make vectors of it
         control |= (<uint8_t>text[i] < 32) | (text[i] == 127)
         address |= (text[i] == b"<") | (text[i] == b'"')
         high |= <uint8_t>text[i]
-    if control:
+    if control or end > MAX_FIELD:
         return UNREADABLE
     while begin < end and text[begin] == b" ":
         begin += 1

@@ -371,13 +371,9 @@ cdef class NumberingPlan:
 
 def _check(tables):
     """Every index a walk can follow stays inside the tables: a walk itself checks none."""
-    need = {
-        "transitions": np.uint16, "accept": np.uint16, "tails": np.uint16, "jump": np.uint16,
-        "answers": np.uint32, "dial_transitions": np.uint16, "dial_accept": np.uint8,
-        "main_of_code": np.uint16,
-    }
-    for name, dtype in need.items():
-        if tables[name].dtype != dtype or tables[name].size == 0:
+    special = {"answers": np.uint32, "dial_accept": np.uint8}
+    for name in ("transitions", "accept", "tails", "jump", "dial_transitions", "main_of_code", *special):
+        if tables[name].dtype != special.get(name, np.uint16) or tables[name].size == 0:
             raise ValueError(f"numbering plan: the table {name} is not what this version reads")
     regions, rules = tables["regions"], tables["rules"]
     if regions.dtype.itemsize != sizeof(RegionRow) or rules.dtype.itemsize != sizeof(PrefixRule):
@@ -388,8 +384,7 @@ def _check(tables):
     fits = (
         tables["transitions"].size == states * 10
         and tables["dial_transitions"].size == dial * 10
-        and tables["jump"].size == 1000
-        and tables["main_of_code"].size == 1000
+        and tables["jump"].size == tables["main_of_code"].size == 1000
         and last_state < states + len(tables["tails"]) - MAX_TAIL
         and max(int(tables["accept"].max()), int(tables["tails"].max())) < len(tables["answers"])
         and int((tables["answers"] >> 16).max()) < len(regions)
