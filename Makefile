@@ -99,17 +99,17 @@ lint: $(VENV)/locked
 
 .PHONY: test
 test: build lint debug $(BIN)/promtool
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --quiet
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 .PHONY: test-long
 test-long: build debug $(BIN)/promtool
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --quiet --long
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --long
 
 # Bounds checks and the kernels' own asserts on.
 .PHONY: debug
 debug: build
 	INTERCEPTOR_DEBUG=1 $(BIN)/python setup.py --quiet build --build-base build/debug --build-lib build/debug/lib --parallel 2
-	PYTHONPATH=build/debug/lib INTERCEPTOR_TREE=build/debug/lib $(BIN)/pytest --numprocesses 2 --dist loadfile --quiet tests/kernels
+	PYTHONPATH=build/debug/lib INTERCEPTOR_TREE=build/debug/lib $(BIN)/pytest --numprocesses 2 --dist loadfile tests/kernels
 
 # The same under AddressSanitizer and UndefinedBehaviorSanitizer; Python itself is not built for leak detection.
 .PHONY: sanitize
@@ -117,7 +117,7 @@ sanitize: build
 	INTERCEPTOR_SANITIZE=address,undefined $(BIN)/python setup.py --quiet build --build-base build/sanitize --build-lib build/sanitize/lib --parallel 2
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so) $$(gcc -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc PYTHONPATH=build/sanitize/lib INTERCEPTOR_TREE=build/sanitize/lib \
-		$(BIN)/python -P -m pytest --quiet tests/kernels
+		$(BIN)/python -P -m pytest tests/kernels
 
 .PHONY: bench
 bench: build
