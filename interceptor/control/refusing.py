@@ -31,7 +31,7 @@ def fitting(message: str) -> str:
             break
         kept.append(line)
     if not kept:
-        return message[: LONGEST // 9] + REST
+        return message[: LONGEST // 13] + REST  # 12 bytes for a character of four
     return "\n".join(kept) + REST
 
 
