@@ -71,17 +71,17 @@ def place_counters(
     A counter that an earlier revision had, meaning the same, stays in its column. New ones share a new table by kind
     of entity. A table none of whose columns is wanted any more is left out, and goes with its last snapshot.
     """
-    free = {
-        (resident.entity, meaning): (resident, column)
-        for resident in previous
-        for column, meaning in enumerate(resident.meanings)
-    }
+    free: dict[tuple[str, Meaning], list[tuple[Resident, int]]] = {}
+    for resident in previous:
+        for column, meaning in enumerate(resident.meanings):
+            free.setdefault((resident.entity, meaning), []).append((resident, column))
     placed: dict[Resident, list[tuple[int, int]]] = {}
     waiting: dict[str, list[tuple[int, Meaning]]] = {}
     for i, counter in enumerate(spec.counters):
         entity, meaning = entity_kind(spec, counter), _meaning(spec, counter)
-        home = free.pop((entity, meaning), None)
-        if home is not None:
+        homes = free.get((entity, meaning))
+        if homes:
+            home = homes.pop(0)
             placed.setdefault(home[0], []).append((i, home[1]))
         else:
             waiting.setdefault(entity, []).append((i, meaning))

@@ -102,21 +102,25 @@ def answer(decision: Decision, *, added: bool = False) -> model.Decision:
     )
 
 
-def answers(table: npt.NDArray[np.void], spec: Spec) -> list[model.Decision]:
-    """A batch's decisions in the model's words."""
-    shadow_rules = [rule.id for rule in spec.rules if rule.shadow]
+def answers(table: npt.NDArray[np.void], specs: Mapping[int, Spec]) -> list[model.Decision]:
+    """A batch's decisions in the model's words; `specs` by revision: a repeated answer may be an older policy's."""
     return [
         model.Decision(
             Verdict(row["verdict"]),
-            rule_id(int(row["rule"]), spec),
+            rule_id(int(row["rule"]), specs[int(row["revision"])]),
             BlockClass(row["block_class"]),
-            tuple(name for i, name in enumerate(shadow_rules) if int(row["shadow"]) >> i & 1),
+            shadow_ids(int(row["shadow"]), specs[int(row["revision"])]),
             bool(row["repeated"]),
             bool(row["added"]),
             int(row["errors"]),
         )
         for row in table
     ]
+
+
+def shadow_ids(bitmap: int, spec: Spec) -> tuple[str, ...]:
+    shadow_rules = [rule.id for rule in spec.rules if rule.shadow]
+    return tuple(name for i, name in enumerate(shadow_rules) if bitmap >> i & 1)
 
 
 def rule_id(index: int, spec: Spec) -> str:

@@ -62,14 +62,16 @@ def _kernel_step(engine: Engine, case: Case, step: Step, explain_first: bool) ->
 
 def run_kernel_in_batches(case: Case, chunk: int) -> list[Answer]:
     engine = _kernel(case)
+    specs = {engine.revision: engine.spec}
     found: list[Answer] = []
     for steps in _runs(case.steps):
         if steps[0].what == "call" and steps[0].malformed is None:
             rows = kernel.rows([step.subject for step in steps], engine.spec.tags)
             times = np.array([step.now for step in steps], np.int64)
-            found += kernel.answers(engine.decide_batch(rows, times, chunk=chunk), engine.spec)
+            found += kernel.answers(engine.decide_batch(rows, times, chunk=chunk), specs)
         else:
             found += [_kernel_step(engine, case, step, False) for step in steps]
+            specs[engine.revision] = engine.spec
     return found
 
 

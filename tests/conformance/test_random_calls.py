@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,9 +80,49 @@ def same_answers(path: Path, text: str, theirs: model_policy.PolicyModel, seed: 
         assert told == explained, f"seed {seed}, call {at}, explained: {first} at {now}"
         rows = kernel.rows([call for _, call in some], spec.tags)
         times = np.array([now for now, _ in some], np.int64)
-        found = kernel.answers(engine.decide_batch(rows, times, chunk=order.choice((1, 3, 64))), spec)
+        found = kernel.answers(engine.decide_batch(rows, times, chunk=order.choice((1, 3, 64))), {1: spec})
         for i, ((when, call), answer) in enumerate(zip(some, found, strict=True)):
             assert answer == slow.decide(call, when), f"seed {seed}, call {at + i}: {call} at {when}"
             decided.add(answer.rule)
         at += len(some)
     return decided
+
+
+def test_random_reloads_between_random_calls(scale: Callable[[int, int], int]) -> None:
+    """A policy is replaced by another, and comes back: what means the same in both goes on."""
+    variants = [(path, text, model_policy.load(path, text, "CN")) for path, text in (policies()["counters"], reloaded())]
+    for seed in range(scale(4, 200)):
+        order = random.Random(seed)
+        slow, engine, specs = model.Engine("CN"), kernel.new_engine("CN"), {}
+        calls = list(random_calls(1000 + seed, SEQUENCE, START))
+        at = 0
+        while at < len(calls):
+            path, written, theirs = order.choice(variants)
+            slow.publish(theirs)
+            kernel.publish(engine, path, written, revision=len(specs) + 1)
+            specs[engine.revision] = engine.spec
+            some = calls[at : at + order.choice((1, 5, 40))]
+            rows = kernel.rows([call for _, call in some], engine.spec.tags)
+            found = kernel.answers(
+                engine.decide_batch(rows, np.array([now for now, _ in some], np.int64)), specs
+            )
+            for i, ((when, call), answer) in enumerate(zip(some, found, strict=True)):
+                assert answer == slow.decide(call, when), f"seed {seed}, call {at + i}: {call} at {when}"
+            at += len(some)
+
+
+def reloaded() -> tuple[Path, str]:
+    """The counters' policy in another order, with one counter less, one other window and one more rule in front."""
+    path, text = policies()["counters"]
+    lines = text.splitlines()
+    counters = [line for line in lines if re.match(r"  \w+: +\{(count|distinct)", line)]
+    assert len(counters) > 10
+    start = lines.index(counters[0])
+    rest = [line for line in lines if line not in counters]
+    changed = [
+        line.replace("per: callee, window: 10s", "per: callee, window: 7s") for line in reversed(counters)
+    ]
+    rest[start:start] = changed
+    first = rest.index("rules:") + 1
+    rest[first:first] = ["  - {id: new, when: call.sim_age_days == 400, verdict: pass}"]
+    return path, "\n".join(rest)
