@@ -169,7 +169,12 @@ class _Reader:
             literal = literal.children[0]
         depth += len(signs)
         number = literal.children[0]
-        if signs[-1][1] == "-" and literal.data == "literal" and number.type == "INT_LIT" and number[0] != "-":
+        if (
+            signs[-1][1] == "-"
+            and literal.data == "literal"
+            and number.type == "INT_LIT"
+            and number[0] != "-"
+        ):
             result: Expression = self.integer(signs.pop()[0], f"-{number}")
         else:
             result = self.read(tree, depth)

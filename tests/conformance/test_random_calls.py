@@ -90,7 +90,10 @@ def same_answers(path: Path, text: str, theirs: model_policy.PolicyModel, seed: 
 
 def test_random_reloads_between_random_calls(scale: Callable[[int, int], int]) -> None:
     """A policy is replaced by another, and comes back: what means the same in both goes on."""
-    variants = [(path, text, model_policy.load(path, text, "CN")) for path, text in (policies()["counters"], reloaded())]
+    variants = [
+        (path, text, model_policy.load(path, text, "CN"))
+        for path, text in (policies()["counters"], reloaded())
+    ]
     for seed in range(scale(4, 200)):
         order = random.Random(seed)
         slow, engine, specs = model.Engine("CN"), kernel.new_engine("CN"), {}
