@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from interceptor.engine.keys import KeyKind, digits_key_of
 from interceptor.engine.lists import ListTable
@@ -52,6 +52,7 @@ class TableIsSets(RuleBasedStateMachine):
         self.table.clear_list(index)
         self.model.clear_list(index)
 
+    @precondition(lambda self: self.table.capacity < 500)
     @rule(index=lists)
     def fill_to_the_brim(self, index: int) -> None:
         while self.table.used < self.table.capacity:
