@@ -12,14 +12,16 @@ import numpy.typing as npt
 from interceptor.engine.engine import CALL_DTYPE, Decision, Engine, ListContent
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import Spec
-from interceptor.engine.types import BlockClass, Limits, RuleIndex, Scalar, Verdict
+from interceptor.engine.types import BlockClass, Limits, NumberStatus, RuleIndex, Scalar, Verdict
 from interceptor.numbering import load_plan
 from interceptor.policy import load_policy
 from interceptor.store.listfile import read_list
 from tests.conformance.case import START
 from tests.model import decision as model
+from tests.model.call import Number
 
 SECRET = bytes(range(16))
+STATUSES = {status.name.removeprefix("NUMBER_").lower(): status for status in NumberStatus}
 SCALARS = {
     "international_ingress": Scalar.S_INTERNATIONAL_INGRESS,
     "roaming": Scalar.S_ROAMING,
@@ -141,4 +143,9 @@ def explained(
         {} if emergency else {c.counter: c.value if c.readable else None for c in told.counters},
         frozenset((entry.field, entry.list) for entry in told.lists) & asked,
         told.graced,
+        {
+            n.field: Number(STATUSES[n.status], n.text, n.valid, n.region, n.type)
+            for n in told.numbers
+            if n.field in ("caller", "callee")
+        },
     )

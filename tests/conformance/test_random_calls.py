@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from interceptor.engine.spec import Spec
 from tests.conformance import kernel
 from tests.conformance.case import POLICIES, START
 from tests.conformance.random_calls import random_calls
@@ -96,7 +97,8 @@ def test_random_reloads_between_random_calls(scale: Callable[[int, int], int]) -
     ]
     for seed in range(scale(4, 200)):
         order = random.Random(seed)
-        slow, engine, specs = model.Engine("CN"), kernel.new_engine("CN"), {}
+        slow, engine = model.Engine("CN"), kernel.new_engine("CN")
+        specs: dict[int, Spec] = {}
         calls = list(random_calls(1000 + seed, SEQUENCE, START))
         at = 0
         while at < len(calls):

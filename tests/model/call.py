@@ -58,8 +58,8 @@ class Number:
     status: NumberStatus
     text: str = ""  #: "+8613800138000", "10086"; nothing when withheld or unparseable
     valid: bool = False
-    region: str = ""  #: of a short number: where it is dialled
-    type: str = ""
+    region: str = "ZZ"  #: of a short number: where it is dialled
+    type: str = "unknown"
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def read_number(raw: str, region: str) -> Number:
     try:
         said = signalled(raw.encode())
     except Withheld:
-        return Number(NumberStatus.NUMBER_WITHHELD, type="withheld")
+        return Number(NumberStatus.NUMBER_WITHHELD, valid=True, type="withheld")
     except (Unreadable, Sos):
         return Number(NumberStatus.NUMBER_UNPARSEABLE)
     digits = said.digits.decode()

@@ -16,7 +16,7 @@ from interceptor.engine.types import BlockClass, Limits, Verdict
 from interceptor.policy.schema import CounterEntry, RuleEntry
 from tests.model import call as calls
 from tests.model import cel
-from tests.model.call import Call
+from tests.model.call import Call, Number
 from tests.model.policy import OnList, PolicyModel, world_of
 
 #: a window is seen as so many sub-buckets: the current one and those before it
@@ -50,6 +50,7 @@ class Explanation:
     counters: Mapping[str, int | None]  #: as if this call were counted; None: not readable
     lists: frozenset[tuple[str, str]]  #: (field, list)
     graced: bool
+    numbers: Mapping[str, Number]  #: caller and callee, as they were read
 
 
 @dataclass
@@ -126,13 +127,14 @@ class Engine:
         looked_up = [(name, listed) for name, listed in self.policy.lookups if name in call.identities]
         on = frozenset((name, listed) for name, listed in looked_up if on_list(name, listed))
         if call.emergency:
-            return Explanation(Decision(Verdict.PASS, "emergency"), {}, {}, on, False)
+            return Explanation(Decision(Verdict.PASS, "emergency"), {}, {}, on, False, ends_of(call))
 
         values = self.values(call, now, as_if_counted=on_list)
         graced = self.in_grace(call, now)
         outcomes = self.try_rules(call, on_list, values, graced)
         decision = self.first_answer(call, now) or self.verdict_of(outcomes)
-        return Explanation(decision, outcomes, {name: values.get(name) for name in self.counters}, on, graced)
+        counters = {name: values.get(name) for name in self.counters}
+        return Explanation(decision, outcomes, counters, on, graced, ends_of(call))
 
     # --- its steps
 
@@ -260,6 +262,10 @@ def try_rule(rule: RuleEntry, world: cel.World) -> str:
         return "absent"
     except cel.Failed:
         return "error"
+
+
+def ends_of(call: Call) -> dict[str, Number]:
+    return {name: call.numbers[name] for name in ("caller", "callee") if name in call.numbers}
 
 
 def key_of(counter: CounterEntry, call: Call) -> Hashable | None:
