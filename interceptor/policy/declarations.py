@@ -38,7 +38,7 @@ class Declarations:
             self._counter(name, entry, environment) for name, entry in self.policy.counters.items()
         )
         # Conditions of counters that have something else wrong are checked all the same.
-        for name, node in self.reading.root.find(("counters",)).entries.items():
+        for name, node in self.reading.root.section("counters").entries.items():
             where = node.entries.get("where")
             if (
                 name not in self.policy.counters
@@ -127,7 +127,7 @@ def _environment(reading: Reading, policy: Policy) -> Environment:
     broken = {
         f"{section}.{name}"
         for section, good in declared.items()
-        for name in reading.root.find((section,)).entries
+        for name in reading.root.section(section).entries
         if name not in good
     }
     tags = reading.root.entries.get("tags")

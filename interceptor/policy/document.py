@@ -16,6 +16,9 @@ from interceptor.policy.errors import PolicyError, Problem, Source
 MAX_CHARACTERS = 1 << 20
 MAX_DEPTH = 32
 
+#: characters of a number; what is longer is a text
+MAX_DIGITS = 1000
+
 _INT = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+")
 _DOUBLE = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -58,6 +61,10 @@ class Node:
             else:
                 break
         return node
+
+    def section(self, name: str) -> "Node":
+        """What stands under a key; an empty node when there is none."""
+        return self.entries.get(name) or Node(self.start, self.start)
 
     def key_offset(self, path: tuple[str | int, ...]) -> int:
         """Where the key (or list item) at a path stands; where the nearest thing above it starts if it is not there."""
@@ -125,9 +132,7 @@ def read_document(source: Source) -> tuple[Node, list[Problem]]:
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise PolicyError([source.problem(0, f"cannot be read as YAML: {error}")]) from None
     if root is None:
-        raise PolicyError(
-            [source.problem(0, "the policy is empty: it needs at least `version: 1` and `trunks`")]
-        )
+        raise PolicyError([source.problem(0, "the policy is empty: it starts with `version: 1`")])
     problems: list[Problem] = []
     return _node(source, root, problems), problems
 
@@ -138,7 +143,7 @@ def ord_of(character: Any) -> int:
 
 def _problem_of(source: Source, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
-    what = " ".join(part for part in (error.problem, error.context) if part)
+    what = ", ".join(part for part in (error.context, error.problem) if part)
     return source.problem(mark.index if mark else 0, what or "cannot be read as YAML")
 
 
@@ -176,7 +181,7 @@ def scalar_value(text: str, style: str | None) -> str | int | float | bool | Non
         return None
     if text in _BOOLS:
         return _BOOLS[text]
-    if len(text) <= 64:
+    if len(text) <= MAX_DIGITS:
         if _INT.fullmatch(text):
             return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
         if _DOUBLE.fullmatch(text):

@@ -11,7 +11,7 @@ from interceptor.policy import fields
 from interceptor.policy.duration import nanoseconds
 from interceptor.policy.operators import broken, folded
 from interceptor.policy.resolved import Apply, Constant, Read, Resolved, Type
-from interceptor.policy.syntax import Call, Expression, Name, Select
+from interceptor.policy.syntax import Call, Expression, Name, Select, leftmost
 
 if TYPE_CHECKING:
     from interceptor.policy.checker import Checker
@@ -68,7 +68,7 @@ def _ratio(checker: Checker, call: Call, args: Arguments) -> Resolved:
         return broken()
     for arg, value in zip(args, values, strict=True):
         if value.type != Type.INT:
-            return checker.fault(arg.at, f"ratio() is of two ints; this is {value.type}")
+            return checker.fault(leftmost(arg), f"ratio() is of two ints; this is {value.type}")
     return Apply(Type.DOUBLE, Op.OP_RATIO, values)
 
 
@@ -83,7 +83,9 @@ def _size(checker: Checker, call: Call, args: Arguments) -> Resolved:
         return Apply(Type.INT, Op.OP_SIZE, (value,))
     if value.type == Type.BROKEN:
         return value
-    return checker.fault(args[0].at, f"size() is of a text or of call.redirecting; this is {value.type}")
+    return checker.fault(
+        leftmost(args[0]), f"size() is of a text or of call.redirecting; this is {value.type}"
+    )
 
 
 def _of_texts(op: Op) -> Function:
@@ -95,7 +97,7 @@ def _of_texts(op: Op) -> Function:
             return broken()
         for arg, value in zip(args, values, strict=True):
             if value.type != Type.TEXT:
-                return checker.fault(arg.at, f"{call.function} is of texts; this is {value.type}")
+                return checker.fault(leftmost(arg), f"{call.function} is of texts; this is {value.type}")
         return Apply(Type.BOOL, op, values)
 
     return function
@@ -109,7 +111,7 @@ def _converted(to: Type, source: Type, op: Op) -> Function:
         if value.type in (to, Type.BROKEN):
             return value
         if value.type != source:
-            return checker.fault(args[0].at, f"{to}() is of {source}; this is {value.type}")
+            return checker.fault(leftmost(args[0]), f"{to}() is of {source}; this is {value.type}")
         return folded(Apply(to, op, (value,)))
 
     return function
@@ -127,11 +129,11 @@ def _duration(checker: Checker, call: Call, args: Arguments) -> Resolved:
     if value.type in (Type.DURATION, Type.BROKEN):
         return value
     if not isinstance(value, Constant) or value.type != Type.TEXT:
-        return checker.fault(args[0].at, 'duration() is of a literal text: duration("1h30m")')
+        return checker.fault(leftmost(args[0]), 'duration() is of a literal text: duration("1h30m")')
     try:
         return Constant(Type.DURATION, nanoseconds(str(value.value)))
     except ValueError as error:
-        return checker.fault(args[0].at, str(error))
+        return checker.fault(leftmost(args[0]), str(error))
 
 
 def _has(checker: Checker, call: Call, args: Arguments) -> Resolved:
@@ -139,12 +141,12 @@ def _has(checker: Checker, call: Call, args: Arguments) -> Resolved:
         return broken()
     match args[0]:
         case Select(operand=Name(name="call"), name=fields.REDIRECTING):
-            return checker.fault(args[0].at, "write size(call.redirecting) > 0")
+            return checker.fault(leftmost(args[0]), "write size(call.redirecting) > 0")
         case Select():
             value = checker.value(args[0])
         case _:
             return checker.fault(
-                args[0].at, "has() asks whether a field of the call is there: has(call.sim_age_days)"
+                leftmost(args[0]), "has() asks whether a field of the call is there: has(call.sim_age_days)"
             )
     if value.type == Type.BROKEN:
         return value
@@ -153,7 +155,7 @@ def _has(checker: Checker, call: Call, args: Arguments) -> Resolved:
     if isinstance(value, Read) and value.op in (Op.OP_SCALAR, Op.OP_FLAG):
         return Read(Type.BOOL, Op.OP_HAS_SCALAR, value.a)
     return checker.fault(
-        args[0].at, "has() asks whether a field of the call is there: has(call.sim_age_days)"
+        leftmost(args[0]), "has() asks whether a field of the call is there: has(call.sim_age_days)"
     )
 
 

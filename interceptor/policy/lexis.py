@@ -20,6 +20,7 @@ _TRAILING_COMMA = re.compile(r"(?<=[\w\"\])}]),(?=[\t\n\f\r ]*\])")
 _ESCAPE = re.compile(
     r"\\(?:([abfnrtv\\?\"'`])|[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7][0-7]))"
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BOOLS = {"true": True, "false": False}
 _SHORT_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
@@ -36,6 +37,10 @@ def scan(condition: str) -> Scanned:
     """Raises ConditionError for what is no CEL text, for bytes, for deep nesting and for overlong conditions."""
     if len(condition) > MAX_CONDITION:
         raise ConditionError(0, f"longer than {MAX_CONDITION} characters: use lists, or several rules")
+    if surrogate := _SURROGATE.search(condition):
+        raise ConditionError(
+            surrogate.start(), "half a character (a lone surrogate) cannot stand in a condition"
+        )
     parts: list[str] = []
     literals: dict[int, str | bool] = {}
     at, nesting = 0, 0

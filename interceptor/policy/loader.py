@@ -5,6 +5,7 @@ from pathlib import Path
 
 from interceptor.engine.spec import ListKind, ListSpec, Spec
 from interceptor.engine.types import Limits
+from interceptor.numbering.dialling import region_names
 from interceptor.policy.compiler import Compiler
 from interceptor.policy.cost import MAX_COST, policy_cost
 from interceptor.policy.declarations import Declarations
@@ -47,6 +48,7 @@ def _spec(reading: Reading, policy: Policy) -> Spec:
     counters = declared.counters()
     rules = read_rules(declared)
     _check_limits(reading, policy)
+    _check_regions(reading, policy)
     code = compiler.code()
     folder = Path(reading.source.file).parent.absolute()
     spec = Spec(
@@ -71,6 +73,18 @@ def _spec(reading: Reading, policy: Policy) -> Spec:
         message = f"a call can cost {cost} instructions; at most {MAX_COST} are allowed: use lists"
         reading.problem_at_key(("rules",), message)
     return spec
+
+
+def _check_regions(reading: Reading, policy: Policy) -> None:
+    known = region_names()[2:]  # without the unknown region and the world
+    for name, trunk in policy.trunks.items():
+        if trunk.region is not None and trunk.region not in known:
+            reading.problem(("trunks", name, "region"), f"no numbering plan has the region `{trunk.region}`")
+    for region in policy.emergency.add:
+        if region not in known:
+            reading.problem_at_key(
+                ("emergency", "add", region), f"no numbering plan has the region `{region}`"
+            )
 
 
 def _check_limits(reading: Reading, policy: Policy) -> None:

@@ -113,9 +113,12 @@ class _Reader:
         """Walks down to the first node that is more than a step of the grammar."""
         while tree.data in _STEPS and len(tree.children) == 1:
             tree = tree.children[0]  # type: ignore[assignment]
-        if depth > MAX_TREE:
-            raise ConditionError(self.start(tree), f"nests deeper than {MAX_TREE} levels: use several rules")
+        self.check_depth(depth, self.start(tree))
         return getattr(self, f"read_{_READERS.get(tree.data, tree.data)}")(tree, depth)  # type: ignore[no-any-return]
+
+    def check_depth(self, depth: int, at: int) -> None:
+        if depth > MAX_TREE:
+            raise ConditionError(at, f"nests deeper than {MAX_TREE} levels: use several rules")
 
     def start(self, tree: Any) -> int:
         return int(tree.start_pos or 0) if isinstance(tree, Token) else int(tree.meta.start_pos)
@@ -153,6 +156,7 @@ class _Reader:
             steps.append((_OPERATORS[left.data], self.operator_after(operand), right))  # type: ignore[union-attr]
             tree = operand  # type: ignore[assignment]
         depth += len(steps)
+        self.check_depth(depth, steps[-1][1])
         result = self.read(tree, depth)
         for operator, at, right in reversed(steps):
             result = Binary(at, operator, result, self.read(right, depth))
@@ -168,6 +172,7 @@ class _Reader:
         while literal.data in ("unary", "member", "primary") and len(literal.children) == 1:
             literal = literal.children[0]
         depth += len(signs)
+        self.check_depth(depth, signs[0][0])
         number = literal.children[0]
         if (
             signs[-1][1] == "-"

@@ -38,7 +38,7 @@ def read_rules(declared: Declarations) -> tuple[Rule, ...]:
         lines.setdefault(entry.id, line)
         rules.append(_rule(declared, place, entry, line))
     # Conditions of rules that have something else wrong are checked all the same.
-    for at, node in enumerate(reading.root.find(("rules",)).items):
+    for at, node in enumerate(reading.root.section("rules").items):
         when = node.entries.get("when")
         if at not in reading.rules and when is not None and when.is_text():
             declared.condition(("rules", at, "when"), when.text, declared.environment)

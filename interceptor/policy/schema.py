@@ -1,5 +1,6 @@
 """The shape of a policy file as pydantic models. Names are not resolved here, conditions are texts."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
@@ -10,6 +11,9 @@ from interceptor.policy.duration import INT64_MAX, INT64_MIN, is_duration, milli
 
 #: milliseconds
 SECOND, DAY = 1000, 24 * 3600 * 1000
+
+#: characters of a threshold that is a text
+MAX_TEXT = 1024
 
 #: entities of one kind that are kept when the policy does not say how many
 DEFAULT_BUDGET = 1_000_000
@@ -79,12 +83,18 @@ def _period(shortest: int, longest: int, limits: str) -> BeforeValidator:
 
 def _constant(value: Any) -> Constant:
     if isinstance(value, str):
+        if len(value) > MAX_TEXT:
+            raise ValueError(f"a text of {len(value)} characters; at most {MAX_TEXT} are allowed")
         return Duration(nanoseconds(value, days=True)) if is_duration(value) else value
-    if isinstance(value, bool | float):
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("the number is too large for a double")
         return value
     if isinstance(value, int):
         if not INT64_MIN <= value <= INT64_MAX:
-            raise ValueError(f"{value} does not fit 64 bits")
+            raise ValueError(f"{str(value)[:40]} does not fit 64 bits")
         return value
     raise ValueError("must be a number, true or false, a text or a duration")
 
@@ -121,6 +131,13 @@ def _rule_id(value: Any) -> str:
     return text
 
 
+def _version(value: Any) -> int:
+    if type(value) is not int or value != 1:
+        raise ValueError("`version` must be 1")
+    return value
+
+
+Version = Annotated[int, BeforeValidator(_version)]
 Name = Annotated[str, BeforeValidator(_name)]
 Condition = Annotated[str, BeforeValidator(_condition)]
 Window = Annotated[int, _period(SECOND, 31 * DAY, "1s to 31d")]
@@ -191,7 +208,7 @@ class EmergencyEntry(_Strict):
 class Policy(_Strict):
     """A policy file as it is written: names are not resolved, conditions are texts."""
 
-    version: Literal[1]
+    version: Version
     trunks: dict[TrunkName, TrunkEntry] = Field(default_factory=dict)
     tags: Annotated[tuple[Name, ...], BeforeValidator(_texts)] = ()
     thresholds: dict[Name, Threshold] = Field(default_factory=dict)
