@@ -8,6 +8,10 @@ from interceptor.engine.snapshot cimport Snapshot
 from interceptor.engine.stats cimport Stats
 from interceptor.engine.types cimport Call, Decision, Key, Millis
 
+cdef struct Entity:             # what a group of counters is looked up by
+    Key a                       # 0: a part of the key is absent, withheld or unparseable; there is no entity
+    Key b                       # of a pair; else 0
+
 cdef struct Worker:             # what one deciding thread owns
     Stats* stats                # of this worker in the snapshot it decides with
     Ring* ring
@@ -17,6 +21,7 @@ cdef struct Worker:             # what one deciding thread owns
     uint32_t passes
     uint64_t[64] repeat_a       # by call of the chunk: the 128-bit hash of (switch, call_id); 0, 0: none
     uint64_t[64] repeat_b
+    Entity[64][64] entity       # by call of the chunk and group
     Frame frame
     int64_t[256] counter
     uint8_t[256] readable

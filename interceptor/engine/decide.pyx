@@ -35,16 +35,18 @@ cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, co
     for i in range(n):
         resolve(&s.intake, &calls[i])
         name_repeat(s, w, &calls[i], i)
+        name_entities(s, w, &calls[i], i)
+        recent_prefetch(s.repeats, w.repeat_a[i], w.repeat_b[i])
         for k in range(s.n_lookups):
             if not s.lookups[k].domain:
                 lists_prefetch(lists, calls[i].key[s.lookups[k].field])
-        if n > 1:
-            for k in range(s.n_groups):
-                prefetch_set(&s.groups[k], &calls[i])
-    if n > 1:
-        for i in range(n):
-            for k in range(s.n_groups):
-                prefetch_record(&s.groups[k], &calls[i])
+        for k in range(s.n_groups):
+            if w.entity[i][k].a:
+                entities_prefetch(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b)
+    for i in range(n):          # the sets are here: fetch what they point to
+        for k in range(s.n_groups):
+            if w.entity[i][k].a:
+                entities_prefetch_record(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b)
     for i in range(n):
         decide_one(s, w, &calls[i], i, now[i], &out[i])
 
@@ -62,7 +64,6 @@ cdef void name_repeat(const Snapshot* s, Worker* w, const Call* call, uint32_t i
     secret.k1 = ~secret.k1
     w.repeat_b[i] = siphash(&secret, call.text[<int> Field.F_CALL_ID].data,
                             call.text[<int> Field.F_CALL_ID].length) | 1
-    recent_prefetch(s.repeats, w.repeat_a[i], w.repeat_b[i])
 
 
 cdef inline Key part_key(const Part* part, const Call* call) noexcept nogil:
@@ -74,27 +75,16 @@ cdef inline Key part_key(const Part* part, const Call* call) noexcept nogil:
     return digits_key(KeyKind.KEY_PREFIX, call.number[part.field].text + 1, part.prefix)
 
 
-# The entity's key; 0 in *a when a part of it is absent, withheld or unparseable: then there is no entity.
-cdef inline bint entity_key(const Group* group, const Call* call, Key* a, Key* b) noexcept nogil:
-    a[0], b[0] = part_key(&group.a, call), 0
-    if a[0] == 0:
-        return False
-    if group.b.field != NO_FIELD:
-        b[0] = part_key(&group.b, call)
-        return b[0] != 0
-    return True
-
-
-cdef void prefetch_set(const Group* group, const Call* call) noexcept nogil:
-    cdef Key a, b
-    if entity_key(group, call, &a, &b):
-        entities_prefetch(group.table, a, b)
-
-
-cdef void prefetch_record(const Group* group, const Call* call) noexcept nogil:
-    cdef Key a, b
-    if entity_key(group, call, &a, &b):
-        entities_prefetch_record(group.table, a, b)
+cdef void name_entities(const Snapshot* s, Worker* w, const Call* call, uint32_t i) noexcept nogil:
+    cdef uint32_t k
+    cdef Entity* entity
+    for k in range(s.n_groups):
+        entity = &w.entity[i][k]
+        entity.a, entity.b = part_key(&s.groups[k].a, call), 0
+        if s.groups[k].b.field != NO_FIELD:
+            entity.b = part_key(&s.groups[k].b, call)
+            if entity.b == 0:
+                entity.a = 0
 
 
 # --- 2. one call
@@ -114,7 +104,7 @@ cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Milli
         return
     start(s, out, new_id(w))
     count_hits(w, on_lists(s, w, call, now))
-    count(s, w, call, now, False)
+    count(s, w, call, i, now, False)
     graced = in_grace(s, call, now)
     enforce(s, w, call, now, graced, out, NULL)
     shadow(s, w, out, NULL)
@@ -136,7 +126,8 @@ cdef void explain_call(const Snapshot* s, Worker* w, Call* call, Millis now, Dec
         out.verdict, out.rule = Verdict.PASS, RuleIndex.RULE_EMERGENCY
         return
     name_repeat(s, w, call, 0)
-    count(s, w, call, now, True)
+    name_entities(s, w, call, 0)
+    count(s, w, call, 0, now, True)
     graced[0] = in_grace(s, call, now)
     enforce(s, w, call, now, graced[0], out, outcome)
     shadow(s, w, out, outcome)
@@ -197,15 +188,15 @@ cdef uint64_t on_lists(const Snapshot* s, Worker* w, const Call* call, Millis no
 
 # --- 4. the counters: one visit to each entity of the call
 
-cdef void count(const Snapshot* s, Worker* w, const Call* call, Millis now, bint peek) noexcept nogil:
+cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Millis now, bint peek) noexcept nogil:
     cdef uint32_t g, k, n
-    cdef Key a, b
     cdef const Group* group
     cdef const Counter* counter
+    cdef const Entity* entity
     cdef bint there
     for g in range(s.n_groups):
-        group = &s.groups[g]
-        there = entity_key(group, call, &a, &b)
+        group, entity = &s.groups[g], &w.entity[i][g]
+        there = entity.a != 0
         n = 0
         for k in range(group.first, group.last):
             counter = &s.counters[k]
@@ -223,7 +214,7 @@ cdef void count(const Snapshot* s, Worker* w, const Call* call, Millis now, bint
             w.counted[counter.index] = w.touches[n].counts
             n += 1
         if n:
-            entities_touch(group.table, a, b, now, w.touches, n, w.counter, peek)
+            entities_touch(group.table, entity.a, entity.b, now, w.touches, n, w.counter, peek)
 
 
 # --- 5. the rules: the first enforced match decides; every shadow rule is looked at

@@ -15,6 +15,7 @@ from interceptor.engine.types cimport Millis, Text
 cdef enum:
     NO_FIELD = 255
     MAX_WORKERS = 64
+    MAX_GROUPS = 64
 
 cdef struct Rule:
     uint32_t start              # its condition: code[start:end)
