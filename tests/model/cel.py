@@ -5,7 +5,7 @@ import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from celpy.celparser import CELParser
@@ -52,13 +52,14 @@ class World:
 
 def holds(condition: str, world: World) -> bool:
     """Whether a condition is true. Raises Absent or Failed when it ends in an error."""
-    answer = _value(_parsed(condition), world)
+    answer = _value(parsed(condition), world)
     assert isinstance(answer, bool)
     return answer
 
 
-@cache
-def _parsed(condition: str) -> Tree[Token]:
+@lru_cache(maxsize=256)
+def parsed(condition: str) -> Tree[Token]:
+    """cel-python's parse tree of a condition."""
     tree: Tree[Token] = CELParser().parse(condition)
     return tree
 

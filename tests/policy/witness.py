@@ -15,7 +15,7 @@ from interceptor.engine.program import CompiledProgram, Outcome
 from interceptor.engine.types import NumberStatus, Scalar
 from interceptor.policy import fields
 from interceptor.policy.conditions import compile_condition
-from tests.model.cel import Absent, Duration, Failed, Value, World, holds
+from tests.model.cel import Absent, Duration, Failed, Value, World, holds, parsed
 from tests.policy.expressions import COUNTERS, ENVIRONMENT, LISTS, PLAN, TAGS, THRESHOLDS
 
 REGIONS = ("ZZ", "CN", "US")
@@ -140,7 +140,7 @@ class OnCelPython:
 
     def __init__(self, condition: str) -> None:
         environment = _environment()
-        self.program = environment.program(environment.compile(condition), functions=_FUNCTIONS)
+        self.program = environment.program(parsed(condition), functions=_FUNCTIONS)
 
     def run(self, world: World) -> Said:
         try:
