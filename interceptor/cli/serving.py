@@ -13,7 +13,7 @@ from interceptor.cli.failing import EXIT_USAGE, Failure
 from interceptor.cli.loading import progress_bar
 from interceptor.cli.serve import SIGNALS, STOPPING
 from interceptor.control.server import ControlServer, ListenError, Tls, endpoint, guard, local
-from interceptor.runtime.loader import LoadError, policy_path
+from interceptor.runtime.loader import Loaded, LoadError, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
 from interceptor.runtime.metrics import MetricsServer, serve_metrics
 from interceptor.runtime.service import Service, Settings
@@ -79,7 +79,7 @@ def serve(options: Options) -> None:
             stopping.callback(page.close)
         stopping.callback(server.close, options.grace)
         server.start()
-        load(service)
+        service.open(load(service))
         server.open()
         log.info(
             "serving",
@@ -115,17 +115,17 @@ def assemble(options: Options, log: Log) -> tuple[Service, ControlServer, Metric
         raise Failure(f"--metrics {options.metrics}: {error.strerror or error}") from None
 
 
-def load(service: Service) -> None:
+def load(service: Service) -> Loaded:
     """Loads policy and lists, under a progress bar on a terminal. Ctrl-C and SIGTERM end the process meanwhile."""
     bars = progress_bar() if sys.stderr.isatty() else nullcontext()
     with bars as progress, ThreadPoolExecutor(1, "start") as starter:
-        started = starter.submit(service.start, progress)
-        while not started.done():
+        loading = starter.submit(service.load, progress)
+        while not loading.done():
             received = signal.sigtimedwait(STOPPING, PATIENCE)
             if received is not None:
                 os._exit(128 + received.si_signo)
     try:
-        started.result()
+        return loading.result()
     except LoadError as error:
         raise Failure(str(error)) from None
 

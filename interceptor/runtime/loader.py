@@ -1,7 +1,7 @@
 """From a policy file to a published snapshot: policy, list files, engine. What fails leaves the last good one in force.
 
-Everything here runs on one builder thread at nice 19: a load of millions of numbers takes no turn from the threads that
-decide calls.
+The first load runs where it is asked for; every later one on a builder thread at nice 19, so that a load of millions of
+numbers takes no turn from the threads that decide calls.
 """
 
 import os
@@ -88,6 +88,8 @@ class Loader:
         LoadError
             Something is wrong with the policy or a list; nothing has changed.
         """
+        if self.current is None:  # no call is being decided yet
+            return self._load(progress)
         return self.build(lambda: self._load(progress))
 
     def build(self, work: Callable[[], Result]) -> Result:

@@ -12,8 +12,9 @@ from interceptor.numbering import load_plan
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.events import DecisionLog, EventDrain
 from interceptor.runtime.expiry import Expiry
-from interceptor.runtime.loader import Loaded, Loader, LoadError, Progress
+from interceptor.runtime.loader import Fault, Loaded, Loader, LoadError, Progress
 from interceptor.runtime.logs import Log
+from interceptor.runtime.masking import masked
 from interceptor.runtime.outcomes import RecentOutcomes
 from interceptor.runtime.tally import Tally
 
@@ -42,7 +43,7 @@ class NotReadyError(Exception):
 class Service:
     """One engine under one policy file.
 
-    `decide` and `explain` may be called by any number of threads; `start`, `reload` and `stop` by one at a time.
+    `decide` and `explain` may be called by any number of threads; `load`, `open`, `reload` and `stop` by one at a time.
     """
 
     def __init__(self, settings: Settings, log: Log) -> None:
@@ -74,25 +75,34 @@ class Service:
         self._reloading = threading.Lock()
         self.ready = False
 
-    def start(self, progress: Progress | None = None) -> Loaded:
-        """Loads policy and lists and begins to serve. Raises LoadError when there is nothing good to serve."""
-        loaded = self._take(self.loader.load(progress))
+    def load(self, progress: Progress | None = None) -> Loaded:
+        """Loads policy and lists for the first time. Raises LoadError when there is nothing good to serve."""
+        return self.loader.load(progress)
+
+    def open(self, loaded: Loaded) -> None:
+        """Begins to decide calls under what was loaded."""
+        self._take(loaded)
         self._expiry.start()
         self._drain.start()
         self.ready = True
-        return loaded
 
     def reload(self) -> Loaded:
-        """Reads policy and lists again. Raises LoadError, with the last good policy still in force."""
+        """Reads policy and lists again. Raises LoadError, with the last good policy still in force; or NotReadyError."""
+        if not self.ready:
+            raise NotReadyError(
+                "the service is still loading, or stopping: ask again when health says SERVING"
+            )
         with self._reloading:
             try:
-                loaded = self._take(self.loader.load())
+                loaded = self.loader.load()
             except LoadError as error:
                 self.tally.reload_failed()
+                problem = self._shown(str(error)) if error.fault == Fault.LISTS else str(error)
                 self._log.error(
-                    "reload failed, the last good policy stays", fault=error.fault, problem=str(error)
+                    "reload failed, the last good policy stays", fault=error.fault, problem=problem
                 )
                 raise
+            self._take(loaded)
         return loaded
 
     def stop(self) -> None:
@@ -115,11 +125,13 @@ class Service:
             raise NotReadyError("the service has no policy in force yet: ask again when health says SERVING")
         return self.engine.explain(call, self.clock.now_ms()), loaded
 
-    def _take(self, loaded: Loaded) -> Loaded:
+    def _take(self, loaded: Loaded) -> None:
+        """Counts and tells what is in force."""
         self.tally.reload_succeeded(time.time())
         for name, each in loaded.lists.items():
             if each.bad:
-                self._log.warning("list has bad rows", list=name, bad=each.bad, first=each.first_bad)
+                first = [(line, self._shown(reason)) for line, reason in each.first_bad]
+                self._log.warning("list has bad rows", list=name, bad=each.bad, first=first)
         self._log.info(
             "policy in force",
             policy=loaded.spec.source,
@@ -128,4 +140,7 @@ class Service:
             rules=len(loaded.spec.rules),
             lists={name: each.rows - each.bad - each.expired for name, each in loaded.lists.items()},
         )
-        return loaded
+
+    def _shown(self, text: str) -> str:
+        """What a list file says, as the log may say it."""
+        return text if self._settings.show_numbers else masked(text)

@@ -89,10 +89,14 @@ def test_a_bad_policy_is_refused_with_all_its_problems_and_the_last_good_one_sta
 
 def test_a_bad_list_file_keeps_policy_and_lists_as_they_were(start: Start, tmp_path: Path) -> None:
     service = start(write_policy(tmp_path))
-    write_policy(tmp_path, POLICY.replace("credit-record", "other"), "no number at all\n")
+    write_policy(
+        tmp_path, POLICY.replace("credit-record", "other"), "no number at all\n+861380000000412345678\n"
+    )
     status, message = refused(service.reload)
     assert status == "FAILED_PRECONDITION"
     assert "fraud.csv" in message
+    service.event("reload failed, the last good policy stays")
+    assert "0000000412345678" not in "".join(service.lines)
     (tmp_path / "fraud.csv").unlink()
     status, message = refused(service.reload)
     assert (status, "fraud.csv" in message) == ("FAILED_PRECONDITION", True)
