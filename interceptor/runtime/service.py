@@ -24,12 +24,8 @@ class Settings:
     """What a service is started with."""
 
     policy: Path
-    home: str = (
-        "CN"  #: region (ISO 3166-1 alpha-2) whose dial plan reads numbers where no trunk says otherwise
-    )
-    cache: Path | None = (
-        None  #: directory for the numbering plan's automaton; None: the user's cache directory
-    )
+    home: str = "CN"  #: region (ISO 3166-1) whose dial plan reads numbers where no trunk says otherwise
+    cache: Path | None = None  #: directory that keeps the numbering plan; None: the user's cache
     decision_log: Path | None = None
     show_numbers: bool = False  #: whether the decision log holds whole numbers
     pass_sample: int = 1000  #: one of how many passed calls goes to the decision log
@@ -87,7 +83,7 @@ class Service:
         self.ready = True
 
     def reload(self) -> Loaded:
-        """Reads policy and lists again. Raises LoadError, with the last good policy still in force; or NotReadyError."""
+        """Reads policy and lists again. Raises LoadError, the last good policy still in force, or NotReadyError."""
         if not self.ready:
             raise NotReadyError(
                 "the service is still loading, or stopping: ask again when health says SERVING"
