@@ -51,10 +51,18 @@ class Choice:
         return None if self.source.random() < absent else self.source.choice(values)
 
 
+def misspelt(number: str, source: random.Random) -> str:
+    """A number with a character lost, added or changed."""
+    at = source.randrange(len(number))
+    change: str = source.choice(("", *"0123456789+-;@:%x .<>"))
+    return number[:at] + change + number[at + source.randrange(2) :]
+
+
 def random_calls(seed: int, count: int, start: int) -> Iterator[tuple[int, dict[str, Any]]]:
     """(time, call) of `count` calls: the clock rests, ticks, jumps and now and then steps back a little."""
     pick = Choice(random.Random(seed))
     numbers = pick.source.sample(NUMBERS, 8)
+    numbers += [misspelt(number, pick.source) for number in numbers[:2]]
     now = start
     for _ in range(count):
         now += pick.source.choice(STEPS_MS)

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 import phonenumbers
-from phonenumbers import PhoneMetadata, PhoneNumberType, shortnumberinfo
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberType, shortnumberinfo
 
 from interceptor.engine.types import Limits, NumberStatus
 from tests.model.number import Sos, Unreadable, Withheld, dialled, signalled
@@ -229,24 +229,37 @@ def read_number(raw: str, region: str) -> Number:
 
 def home_of(code: str, region: str) -> str:
     """The region whose dial plan holds behind a country code; "" when it is more than a country code."""
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ()) if len(code) <= 3 else ()
+    regions = COUNTRY_CODE_TO_REGION_CODE.get(int(code), ()) if len(code) <= 3 else ()
     return region if region in regions else next((r for r in regions if r != "001"), "")
 
 
 def international(digits: str) -> Number:
-    """What the numbering plan of the world says about a number in international form."""
+    """What the numbering plan of the world says about a number in international form, its digits as they are."""
     if not 1 <= len(digits) <= Limits.MAX_DIGITS:
         return Number(NumberStatus.NUMBER_UNPARSEABLE)
-    try:
-        parsed = phonenumbers.parse("+" + digits)
-    except phonenumbers.NumberParseException:
-        return Number(NumberStatus.NUMBER_E164, "+" + digits, False, "ZZ", "unknown")
+    code = next((digits[:n] for n in (1, 2, 3) if int(digits[:n]) in COUNTRY_CODE_TO_REGION_CODE), "")
+    number = as_parsed(code, digits.removeprefix(code))
+    if not code or number is None:
+        return Number(NumberStatus.NUMBER_E164, "+" + digits)
     return Number(
         NumberStatus.NUMBER_E164,
         "+" + digits,
-        phonenumbers.is_valid_number(parsed),
-        phonenumbers.region_code_for_number(parsed) or "ZZ",
-        _TYPES[phonenumbers.number_type(parsed)],
+        phonenumbers.is_valid_number(number),
+        phonenumbers.region_code_for_number(number) or "ZZ",
+        _TYPES[phonenumbers.number_type(number)],
+    )
+
+
+def as_parsed(code: str, national: str) -> phonenumbers.PhoneNumber | None:
+    """A phonenumbers number with these very digits: its own parser would take a trunk prefix off."""
+    if not code or code.startswith("0"):
+        return None
+    zeros = len(national) - len(national.lstrip("0"))
+    return phonenumbers.PhoneNumber(
+        country_code=int(code),
+        national_number=int(national or 0),
+        italian_leading_zero=zeros > 0,
+        number_of_leading_zeros=zeros if zeros > 1 else None,
     )
 
 
