@@ -116,7 +116,8 @@ def read_tables(path: Path, key: str) -> Tables | None:
         for name, described, shape in directory["arrays"]:
             dtype = np.dtype(described if isinstance(described, str) else [tuple(f) for f in described])
             count = int(np.prod(shape))
-            tables[name] = np.frombuffer(body, dtype, count, at).reshape(shape)
+            # A copy: in the file a table begins at any byte, and the kernels read whole words.
+            tables[name] = np.frombuffer(body, dtype, count, at).reshape(shape).copy()
             at += count * dtype.itemsize
     except (ValueError, KeyError, TypeError):
         return None
