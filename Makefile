@@ -20,6 +20,8 @@ LOCK := requirements-dev.lock
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 STAMP := build/stamps
+# A file's tests stay together, for their services' sake. After a crashed worker xdist would wait for ever: it ends.
+TWO_CORES := --numprocesses 2 --dist loadfile --max-worker-restart 0
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -99,17 +101,17 @@ lint: $(VENV)/locked
 
 .PHONY: test
 test: build lint debug $(BIN)/promtool
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest $(TWO_CORES)
 
 .PHONY: test-long
 test-long: build debug $(BIN)/promtool
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --long
+	$(BIN)/pytest $(TWO_CORES) --long
 
 # Bounds checks and the kernels' own asserts on.
 .PHONY: debug
 debug: build
 	INTERCEPTOR_DEBUG=1 $(BIN)/python setup.py --quiet build --build-base build/debug --build-lib build/debug/lib --parallel 2
-	PYTHONPATH=build/debug/lib INTERCEPTOR_TREE=build/debug/lib $(BIN)/pytest --numprocesses 2 --dist loadfile tests/kernels
+	PYTHONPATH=build/debug/lib INTERCEPTOR_TREE=build/debug/lib $(BIN)/pytest $(TWO_CORES) tests/kernels
 
 # The same under AddressSanitizer and UndefinedBehaviorSanitizer; Python itself is not built for leak detection.
 .PHONY: sanitize
