@@ -62,6 +62,8 @@ cdef int text_problem(const uint8_t* data, uint32_t n) noexcept nogil:
         if ((eight | (eight - EACH * 0x20) | ((eight ^ (EACH * 0x7f)) - EACH)) & (EACH << 7)) != 0:
             break
         i += 8
+        if n - 8 < i < n:       # the last eight again, with what is left among them
+            i = n - 8
     while i < n:
         c = data[i]
         i += 1

@@ -7,11 +7,11 @@ from interceptor.engine.domains cimport domains_find
 from interceptor.engine.entities cimport entities_prefetch, entities_prefetch_record, entities_touch
 from interceptor.engine.events cimport ring_put
 from interceptor.engine.intake cimport resolve
-from interceptor.engine.keys cimport KeyKind, Secret, digits_key, siphash
+from interceptor.engine.keys cimport KeyKind, Secret, digits_key, siphash, siphash_128
 from interceptor.engine.lists cimport Lists, lists_find, lists_prefetch
 from interceptor.engine.prefixes cimport PrefixRoot, prefixes_find
 from interceptor.engine.program cimport Outcome, evaluate
-from interceptor.engine.recent cimport recent_find, recent_prefetch, recent_put
+from interceptor.engine.recent cimport recent_find, recent_prefetch, recent_prefetch_entry, recent_put
 from interceptor.engine.snapshot cimport NO_FIELD, Counter, Group, Lookup, Part, Rule
 from interceptor.engine.stats cimport stats_bump
 from interceptor.engine.types cimport (
@@ -36,7 +36,8 @@ cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, co
         resolve(&s.intake, &calls[i])
         name_repeat(s, w, &calls[i], i)
         name_entities(s, w, &calls[i], i)
-        recent_prefetch(s.repeats, w.repeat_a[i], w.repeat_b[i])
+        if w.repeat_b[i]:
+            recent_prefetch(s.repeats, w.repeat_a[i], w.repeat_b[i])
         for k in range(s.n_lookups):
             if not s.lookups[k].domain:
                 lists_prefetch(lists, calls[i].key[s.lookups[k].field])
@@ -47,6 +48,8 @@ cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, co
         for k in range(s.n_groups):
             if w.entity[i][k].a:
                 entities_prefetch_record(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b)
+        if w.repeat_b[i]:
+            recent_prefetch_entry(s.repeats, w.repeat_a[i], w.repeat_b[i])
     for i in range(n):
         decide_one(s, w, &calls[i], i, now[i], &out[i])
 
@@ -59,11 +62,9 @@ cdef void name_repeat(const Snapshot* s, Worker* w, const Call* call, uint32_t i
     if call.text[<int> Field.F_SWITCH].length:
         secret.k0 ^= siphash(&s.intake.secret, call.text[<int> Field.F_SWITCH].data,
                              call.text[<int> Field.F_SWITCH].length)
-    w.repeat_a[i] = siphash(&secret, call.text[<int> Field.F_CALL_ID].data,
-                            call.text[<int> Field.F_CALL_ID].length)
-    secret.k1 = ~secret.k1
-    w.repeat_b[i] = siphash(&secret, call.text[<int> Field.F_CALL_ID].data,
-                            call.text[<int> Field.F_CALL_ID].length) | 1
+    siphash_128(&secret, call.text[<int> Field.F_CALL_ID].data, call.text[<int> Field.F_CALL_ID].length,
+                &w.repeat_a[i], &w.repeat_b[i])
+    w.repeat_b[i] |= 1
 
 
 cdef inline Key part_key(const Part* part, const Call* call) noexcept nogil:

@@ -22,6 +22,10 @@ cdef struct Intake:             # part of a snapshot
     Trunk* trunks               # [0] is the default, the others sorted by name
     uint32_t n_trunks
     uint32_t fields             # bit f: the policy reads field f as a number or by its key
+    uint8_t[32] numbers         # of those, the numbers but caller and callee; and the texts with a plain text key
+    uint8_t[32] texts
+    uint32_t n_numbers
+    uint32_t n_texts
     Dialled* emergency
     uint32_t n_emergency
 

@@ -5,9 +5,7 @@ from interceptor.engine.domains cimport domain_key
 from interceptor.engine.keys cimport KeyKind, text_key
 from interceptor.engine.number cimport dialled_digits, imei_key, imsi_key, parse_number
 from interceptor.engine.plan cimport is_emergency
-from interceptor.engine.types cimport (
-    N_FIELDS, N_NUMBERS, Field, Key, Text,
-)
+from interceptor.engine.types cimport Field, Key, Text
 
 
 cdef inline bint used(const Intake* intake, uint32_t field) noexcept nogil:
@@ -51,7 +49,7 @@ cdef inline void number(const Intake* intake, Call* call, uint32_t field) noexce
 
 cdef void resolve(const Intake* intake, Call* call) noexcept nogil:
     cdef const Trunk* trunk = &intake.trunks[0]
-    cdef uint32_t field
+    cdef uint32_t i, field
     cdef Key name
     memset(call.key, 0, sizeof(call.key))
 
@@ -73,9 +71,8 @@ cdef void resolve(const Intake* intake, Call* call) noexcept nogil:
     call.text[<int> Field.F_CALLER] = call.text[field]
     number(intake, call, Field.F_CALLER)
     number(intake, call, Field.F_CALLEE)
-    for field in range(Field.F_FROM, N_NUMBERS):
-        if not used(intake, field):
-            continue
+    for i in range(intake.n_numbers):
+        field = intake.numbers[i]
         if call.text[field].data == call.text[<int> Field.F_CALLER].data:
             call.number[field] = call.number[<int> Field.F_CALLER]
             call.key[field] = call.number[field].key
@@ -88,8 +85,7 @@ cdef void resolve(const Intake* intake, Call* call) noexcept nogil:
         call.key[<int> Field.F_IMSI] = imsi_key(call.text[<int> Field.F_IMSI])
     if used(intake, Field.F_DOMAIN):
         call.key[<int> Field.F_DOMAIN] = domain_key(&intake.secret, call.text[<int> Field.F_DOMAIN])
-    for field in range(N_NUMBERS, N_FIELDS):
-        if (used(intake, field) and call.text[field].length and field != Field.F_TRUNK
-                and field != Field.F_IMEI and field != Field.F_IMSI and field != Field.F_DOMAIN):
-            call.key[field] = text_key(&intake.secret, KeyKind.KEY_TEXT + field,
-                                       call.text[field].data, call.text[field].length)
+    for i in range(intake.n_texts):
+        field = intake.texts[i]
+        call.key[field] = text_key(&intake.secret, KeyKind.KEY_TEXT + field,
+                                   call.text[field].data, call.text[field].length)

@@ -27,6 +27,7 @@ cdef Key digits_key(uint8_t kind, const char* digits, uint32_t n) noexcept nogil
 cdef Key short_key(const char* digits, uint32_t n, uint32_t region) noexcept nogil   # n <= 12
 cdef Key text_key(const Secret* secret, uint8_t kind, const char* data, uint32_t n) noexcept nogil
 cdef uint64_t siphash(const Secret* secret, const char* data, size_t n) noexcept nogil
+cdef void siphash_128(const Secret* secret, const char* data, size_t n, uint64_t* a, uint64_t* b) noexcept nogil
 cdef Secret secret_from(bytes secret) except *      # ValueError unless it has 16 bytes
 
 # Spreads a key over a table; the seed is the installation's, so that nobody outside can aim at one bucket.

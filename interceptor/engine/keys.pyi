@@ -43,6 +43,9 @@ def text_key_of(secret: bytes, kind: int, data: bytes) -> int:
 def siphash_of(secret: bytes, data: bytes) -> int:
     """SipHash-2-4 (Aumasson and Bernstein, 2012), 64 bits."""
 
+def siphash_128_of(secret: bytes, data: bytes) -> tuple[int, int]:
+    """SipHash-2-4 with 128 bits, as its two halves."""
+
 def mix_of(key: int, seed: int) -> int:
     """A bijection of 64 bits, different for each seed: spreads keys over a table."""
 

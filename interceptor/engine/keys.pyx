@@ -10,6 +10,13 @@ cdef enum:
     MAX_EXACT = 15          # 10**15 < 2**54
     MAX_SHORT = 12          # 10**12 * 1024 < 2**54
 
+cdef uint64_t ZEROS = 0x3030303030303030        # "00000000"
+cdef uint64_t DIGITS = 0x0f0f0f0f0f0f0f0f
+cdef uint64_t PAIRS = 0x00ff00ff00ff00ff
+cdef uint64_t FOURS = 0x0000ffff0000ffff
+cdef uint64_t HIGH_HALVES = 0xf0f0f0f0f0f0f0f0
+cdef uint64_t SIXES = 0x0606060606060606        # carries ":" to "?" out of the row of the digits
+cdef uint64_t THREES = 0x3333333333333333
 cdef uint64_t HASH_MASK = (<uint64_t>1 << KIND_SHIFT) - 1
 
 
@@ -36,10 +43,28 @@ cdef inline void sip_round(uint64_t* v) noexcept nogil:
     v[2] = rotl(v[2], 32)
 
 
+# Eight digits in one word, the first in its lowest byte, as a number: pairs, then fours, then all of them.
+cdef inline uint64_t eight_digits(uint64_t word) noexcept nogil:
+    word = (word & DIGITS) * (10 * 0x100 + 1) >> 8
+    word = (word & PAIRS) * (100 * 0x10000 + 1) >> 16
+    return (word & FOURS) * (10000 * <uint64_t>0x100000000 + 1) >> 32
+
+
+cdef inline bint are_digits(uint64_t word) noexcept nogil:
+    return (word & HIGH_HALVES | (word + SIXES & HIGH_HALVES) >> 4) == THREES
+
+
 # The digits as a number; *ok is cleared when a byte is no digit.
 cdef inline uint64_t digits_value(const char* digits, uint32_t n, bint* ok) noexcept nogil:
-    cdef uint64_t value = 0
+    cdef uint64_t value = 0, first, last
     cdef uint32_t i, d, wrong = 0
+    if 8 < n < 16:
+        # the last eight digits, and those before them behind zeros
+        first = load_le(<const uint8_t*>digits)
+        last = load_le(<const uint8_t*>digits + n - 8)
+        ok[0] = are_digits(first) and are_digits(last)
+        first = first << 8 * (16 - n) | ZEROS >> 8 * (n - 8)
+        return eight_digits(first) * 100000000 + eight_digits(last)
     for i in range(n):
         d = <uint32_t><uint8_t>digits[i] - 48
         wrong |= d > 9
@@ -77,13 +102,13 @@ cdef Key text_key(const Secret* secret, uint8_t kind, const char* data, uint32_t
     return <uint64_t>kind << KIND_SHIFT | (siphash(secret, data, n) & HASH_MASK)
 
 
-cdef uint64_t siphash(const Secret* secret, const char* data, size_t n) noexcept nogil:
-    cdef uint64_t[4] v
+# The state before the last rounds.
+cdef inline void absorb(const Secret* secret, const char* data, size_t n, uint64_t* v) noexcept nogil:
     cdef const uint8_t* p = <const uint8_t*>data
     cdef uint64_t m, last = <uint64_t>(n & 0xff) << 56
-    cdef size_t i, _, whole = n & ~<size_t>7
+    cdef size_t i, whole = n & ~<size_t>7
     v[0] = secret.k0 ^ <uint64_t>0x736f6d6570736575
-    v[1] = secret.k1 ^ <uint64_t>0x646f72616e646f6d
+    v[1] ^= secret.k1 ^ <uint64_t>0x646f72616e646f6d
     v[2] = secret.k0 ^ <uint64_t>0x6c7967656e657261
     v[3] = secret.k1 ^ <uint64_t>0x7465646279746573
     for i in range(0, whole, 8):
@@ -98,10 +123,32 @@ cdef uint64_t siphash(const Secret* secret, const char* data, size_t n) noexcept
     sip_round(v)
     sip_round(v)
     v[0] ^= last
-    v[2] ^= 0xff
-    for _ in range(4):
-        sip_round(v)
+
+
+cdef inline uint64_t squeeze(uint64_t* v) noexcept nogil:
+    sip_round(v)
+    sip_round(v)
+    sip_round(v)
+    sip_round(v)
     return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+cdef uint64_t siphash(const Secret* secret, const char* data, size_t n) noexcept nogil:
+    cdef uint64_t[4] v
+    v[1] = 0
+    absorb(secret, data, n, v)
+    v[2] ^= 0xff
+    return squeeze(v)
+
+
+cdef void siphash_128(const Secret* secret, const char* data, size_t n, uint64_t* a, uint64_t* b) noexcept nogil:
+    cdef uint64_t[4] v
+    v[1] = 0xee
+    absorb(secret, data, n, v)
+    v[2] ^= 0xee
+    a[0] = squeeze(v)
+    v[1] ^= 0xdd
+    b[0] = squeeze(v)
 
 
 cdef Secret secret_from(bytes secret) except *:
@@ -139,6 +186,13 @@ def text_key_of(bytes secret, int kind, bytes data):
 def siphash_of(bytes secret, bytes data):
     cdef Secret s = secret_from(secret)
     return siphash(&s, data, len(data))
+
+
+def siphash_128_of(bytes secret, bytes data):
+    cdef Secret s = secret_from(secret)
+    cdef uint64_t a, b
+    siphash_128(&s, data, len(data), &a, &b)
+    return a, b
 
 
 def mix_of(uint64_t key, uint64_t seed):

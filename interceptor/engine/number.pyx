@@ -5,7 +5,7 @@ from libc.string cimport memcpy, memset
 
 from interceptor.engine.keys cimport KEY_IMEI, KEY_IMSI, KEY_NUMBER, digits_key, short_key
 from interceptor.engine.plan cimport (
-    TYPE_SHORT, TYPE_WITHHELD, NumberingPlan, Plan, PlanAnswer, classify, is_short, region_of_code, to_e164,
+    TYPE_SHORT, TYPE_WITHHELD, NumberingPlan, Plan, PlanAnswer, classify, is_known_short, is_short, region_of_code, to_e164,
 )
 from interceptor.engine.types cimport (
     MAX_DIGITS, MAX_FIELD, NUMBER_ABSENT, NUMBER_E164, NUMBER_SHORT, NUMBER_UNPARSEABLE, NUMBER_WITHHELD,
@@ -154,14 +154,27 @@ cdef bint find_address(const char* text, uint32_t* begin, uint32_t* end) noexcep
     return True
 
 
+# A "+" or none, then digits, into `out`: returns where they end.
+cdef inline uint32_t take_digits(const char* text, uint32_t begin, uint32_t end, Signalled* out) noexcept nogil:
+    out.n = 0
+    out.plus = begin < end and text[begin] == b"+"
+    begin += out.plus
+    while begin < end and out.n < MAX_DIALLED and 48 <= text[begin] <= 57:
+        out.digits[out.n] = text[begin]
+        out.n += 1
+        begin += 1
+    return begin
+
+
 cdef Reading read_signalled(Text raw, Signalled* out) noexcept nogil:
     cdef const char* text = raw.data
     cdef uint32_t begin = 0, end = raw.length, i, user, stop, host
     cdef bint sip = False, tel = False, private_host = False
     cdef uint8_t control = 0, address = 0, high = 0
     cdef int n
-    out.n = out.n_context = 0
-    out.plus = False
+    out.n_context = 0
+    if take_digits(text, 0, end, out) == end and out.n:
+        return DIGITS
     for i in range(end if end <= MAX_FIELD else 0):        # no way out of the loop: compilers make vectors of it
         control |= (<uint8_t>text[i] < 32) | (text[i] == 127)
         address |= (text[i] == b"<") | (text[i] == b'"')
@@ -195,18 +208,10 @@ cdef Reading read_signalled(Text raw, Signalled* out) noexcept nogil:
             return UNREADABLE
         return SOS if i == end or text[i] == b"." or text[i] == b";" else UNREADABLE
 
-    # Most numbers are nothing but digits up to the end or the host.
-    i = begin
-    if i < end and text[i] == b"+":
-        out.plus = True
-        i += 1
-    while i < end and out.n < MAX_DIALLED and 48 <= text[i] <= 57:
-        out.digits[out.n] = text[i]
-        out.n += 1
-        i += 1
+    i = take_digits(text, begin, end, out)
     if out.n and (i == end or (text[i] == b"@" and not tel)):
         return DIGITS
-    out.n = 0
+    out.n, out.plus = 0, False
 
     # [begin, user) is the telephone-subscriber with its parameters
     user = end if tel else find(text, begin, end, b"@")
@@ -240,7 +245,32 @@ cdef Reading read_signalled(Text raw, Signalled* out) noexcept nogil:
     return DIGITS
 
 
-cdef inline void set_e164(const Plan* plan, const char* digits, uint32_t n, Number* out) noexcept nogil:
+cdef inline void set_short(const char* digits, uint32_t n, uint16_t region, Number* out) noexcept nogil:
+    out.key = short_key(digits, n, region)
+    if out.key == 0:
+        return
+    out.status = NUMBER_SHORT
+    out.valid = 1
+    out.type = TYPE_SHORT
+    out.region = region
+    memcpy(out.text, digits, n)
+    out.length = <uint8_t>n
+
+
+# "+8695588": networks put the country code before a bank's short number too. It stays that short number.
+cdef void set_short_behind_code(const Plan* plan, uint16_t home, const char* digits, uint32_t n,
+                                Number* out) noexcept nogil:
+    cdef uint16_t region
+    cdef uint32_t code
+    for code in range(1, 4 if n > 3 else n):
+        region = region_of_code(plan, home, digits, code)
+        if region != 0:
+            if is_known_short(plan, region, digits + code, n - code):
+                set_short(digits + code, n - code, region, out)
+            return
+
+
+cdef void set_e164(const Plan* plan, uint16_t home, const char* digits, uint32_t n, Number* out) noexcept nogil:
     cdef PlanAnswer answer = classify(plan, digits, n)
     out.status = NUMBER_E164
     out.key = digits_key(KEY_NUMBER, digits, n)
@@ -250,6 +280,8 @@ cdef inline void set_e164(const Plan* plan, const char* digits, uint32_t n, Numb
     out.text[0] = b"+"
     memcpy(&out.text[1], digits, n)
     out.length = <uint8_t>(n + 1)
+    if not answer.valid:
+        set_short_behind_code(plan, home, digits, n, out)
 
 
 cdef void parse_number(const Plan* plan, uint16_t region, Text raw, Number* out) noexcept nogil:
@@ -274,7 +306,7 @@ cdef void parse_number(const Plan* plan, uint16_t region, Text raw, Number* out)
     n = signalled.n
     if signalled.plus:
         if n <= MAX_DIGITS:
-            set_e164(plan, signalled.digits, n, out)
+            set_e164(plan, region, signalled.digits, n, out)
         return
     if signalled.n_context:
         dialled_in = region_of_code(plan, region, signalled.context, signalled.n_context)
@@ -282,29 +314,21 @@ cdef void parse_number(const Plan* plan, uint16_t region, Text raw, Number* out)
             if signalled.n_context + n <= MAX_DIGITS:
                 memcpy(e164, signalled.context, signalled.n_context)
                 memcpy(e164 + signalled.n_context, signalled.digits, n)
-                set_e164(plan, e164, signalled.n_context + n, out)
+                set_e164(plan, region, e164, signalled.n_context + n, out)
             return
     if is_short(plan, dialled_in, signalled.digits, n):
-        out.key = short_key(signalled.digits, n, dialled_in)
-        if out.key == 0:
-            return
-        out.status = NUMBER_SHORT
-        out.valid = 1
-        out.type = TYPE_SHORT
-        out.region = dialled_in
-        memcpy(out.text, signalled.digits, n)
-        out.length = <uint8_t>n
+        set_short(signalled.digits, n, dialled_in, out)
         return
     n = to_e164(plan, dialled_in, signalled.digits, n, e164)
     if n:
-        set_e164(plan, e164, n, out)
+        set_e164(plan, region, e164, n, out)
 
 
 cdef uint32_t dialled_digits(Text raw, char* out, bint* sos) noexcept nogil:
     cdef Signalled signalled
     cdef Reading reading
     sos[0] = False
-    if raw.length == 0 or raw.data is NULL:
+    if raw.length == 0 or raw.data is NULL or raw.data[0] == b"+":
         return 0
     reading = read_signalled(raw, &signalled)
     sos[0] = reading == SOS

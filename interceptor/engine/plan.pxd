@@ -29,6 +29,8 @@ cdef struct PlanAnswer:
 cdef PlanAnswer classify(const Plan* plan, const char* digits, uint32_t n) noexcept nogil
 # digits exactly as dialled (no "+"); region: index of the trunk's region
 cdef bint is_emergency(const Plan* plan, uint16_t region, const char* digits, uint32_t n) noexcept nogil
+cdef bint is_known_short(const Plan* plan, uint16_t region, const char* digits, uint32_t n) noexcept nogil
+# the same, or too short for an ordinary number of the region
 cdef bint is_short(const Plan* plan, uint16_t region, const char* digits, uint32_t n) noexcept nogil
 # The region a country code's national numbers are dialled in: `home` if the code is its own, else the code's main
 # region; 0 when `code` is no country code of a geographic region

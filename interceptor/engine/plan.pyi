@@ -61,6 +61,9 @@ class NumberingPlan:
         """How many of the numbers are valid, none begun before the one ahead is answered: shows the latency."""
     def is_emergency(self, region: str, digits: bytes) -> bool:
         """Whether digits exactly as dialled in `region` reach an emergency service (112 and 911 always do)."""
+    def is_known_short(self, region: str, digits: bytes) -> bool:
+        """Whether the region's short number data, or its emergency numbers, have these digits."""
+
     def is_short(self, region: str, digits: bytes) -> bool:
         """Whether digits dialled in `region` are a short or service number rather than a national one."""
     def to_e164(self, region: str, digits: bytes) -> bytes:

@@ -138,18 +138,22 @@ cdef bint is_emergency(const Plan* plan, uint16_t region, const char* digits, ui
     return matches(plan, plan.regions[region].emergency, digits, n)
 
 
-cdef bint is_short(const Plan* plan, uint16_t region, const char* digits, uint32_t n) noexcept nogil:
+cdef bint is_known_short(const Plan* plan, uint16_t region, const char* digits, uint32_t n) noexcept nogil:
     cdef const RegionRow* row
-    cdef char[16] e164
-    cdef uint32_t length
     if n == 0 or n > MAX_DIALLED or region >= plan.n_regions or not all_digits(digits, n):
         return False
     row = &plan.regions[region]
-    if matches(plan, row.short_start, digits, n) or matches(plan, row.emergency, digits, n):
+    return matches(plan, row.short_start, digits, n) or matches(plan, row.emergency, digits, n)
+
+
+cdef bint is_short(const Plan* plan, uint16_t region, const char* digits, uint32_t n) noexcept nogil:
+    cdef char[16] e164
+    cdef uint32_t length
+    if is_known_short(plan, region, digits, n):
         return True
-    if n >= 7:
+    if n == 0 or n >= 7 or region >= plan.n_regions or not all_digits(digits, n):
         return False
-    if n < row.shortest:
+    if n < plan.regions[region].shortest:
         return True
     # Where whole numbers are this short (FO, AD, SH, ...) one of them is no short number.
     length = to_e164(plan, region, digits, n, e164)
@@ -361,6 +365,9 @@ cdef class NumberingPlan:
 
     def is_short(self, str region, bytes digits):
         return bool(is_short(self.plan, self.region_index(region), digits, <uint32_t>min(len(digits), 255)))
+
+    def is_known_short(self, str region, bytes digits):
+        return bool(is_known_short(self.plan, self.region_index(region), digits, <uint32_t>min(len(digits), 255)))
 
     def to_e164(self, str region, bytes digits):
         cdef char[16] out

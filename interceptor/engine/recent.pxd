@@ -29,7 +29,8 @@ cdef struct Recent:
     uint64_t refused        # puts that were `bounded` and found no room
     uint64_t used           # ways that hold an entry, live or ended
 
-cdef void recent_prefetch(const Recent* table, uint64_t a, uint64_t b) noexcept nogil
+cdef void recent_prefetch(const Recent* table, uint64_t a, uint64_t b) noexcept nogil          # the set
+cdef void recent_prefetch_entry(const Recent* table, uint64_t a, uint64_t b) noexcept nogil    # where a put would go
 # True and a copy of the 32 bytes (if value is not NULL) when the entry is there and its end is after now.
 cdef bint recent_find(Recent* table, uint64_t a, uint64_t b, Millis now, void* value) noexcept nogil
 # The end of the entry; 0 when it is not there, or its end is not after now.

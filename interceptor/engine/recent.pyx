@@ -86,6 +86,11 @@ cdef inline int nearest_end(const RecentSet* of) noexcept nogil:
     return nearest
 
 
+cdef void recent_prefetch_entry(const Recent* table, uint64_t a, uint64_t b) noexcept nogil:
+    cdef RecentSet* of = table.sets + scale(hash_of(table, a, b), table.n_sets)
+    ic_prefetch(entry_at(table, of, nearest_end(of)))       # read without the lock: a hint
+
+
 cdef bint recent_put(Recent* table, uint64_t a, uint64_t b, Millis now, Millis until, const void* value,
                      bint fresh_only, bint bounded) noexcept nogil:
     cdef uint64_t hash = hash_of(table, a, b)

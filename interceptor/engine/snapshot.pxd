@@ -96,6 +96,7 @@ cdef class SnapshotHolder:
     cdef object keep                    # Python objects the C pointers lead into
 
     cdef void* array(self, size_t size) except NULL
+    cdef int _fields(self, uint32_t fields) except -1
     cdef int _trunks(self, spec, NumberingPlan plan, str home) except -1
     cdef int _emergency(self, spec, NumberingPlan plan) except -1
     cdef int _lookups(self, spec, fed) except -1

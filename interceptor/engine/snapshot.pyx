@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 
 from interceptor.engine.atomics cimport ic_store64
 from interceptor.engine.entities cimport EntityTable
-from interceptor.engine.intake cimport Dialled, Trunk
+from interceptor.engine.intake cimport Dialled, Intake, Trunk
 from interceptor.engine.keys cimport KeyKind, Secret, siphash, text_key
 from interceptor.engine.lists cimport ListTable
 from interceptor.engine.memory cimport release, reserve
@@ -15,7 +15,7 @@ from interceptor.engine.prefixes cimport PrefixRoot, PrefixTrie
 from interceptor.engine.program cimport CompiledProgram
 from interceptor.engine.recent cimport RecentTable
 from interceptor.engine.stats cimport WorkerStats, stats_free, stats_sum
-from interceptor.engine.types cimport MAX_COUNTERS, MAX_LISTS, MAX_SHADOW, N_NUMBERS, Field, Text
+from interceptor.engine.types cimport MAX_COUNTERS, MAX_LISTS, MAX_SHADOW, N_FIELDS, N_NUMBERS, Field, Text
 
 from interceptor.engine import layout
 from interceptor.engine.spec import ListContent
@@ -41,7 +41,7 @@ cdef class SnapshotHolder:
         self.c.revision, self.c.default_verdict = revision, spec.default
         self.c.grace_ms = spec.emergency_grace_ms
         self.c.intake.plan = plan.plan
-        self.c.intake.fields = <uint32_t> layout.fields_read(spec)
+        self._fields(layout.fields_read(spec))
 
         spans = [r.when for r in spec.rules] + [c.where for c in spec.counters if c.where is not None]
         program = CompiledProgram(spec.code, spans, len(spec.counters), len(spec.lists))
@@ -68,6 +68,22 @@ cdef class SnapshotHolder:
             raise MemoryError(f"no memory for {size} bytes of a policy's tables")
         self.owned.append((<size_t> p, size))
         return p
+
+    cdef int _fields(self, uint32_t fields) except -1:
+        cdef Intake* intake = &self.c.intake
+        cdef uint32_t field
+        own_way = {Field.F_CALLER, Field.F_CALLEE, Field.F_TRUNK, Field.F_IMEI, Field.F_IMSI, Field.F_DOMAIN}
+        intake.fields = fields
+        for field in range(N_FIELDS):
+            if not (fields >> field) & 1 or field in own_way:
+                continue
+            if field < N_NUMBERS:
+                intake.numbers[intake.n_numbers] = <unsigned char> field
+                intake.n_numbers += 1
+            else:
+                intake.texts[intake.n_texts] = <unsigned char> field
+                intake.n_texts += 1
+        return 0
 
     cdef int _trunks(self, spec, NumberingPlan plan, str home) except -1:
         cdef Trunk* trunks = <Trunk*> self.array(sizeof(Trunk) * (len(spec.trunks) + 1))

@@ -10,6 +10,7 @@ from interceptor.engine.keys import (
     mix_of,
     scale_of,
     short_key_of,
+    siphash_128_of,
     siphash_of,
     text_key_of,
 )
@@ -89,6 +90,16 @@ def test_the_borders_of_a_key() -> None:
 @pytest.mark.parametrize("length", VECTORS)
 def test_siphash_matches_its_reference(length: int) -> None:
     assert siphash_of(SECRET, bytes(range(length))).to_bytes(8, "little").hex() == VECTORS[length]
+
+
+def test_siphash_of_128_bits_matches_its_reference() -> None:
+    a, b = siphash_128_of(SECRET, b"")
+    assert (a.to_bytes(8, "little") + b.to_bytes(8, "little")).hex() == "a3817f04ba25a8e66df67214c7550293"
+
+
+@given(st.sampled_from(EXACT_KINDS), st.binary(max_size=20))
+def test_a_byte_that_is_no_digit_makes_no_key(kind: int, data: bytes) -> None:
+    assert (digits_key_of(kind, data) != 0) == (data.isdigit() and len(data) <= 15)
 
 
 @given(st.binary(min_size=1, max_size=100), st.integers(6, 63))

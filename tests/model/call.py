@@ -206,25 +206,25 @@ def read_number(raw: str, region: str) -> Number:
         return Number(NumberStatus.NUMBER_UNPARSEABLE)
     digits = said.digits.decode()
     if said.plus:
-        return international(digits)
+        return international(digits, region)
     if said.context:
         # Dialled in another country, or behind an area: `;phone-context=+44` and the like.
         code = said.context.decode()
-        region = home_of(code, region)
+        home, region = region, home_of(code, region)
         if not region:
-            return international(code + digits)
+            return international(code + digits, home)
     if is_short(digits, region):
         return Number(NumberStatus.NUMBER_SHORT, digits, True, region, "short")
     plan = PhoneMetadata.metadata_for_region(region)
     prefix = re.match((plan and plan.international_prefix) or "(?!)", digits)
     if prefix and digits[prefix.end() :][:1] != "0":
         abroad = digits[prefix.end() :]
-        return international(abroad) if len(abroad) > 2 else Number(NumberStatus.NUMBER_UNPARSEABLE)
+        return international(abroad, region) if len(abroad) > 2 else Number(NumberStatus.NUMBER_UNPARSEABLE)
     try:
         national = phonenumbers.parse(digits, region)
     except phonenumbers.NumberParseException:
         return Number(NumberStatus.NUMBER_UNPARSEABLE)
-    return international(phonenumbers.format_number(national, phonenumbers.PhoneNumberFormat.E164)[1:])
+    return international(phonenumbers.format_number(national, phonenumbers.PhoneNumberFormat.E164)[1:], region)
 
 
 def home_of(code: str, region: str) -> str:
@@ -233,14 +233,20 @@ def home_of(code: str, region: str) -> str:
     return region if region in regions else next((r for r in regions if r != "001"), "")
 
 
-def international(digits: str) -> Number:
-    """What the numbering plan of the world says about a number in international form, its digits as they are."""
+def international(digits: str, home: str) -> Number:
+    """What the numbering plan of the world says about a number in international form, its digits as they are.
+
+    A short number stays one behind its country code, in the home region where the code is its own: +8695588 is 95588.
+    """
     if not 1 <= len(digits) <= Limits.MAX_DIGITS:
         return Number(NumberStatus.NUMBER_UNPARSEABLE)
     code = next((digits[:n] for n in (1, 2, 3) if int(digits[:n]) in COUNTRY_CODE_TO_REGION_CODE), "")
     number = as_parsed(code, digits.removeprefix(code))
     if not code or number is None:
         return Number(NumberStatus.NUMBER_E164, "+" + digits)
+    region, short = home_of(code, home), digits.removeprefix(code)
+    if not phonenumbers.is_valid_number(number) and region and short and is_known_short(short, region):
+        return Number(NumberStatus.NUMBER_SHORT, short, True, region, "short")
     return Number(
         NumberStatus.NUMBER_E164,
         "+" + digits,
@@ -265,13 +271,22 @@ def as_parsed(code: str, national: str) -> phonenumbers.PhoneNumber | None:
 
 def is_short(digits: str, region: str) -> bool:
     """A short or service number of the region, or what is too short to be anything else."""
+    if is_known_short(digits, region):
+        return True
+    return len(digits) < 7 and not phonenumbers.is_valid_number(dialled_in(digits, region))
+
+
+def is_known_short(digits: str, region: str) -> bool:
+    """A short, service or emergency number that the data of the region has."""
+    number = dialled_in(digits, region)
+    return shortnumberinfo.is_valid_short_number_for_region(number, region) or is_emergency(digits, region, set())
+
+
+def dialled_in(digits: str, region: str) -> phonenumbers.PhoneNumber:
+    """Digits of a region as a phonenumbers number, no prefix taken off."""
     number = phonenumbers.PhoneNumber(country_code=phonenumbers.country_code_for_region(region))
     number.national_number, number.italian_leading_zero = int(digits), digits.startswith("0")
-    if shortnumberinfo.is_valid_short_number_for_region(number, region) or is_emergency(
-        digits, region, set()
-    ):
-        return True
-    return len(digits) < 7 and not phonenumbers.is_valid_number(number)
+    return number
 
 
 def is_emergency(callee: str, region: str, additions: set[str]) -> bool:

@@ -159,20 +159,29 @@ def parse(plan: NumberingPlan, region: str, raw: bytes) -> ParsedNumber:
         if dialled_in is None:
             e164 = said.context + said.digits
         elif plan.is_short(dialled_in, said.digits):
-            key = short_key_of(said.digits, plan.region_index(dialled_in))
-            return ParsedNumber(
-                NumberStatus.NUMBER_SHORT, said.digits.decode(), True, dialled_in, NumberType.TYPE_SHORT, key
-            )
+            return short_number(plan, dialled_in, said.digits)
         else:
             e164 = plan.to_e164(dialled_in, said.digits)
     if not 0 < len(e164) <= 15:
         return nothing
+    if not plan.classify(e164)[0]:
+        # A short number stays one behind its country code: +8695588 is 95588.
+        behind = [(region_of_code(plan, region, e164[:n]), e164[n:]) for n in (1, 2, 3)]
+        code_of, short = next(((r, rest) for r, rest in behind if r is not None), (None, b""))
+        if code_of is not None and short and plan.is_known_short(code_of, short):
+            return short_number(plan, code_of, short)
     return ParsedNumber(
         NumberStatus.NUMBER_E164,
         "+" + e164.decode(),
         *plan.classify(e164),
         digits_key_of(KeyKind.KEY_NUMBER, e164),
     )
+
+
+def short_number(plan: NumberingPlan, region: str, digits: bytes) -> ParsedNumber:
+    """A short number of a region."""
+    key = short_key_of(digits, plan.region_index(region))
+    return ParsedNumber(NumberStatus.NUMBER_SHORT, digits.decode(), True, region, NumberType.TYPE_SHORT, key)
 
 
 def dialled(raw: bytes) -> tuple[bytes, bool]:
