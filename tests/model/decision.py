@@ -77,9 +77,8 @@ class Engine:
 
     def __init__(self, home: str = "CN") -> None:
         self.home = home
-        self.answers: dict[
-            tuple[str, str], tuple[Decision, int]
-        ] = {}  #: (switch, call_id) -> first answer, until
+        #: (switch, call_id) -> the first answer, and until when it is given again
+        self.answers: dict[tuple[str, str], tuple[Decision, int]] = {}
         self.dialled_emergency: dict[Hashable, int] = {}  #: number -> until
         self.added: dict[tuple[str, Hashable], int] = {}  #: (list, what is on it) -> until
         self.added_in: Tally[tuple[str, int]] = Tally()  #: entries made, by rule and minute
