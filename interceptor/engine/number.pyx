@@ -5,7 +5,8 @@ from libc.string cimport memcpy, memset
 
 from interceptor.engine.keys cimport KEY_IMEI, KEY_IMSI, KEY_NUMBER, digits_key, short_key
 from interceptor.engine.plan cimport (
-    TYPE_SHORT, TYPE_WITHHELD, NumberingPlan, Plan, PlanAnswer, classify, is_known_short, is_short, region_of_code, to_e164,
+    TYPE_SHORT, TYPE_WITHHELD, NumberingPlan, Plan, PlanAnswer, classify, is_known_short, is_short, region_of_code,
+    to_e164,
 )
 from interceptor.engine.types cimport (
     MAX_DIGITS, MAX_FIELD, NUMBER_ABSENT, NUMBER_E164, NUMBER_SHORT, NUMBER_UNPARSEABLE, NUMBER_WITHHELD,

@@ -158,8 +158,8 @@ cdef class SnapshotHolder:
         cdef uint32_t g, n = 0
         cdef Group* group
         if len(placed) > MAX_GROUPS:
-            raise ValueError(f"the counters live in {len(placed)} tables, and {MAX_GROUPS} are the most: use fewer kinds "
-                             "of entity, or restart, which joins the tables that reloads have split")
+            raise ValueError(f"the counters live in {len(placed)} tables, and {MAX_GROUPS} are the most: use fewer "
+                             "kinds of entity, or restart, which joins the tables that reloads have split")
         self.c.groups = <Group*> self.array(sizeof(Group) * len(placed))
         self.c.counters = <Counter*> self.array(sizeof(Counter) * len(spec.counters))
         self.c.n_groups = <uint32_t> len(placed)
