@@ -224,7 +224,9 @@ def read_number(raw: str, region: str) -> Number:
         national = phonenumbers.parse(digits, region)
     except phonenumbers.NumberParseException:
         return Number(NumberStatus.NUMBER_UNPARSEABLE)
-    return international(phonenumbers.format_number(national, phonenumbers.PhoneNumberFormat.E164)[1:], region)
+    return international(
+        phonenumbers.format_number(national, phonenumbers.PhoneNumberFormat.E164)[1:], region
+    )
 
 
 def home_of(code: str, region: str) -> str:
@@ -279,7 +281,9 @@ def is_short(digits: str, region: str) -> bool:
 def is_known_short(digits: str, region: str) -> bool:
     """A short, service or emergency number that the data of the region has."""
     number = dialled_in(digits, region)
-    return shortnumberinfo.is_valid_short_number_for_region(number, region) or is_emergency(digits, region, set())
+    return shortnumberinfo.is_valid_short_number_for_region(number, region) or is_emergency(
+        digits, region, set()
+    )
 
 
 def dialled_in(digits: str, region: str) -> phonenumbers.PhoneNumber:
