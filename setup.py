@@ -28,6 +28,7 @@ MODULES = [
     "interceptor.engine.memory",
     "interceptor.engine.keys",
     "interceptor.engine.plan",
+    "interceptor.engine.signalled",
     "interceptor.engine.number",
     "interceptor.engine.lists",
     "interceptor.engine.prefixes",
