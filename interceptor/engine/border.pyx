@@ -24,7 +24,7 @@ TEXTS = {
 }
 FLAGS = {"international_ingress": Scalar.S_INTERNATIONAL_INGRESS, "roaming": Scalar.S_ROAMING}
 INTEGERS = {"sim_age_days": Scalar.S_SIM_AGE_DAYS, "event_time_ms": Scalar.S_EVENT_TIME_MS}
-WIDE = {"call_id": 64, "user_agent": 64, "domain": 64, "source_ip": 48, "imsi": 16, "imei": 16, "attestation": 4}
+WIDE = {"call_id": 64, "user_agent": 64, "domain": 64, "source_ip": 48, "imsi": 16, "attestation": 4}
 
 CALL_DTYPE = np.dtype(
     [(name, f"S{WIDE.get(name, 32)}") for name in TEXTS]

@@ -7,7 +7,7 @@ from interceptor.engine.domains cimport domains_find
 from interceptor.engine.entities cimport entities_prefetch, entities_prefetch_record, entities_touch
 from interceptor.engine.events cimport ring_put
 from interceptor.engine.intake cimport resolve
-from interceptor.engine.keys cimport KeyKind, Secret, digits_key, siphash, siphash_128
+from interceptor.engine.keys cimport KeyKind, Secret, digits_key, key_digits, siphash, siphash_128
 from interceptor.engine.lists cimport Lists, lists_find, lists_prefetch
 from interceptor.engine.prefixes cimport PrefixRoot, prefixes_find
 from interceptor.engine.program cimport Outcome, evaluate
@@ -159,6 +159,7 @@ cdef uint64_t on_lists(const Snapshot* s, Worker* w, const Call* call, Millis no
     cdef uint32_t k
     cdef uint64_t bitmap, dynamic, hits = 0
     cdef int one
+    cdef char[16] digits
     cdef bint added = <Millis> ic_load64_relaxed(s.added_until) > now
     w.frame.call = call
     for k in range(s.n_lookups):
@@ -175,7 +176,7 @@ cdef uint64_t on_lists(const Snapshot* s, Worker* w, const Call* call, Millis no
                 bitmap |= prefixes_find(s.prefixes, look.root, call.number[look.field].text + 1,
                                         call.number[look.field].length - 1)
         elif look.root != PrefixRoot.N_ROOTS:
-            bitmap |= prefixes_find(s.prefixes, look.root, call.text[look.field].data, call.text[look.field].length)
+            bitmap |= prefixes_find(s.prefixes, look.root, digits, key_digits(call.key[look.field], digits))
         dynamic = look.dynamic & ~bitmap if added else 0
         while dynamic:
             one = lowest_bit(dynamic)

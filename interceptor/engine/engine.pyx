@@ -23,6 +23,7 @@ from interceptor.engine.answers import (
     CallError, CounterTrace, Decision, Explanation, ListTrace, NumberTrace, RuleTrace,
 )
 from interceptor.engine.border import CALL_DTYPE
+from interceptor.engine.keys import key_digits_of
 from interceptor.engine.spec import ListContent, field_name
 from interceptor.engine.types import BlockClass, Field, NumberStatus, Verdict
 
@@ -274,6 +275,8 @@ cdef class Engine:
                 continue
             if look.root == PrefixRoot.ROOT_NUMBER:
                 text = c.number[look.field].text[:c.number[look.field].length]
+            elif look.root != PrefixRoot.N_ROOTS:
+                text = key_digits_of(c.key[look.field])
             else:
                 text = c.text[look.field].data[:c.text[look.field].length]
             entries = [(text, snapshot.table.find(c.key[look.field]))]

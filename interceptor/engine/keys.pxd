@@ -24,6 +24,8 @@ cdef struct Secret:         # of the installation
 
 # 0 when n is 0, over 15, or a byte is no digit
 cdef Key digits_key(uint8_t kind, const char* digits, uint32_t n) noexcept nogil
+# The digits an exact key (not a short number's) was made of, into out (15 bytes); returns their number
+cdef uint32_t key_digits(Key key, char* out) noexcept nogil
 cdef Key short_key(const char* digits, uint32_t n, uint32_t region) noexcept nogil   # n <= 12
 cdef Key text_key(const Secret* secret, uint8_t kind, const char* data, uint32_t n) noexcept nogil
 cdef uint64_t siphash(const Secret* secret, const char* data, size_t n) noexcept nogil

@@ -40,6 +40,9 @@ def text_key_of(secret: bytes, kind: int, data: bytes) -> int:
         The secret has not 16 bytes, or `kind` is not in 1..63.
     """
 
+def key_digits_of(key: int) -> bytes:
+    """The digits an exact key was made of; meaningless for a short number's and a text's."""
+
 def siphash_of(secret: bytes, data: bytes) -> int:
     """SipHash-2-4 (Aumasson and Bernstein, 2012), 64 bits."""
 

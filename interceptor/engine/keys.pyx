@@ -84,6 +84,16 @@ cdef Key digits_key(uint8_t kind, const char* digits, uint32_t n) noexcept nogil
     return <uint64_t>kind << KIND_SHIFT | <uint64_t>n << LENGTH_SHIFT | value
 
 
+cdef uint32_t key_digits(Key key, char* out) noexcept nogil:
+    cdef uint32_t n = <uint32_t>(key >> LENGTH_SHIFT) & 15, i = n
+    cdef uint64_t value = key & ((<uint64_t>1 << LENGTH_SHIFT) - 1)
+    while i:
+        i -= 1
+        out[i] = <char>(48 + value % 10)
+        value //= 10
+    return n
+
+
 cdef Key short_key(const char* digits, uint32_t n, uint32_t region) noexcept nogil:
     cdef bint ok
     cdef uint64_t value
@@ -181,6 +191,12 @@ def text_key_of(bytes secret, int kind, bytes data):
     if len(data) > 0xffffffff:
         raise ValueError("a text of 4 GiB or more has no key")
     return text_key(&s, checked_kind(kind), data, <uint32_t>len(data))
+
+
+def key_digits_of(uint64_t key):
+    cdef char[16] digits
+    cdef uint32_t n = key_digits(key, digits)
+    return digits[:n]
 
 
 def siphash_of(bytes secret, bytes data):

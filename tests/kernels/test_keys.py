@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from interceptor.engine.keys import (
     KeyKind,
     digits_key_of,
+    key_digits_of,
     mix_of,
     scale_of,
     short_key_of,
@@ -95,6 +96,11 @@ def test_siphash_matches_its_reference(length: int) -> None:
 def test_siphash_of_128_bits_matches_its_reference() -> None:
     a, b = siphash_128_of(SECRET, b"")
     assert (a.to_bytes(8, "little") + b.to_bytes(8, "little")).hex() == "a3817f04ba25a8e66df67214c7550293"
+
+
+@given(st.sampled_from(EXACT_KINDS), digit_strings)
+def test_an_exact_key_gives_its_digits_back(kind: int, digits: bytes) -> None:
+    assert key_digits_of(digits_key_of(kind, digits)) == digits
 
 
 @given(st.sampled_from(EXACT_KINDS), st.binary(max_size=20))
