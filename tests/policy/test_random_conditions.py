@@ -44,6 +44,11 @@ DEVIATIONS: dict[str, tuple[str, Callable[[Difference], bool]]] = {
         "langdef, Logical Operators: && and || absorb an error (cel-python raises IndexError while describing it)",
         lambda case: "in []" in case.condition and "pop from empty list" in case.said.error,
     ),
+    "an overflow that is raised": (
+        "langdef, Arithmetic: overflow is an error value, which && and || may absorb (cel-python raises ValueError "
+        "when it negates the least int inside a comparison)",
+        lambda case: "ValueError('overflow')" in case.said.error and case.only(error=False),
+    ),
     "int() of an infinity": (
         "langdef, int(double): out of range is an error value, which && and || may absorb (cel-python raises)",
         lambda case: case.vm.uses(Op.OP_TO_INT) and "OverflowError" in case.said.error,

@@ -147,7 +147,7 @@ class OnCelPython:
             answer = self.program.evaluate(_names(world))
         except CELEvalError as error:
             return Said(Outcome.OUTCOME_ERROR, str(error.args))
-        except (IndexError, OverflowError) as crash:
+        except (IndexError, OverflowError, ValueError) as crash:
             return Said(Outcome.OUTCOME_ERROR, repr(crash))
         return Said(Outcome.MATCH if answer else Outcome.NO_MATCH)
 
