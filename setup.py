@@ -77,7 +77,6 @@ EXTENSIONS = [
         define_macros=[("INTERCEPTOR_DEBUG", "1" if CHECKED else "0")],
     )
     for name in MODULES
-    if Path(name.replace(".", "/") + ".pyx").exists()
 ]
 
 

@@ -28,7 +28,7 @@ def run(*command: str | Path, **environment: str) -> str:
 
 def wanted() -> set[str]:
     """Every file a user needs besides the compiled modules."""
-    kinds = {".py", ".pyi", ".pxd", ".yaml", ".csv", ".gz", ".parquet", ".typed", ".json", ".yml"}
+    kinds = {".py", ".pyi", ".pyx", ".pxd", ".yaml", ".csv", ".gz", ".parquet", ".typed", ".json", ".yml"}
     return {
         str(path.relative_to(ROOT))
         for path in PACKAGE.rglob("*")
