@@ -1,6 +1,7 @@
 # The way of a call, callable by any thread that holds no GIL. `now` is an argument; nothing here allocates or waits.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from interceptor.engine.ahead cimport Ahead
 from interceptor.engine.entities cimport Touch
 from interceptor.engine.events cimport Ring
 from interceptor.engine.program cimport Frame
@@ -22,6 +23,7 @@ cdef struct Worker:             # what one deciding thread owns
     uint64_t[64] repeat_a       # by call of the chunk: the 128-bit hash of (switch, call_id); 0, 0: none
     uint64_t[64] repeat_b
     Entity[64][64] entity       # by call of the chunk and group
+    Ahead ahead
     Frame frame
     int64_t[256] counter
     uint8_t[256] readable

@@ -2,16 +2,17 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from interceptor.engine.ahead cimport ahead_fetch, ahead_note
 from interceptor.engine.atomics cimport ic_cas64, ic_load64_relaxed
 from interceptor.engine.domains cimport domains_find
-from interceptor.engine.entities cimport entities_prefetch, entities_prefetch_record, entities_touch
+from interceptor.engine.entities cimport entities_record, entities_set, entities_touch
 from interceptor.engine.events cimport ring_put
 from interceptor.engine.intake cimport resolve
 from interceptor.engine.keys cimport KeyKind, Secret, digits_key, key_digits, siphash, siphash_128
-from interceptor.engine.lists cimport Lists, lists_find, lists_prefetch
+from interceptor.engine.lists cimport Lists, lists_find, lists_group
 from interceptor.engine.prefixes cimport PrefixRoot, prefixes_find
 from interceptor.engine.program cimport Outcome, evaluate
-from interceptor.engine.recent cimport recent_find, recent_prefetch, recent_prefetch_entry, recent_put
+from interceptor.engine.recent cimport recent_entry, recent_find, recent_put, recent_set
 from interceptor.engine.snapshot cimport NO_FIELD, Counter, Group, Lookup, Part, Rule
 from interceptor.engine.stats cimport stats_bump
 from interceptor.engine.types cimport (
@@ -36,20 +37,23 @@ cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, co
         resolve(&s.intake, &calls[i])
         name_repeat(s, w, &calls[i], i)
         name_entities(s, w, &calls[i], i)
-        if w.repeat_b[i]:
-            recent_prefetch(s.repeats, w.repeat_a[i], w.repeat_b[i])
         for k in range(s.n_lookups):
             if not s.lookups[k].domain:
-                lists_prefetch(lists, calls[i].key[s.lookups[k].field])
+                ahead_note(&w.ahead, lists_group(lists, calls[i].key[s.lookups[k].field]), 1)
         for k in range(s.n_groups):
             if w.entity[i][k].a:
-                entities_prefetch(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b)
-    for i in range(n):          # the sets are here: fetch what they point to
-        for k in range(s.n_groups):
-            if w.entity[i][k].a:
-                entities_prefetch_record(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b)
+                ahead_note(&w.ahead, entities_set(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b), 1)
         if w.repeat_b[i]:
-            recent_prefetch_entry(s.repeats, w.repeat_a[i], w.repeat_b[i])
+            ahead_note(&w.ahead, recent_set(s.repeats, w.repeat_a[i], w.repeat_b[i]), 2)
+    ahead_fetch(&w.ahead)
+    for i in range(n):          # the sets say where the records are
+        for k in range(s.n_groups):
+            if w.entity[i][k].a:
+                ahead_note(&w.ahead, entities_record(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b),
+                           s.groups[k].record_lines)
+        if w.repeat_b[i]:
+            ahead_note(&w.ahead, recent_entry(s.repeats, w.repeat_a[i], w.repeat_b[i]), 1)
+    ahead_fetch(&w.ahead)
     for i in range(n):
         decide_one(s, w, &calls[i], i, now[i], &out[i])
 

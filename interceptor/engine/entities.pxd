@@ -23,8 +23,10 @@ cdef struct Touch:
     uint32_t counter        # index of the policy's counter: where the value goes
     uint64_t element        # key of the element, for distinct
 
-cdef void entities_prefetch(const Entities* table, Key a, Key b) noexcept nogil          # the set
-cdef void entities_prefetch_record(const Entities* table, Key a, Key b) noexcept nogil   # reads the set's tags
+# What a touch will need, to be fetched ahead: the set, one line; then, read from the set's tags and so a hint, the record
+cdef const void* entities_set(const Entities* table, Key a, Key b) noexcept nogil
+cdef const void* entities_record(const Entities* table, Key a, Key b) noexcept nogil
+cdef uint32_t entities_record_lines(const Entities* table) noexcept nogil
 # Finds or makes the entity (it is made only if some touch counts), applies the touches, and writes
 # values[touch.counter] for each. With peek: answers the same and changes nothing.
 cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch* touches, uint32_t n,

@@ -4,7 +4,8 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from interceptor.engine.atomics cimport ic_add64, ic_load64_relaxed, ic_lock, ic_prefetch, ic_unlock
+from interceptor.engine.ahead cimport Ahead, ahead_fetch, ahead_note
+from interceptor.engine.atomics cimport ic_add64, ic_load64_relaxed, ic_lock, ic_unlock
 from interceptor.engine.entities cimport MAX_COLUMNS, Entities, EntityStats, Measured, Touch
 from interceptor.engine.entity_sets cimport (
     ALL_WAYS, ERA, SEEN_TWICE, WAYS, EntitySet, SetTime, begin_era, ic_first, ic_number_of, note_touch, occupy, protect,
@@ -155,18 +156,19 @@ cdef inline uint64_t units_of(const Entities* table, Millis now) noexcept nogil:
     return 0 if now <= 0 else <uint64_t>now // <uint64_t>table.unit
 
 
-cdef void entities_prefetch(const Entities* table, Key a, Key b) noexcept nogil:
-    ic_prefetch(set_of(table, hash_of(table, a, b)))
+cdef const void* entities_set(const Entities* table, Key a, Key b) noexcept nogil:
+    return set_of(table, hash_of(table, a, b))
 
 
-cdef void entities_prefetch_record(const Entities* table, Key a, Key b) noexcept nogil:
+cdef const void* entities_record(const Entities* table, Key a, Key b) noexcept nogil:
     cdef uint64_t hashed = hash_of(table, a, b)
     cdef EntitySet* s = set_of(table, hashed)
-    cdef char* record = <char*>record_of(table, s, way_hinted(s, tag_of(hashed)))
-    cdef uint32_t nbytes = 0
-    while nbytes < table.record_bytes and nbytes < PREFETCH_LINES * LINE:
-        ic_prefetch(record + nbytes)
-        nbytes += LINE
+    return record_of(table, s, way_hinted(s, tag_of(hashed)))
+
+
+cdef uint32_t entities_record_lines(const Entities* table) noexcept nogil:
+    cdef uint32_t lines = (table.record_bytes + LINE - 1) // LINE
+    return lines if lines < PREFETCH_LINES else PREFETCH_LINES
 
 
 # -- making room -------------------------------------------------------------------------------------------------
@@ -329,6 +331,7 @@ cdef class EntityTable:
                    const uint64_t[::1] elements, int64_t[:, ::1] values=None, uint32_t chunk=64):
         cdef Py_ssize_t n = keys_a.shape[0], start, end, i
         cdef uint32_t k, columns = self.table.n_columns
+        cdef Ahead ahead
         cdef Touch[32] touches
         cdef int64_t[32] spare
         cdef int64_t* out
@@ -343,6 +346,7 @@ cdef class EntityTable:
         cdef const int64_t* at = &now[0]
         cdef const uint64_t* element = &elements[0]
         cdef int64_t* base = NULL if values is None else &values[0, 0]
+        ahead.n = 0
         memset(touches, 0, sizeof(touches))
         for k in range(columns):
             touches[k].column = <uint16_t>k
@@ -355,9 +359,12 @@ cdef class EntityTable:
                 end = n if end > n else end
                 if chunk > 1:
                     for i in range(start, end):
-                        entities_prefetch(self.table, a[i], b[i])
+                        ahead_note(&ahead, entities_set(self.table, a[i], b[i]), 1)
+                    ahead_fetch(&ahead)
                     for i in range(start, end):
-                        entities_prefetch_record(self.table, a[i], b[i])
+                        ahead_note(&ahead, entities_record(self.table, a[i], b[i]),
+                                   entities_record_lines(self.table))
+                    ahead_fetch(&ahead)
                 for i in range(start, end):
                     for k in range(columns):
                         touches[k].element = element[i]

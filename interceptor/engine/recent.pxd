@@ -29,8 +29,9 @@ cdef struct Recent:
     uint64_t refused        # puts that were `bounded` and found no room
     uint64_t used           # ways that hold an entry, live or ended
 
-cdef void recent_prefetch(const Recent* table, uint64_t a, uint64_t b) noexcept nogil          # the set
-cdef void recent_prefetch_entry(const Recent* table, uint64_t a, uint64_t b) noexcept nogil    # where a put would go
+# What a find and a put will need, to be fetched ahead: the set, two lines; then, a hint, the entry a put would take, one
+cdef const void* recent_set(const Recent* table, uint64_t a, uint64_t b) noexcept nogil
+cdef const void* recent_entry(const Recent* table, uint64_t a, uint64_t b) noexcept nogil
 # True and a copy of the 32 bytes (if value is not NULL) when the entry is there and its end is after now.
 cdef bint recent_find(Recent* table, uint64_t a, uint64_t b, Millis now, void* value) noexcept nogil
 # The end of the entry; 0 when it is not there, or its end is not after now.

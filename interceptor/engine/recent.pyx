@@ -1,6 +1,6 @@
 # The table of what happened lately (contract: recent.pxd). Nothing is moved or rehashed; every access of a set is
 # under its lock, held for one scan of 15 ends and at most one entry.
-from interceptor.engine.atomics cimport ic_add64, ic_load64, ic_lock, ic_prefetch, ic_unlock
+from interceptor.engine.atomics cimport ic_add64, ic_load64, ic_load64_relaxed, ic_lock, ic_store64_relaxed, ic_unlock
 from interceptor.engine.keys cimport mix, scale
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.recent cimport RECENT_WAYS, Recent, RecentEntry, RecentSet
@@ -44,10 +44,8 @@ cdef inline int way_of(const Recent* table, const RecentSet* of, uint64_t hash, 
     return NOWHERE
 
 
-cdef void recent_prefetch(const Recent* table, uint64_t a, uint64_t b) noexcept nogil:
-    cdef RecentSet* of = table.sets + scale(hash_of(table, a, b), table.n_sets)
-    ic_prefetch(of)
-    ic_prefetch(<char*>of + 64)
+cdef const void* recent_set(const Recent* table, uint64_t a, uint64_t b) noexcept nogil:
+    return table.sets + scale(hash_of(table, a, b), table.n_sets)
 
 
 cdef bint recent_find(Recent* table, uint64_t a, uint64_t b, Millis now, void* value) noexcept nogil:
@@ -86,9 +84,16 @@ cdef inline int nearest_end(const RecentSet* of) noexcept nogil:
     return nearest
 
 
-cdef void recent_prefetch_entry(const Recent* table, uint64_t a, uint64_t b) noexcept nogil:
-    cdef RecentSet* of = table.sets + scale(hash_of(table, a, b), table.n_sets)
-    ic_prefetch(entry_at(table, of, nearest_end(of)))       # read without the lock: a hint
+cdef const void* recent_entry(const Recent* table, uint64_t a, uint64_t b) noexcept nogil:
+    cdef const RecentSet* of = <const RecentSet*>recent_set(table, a, b)
+    cdef uint64_t nearest = ic_load64_relaxed(<const uint64_t*>&of.end[0]), end
+    cdef int way, best = 0
+    for way in range(1, RECENT_WAYS):       # as nearest_end, but without the lock
+        end = ic_load64_relaxed(<const uint64_t*>&of.end[way])
+        if end < nearest:
+            nearest = end
+            best = way
+    return entry_at(table, of, best)
 
 
 cdef bint recent_put(Recent* table, uint64_t a, uint64_t b, Millis now, Millis until, const void* value,
@@ -106,7 +111,7 @@ cdef bint recent_put(Recent* table, uint64_t a, uint64_t b, Millis now, Millis u
         pass
     elif until <= now:
         if way != NOWHERE:
-            of.end[way] = 0
+            ic_store64_relaxed(<uint64_t*>&of.end[way], 0)
             ic_add64(&table.used, <uint64_t>-1)
     else:
         if way == NOWHERE:
@@ -127,7 +132,8 @@ cdef bint recent_put(Recent* table, uint64_t a, uint64_t b, Millis now, Millis u
                 memset(entry.value, 0, VALUE)
             else:
                 memcpy(entry.value, value, VALUE)
-            of.end[way] = <int64_t>(<uint64_t>min(until, LAST_END) << TAG_BITS | (hash & ((1 << TAG_BITS) - 1)))
+            ic_store64_relaxed(<uint64_t*>&of.end[way],
+                               <uint64_t>min(until, LAST_END) << TAG_BITS | (hash & ((1 << TAG_BITS) - 1)))
             done = True
     ic_unlock(&of.lock)
     return done

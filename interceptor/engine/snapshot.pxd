@@ -43,6 +43,7 @@ cdef struct Counter:
 
 cdef struct Group:              # one entity table and the counters of this policy that live in it
     Entities* table
+    uint32_t record_lines
     Part a
     Part b
     uint32_t first              # counters [first, last)

@@ -5,7 +5,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from interceptor.engine.atomics cimport ic_store64
-from interceptor.engine.entities cimport EntityTable
+from interceptor.engine.entities cimport EntityTable, entities_record_lines
 from interceptor.engine.intake cimport Dialled, Intake, Trunk
 from interceptor.engine.keys cimport KeyKind, Secret, siphash, text_key
 from interceptor.engine.lists cimport ListTable
@@ -168,6 +168,7 @@ cdef class SnapshotHolder:
             group = &self.c.groups[g]
             per = spec.counters[counters[0][0]].per
             group.table = (<EntityTable> resident.table).table
+            group.record_lines = entities_record_lines(group.table)
             group.a.field, group.a.prefix = per[0].field, per[0].prefix
             group.b.field = per[1].field if len(per) > 1 else NO_FIELD
             group.b.prefix = per[1].prefix if len(per) > 1 else 0
