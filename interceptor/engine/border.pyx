@@ -12,8 +12,11 @@ from interceptor.engine.types cimport (
 
 from interceptor.engine.answers import CallError
 
-cdef extern from "<string.h>" nogil:
-    size_t strnlen(const char* s, size_t most) noexcept
+cdef extern from * nogil:
+    """
+    #define ic_lowest_bit(x) __builtin_ctzll(x)
+    """
+    int lowest_bit "ic_lowest_bit"(uint64_t x) noexcept
 
 # The name a call's maker uses -> Field. `caller` is the From; who the caller is, is decided from it and the trunk.
 TEXTS = {
@@ -88,13 +91,28 @@ cdef int text_problem(const uint8_t* data, uint32_t n) noexcept nogil:
     return TEXT_OK
 
 
+# Up to `width` (a multiple of 8, or 4), or to the first NUL: eight bytes at a time.
+cdef inline uint32_t text_length(const char* text, uint32_t width) noexcept nogil:
+    cdef uint64_t eight, zeros
+    cdef uint32_t i = 0
+    while i + 8 <= width:
+        memcpy(&eight, text + i, 8)
+        zeros = (eight - EACH) & ~eight & (EACH << 7)       # the lowest set bit marks the first NUL
+        if zeros:
+            return i + <uint32_t> (lowest_bit(zeros) >> 3)
+        i += 8
+    while i < width and text[i]:
+        i += 1
+    return i
+
+
 cdef void load_row(const char* row, Call* call) noexcept nogil:
     cdef uint32_t field
     memset(call, 0, sizeof(Call))
     for field in range(N_FIELDS):
         if ROW.width[field] and row[ROW.offset[field]]:
             call.text[field].data = row + ROW.offset[field]
-            call.text[field].length = <uint32_t> strnlen(row + ROW.offset[field], ROW.width[field])
+            call.text[field].length = text_length(row + ROW.offset[field], ROW.width[field])
     memcpy(call.scalar, row + ROW.scalar, sizeof(call.scalar))
     memcpy(&call.present, row + ROW.present, sizeof(uint32_t))
 
@@ -104,7 +122,7 @@ cdef int row_problem(const char* row) noexcept nogil:
     for field in range(N_FIELDS):
         if ROW.width[field] and row[ROW.offset[field]]:
             if text_problem(<const uint8_t*> row + ROW.offset[field],
-                            <uint32_t> strnlen(row + ROW.offset[field], ROW.width[field])) != TEXT_OK:
+                            text_length(row + ROW.offset[field], ROW.width[field])) != TEXT_OK:
                 return <int> field
     return -1
 

@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from interceptor.engine.ahead cimport Ahead
 from interceptor.engine.entities cimport Touch
 from interceptor.engine.events cimport Ring
+from interceptor.engine.intake cimport Memo
 from interceptor.engine.program cimport Frame
 from interceptor.engine.snapshot cimport Snapshot
 from interceptor.engine.stats cimport Stats
@@ -23,6 +24,8 @@ cdef struct Worker:             # what one deciding thread owns
     uint64_t[64] repeat_a       # by call of the chunk: the 128-bit hash of (switch, call_id); 0, 0: none
     uint64_t[64] repeat_b
     Entity[64][64] entity       # by call of the chunk and group
+    Memo trunks
+    Memo switches
     Ahead ahead
     Frame frame
     int64_t[256] counter

@@ -7,8 +7,8 @@ from interceptor.engine.atomics cimport ic_cas64, ic_load64_relaxed
 from interceptor.engine.domains cimport domains_find
 from interceptor.engine.entities cimport entities_record, entities_set, entities_touch
 from interceptor.engine.events cimport ring_put
-from interceptor.engine.intake cimport resolve
-from interceptor.engine.keys cimport KeyKind, Secret, digits_key, key_digits, siphash, siphash_128
+from interceptor.engine.intake cimport remembered_hash, resolve
+from interceptor.engine.keys cimport KeyKind, Secret, digits_key, key_digits, siphash_128
 from interceptor.engine.lists cimport Lists, lists_find, lists_group
 from interceptor.engine.prefixes cimport PrefixRoot, prefixes_find
 from interceptor.engine.program cimport Outcome, evaluate
@@ -34,7 +34,7 @@ cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, co
     cdef uint32_t i, k
     cdef const Lists* lists = load_lists(s)
     for i in range(n):
-        resolve(&s.intake, &calls[i])
+        resolve(&s.intake, &w.trunks, &calls[i])
         name_repeat(s, w, &calls[i], i)
         name_entities(s, w, &calls[i], i)
         for k in range(s.n_lookups):
@@ -64,8 +64,7 @@ cdef void name_repeat(const Snapshot* s, Worker* w, const Call* call, uint32_t i
     if call.text[<int> Field.F_CALL_ID].length == 0:
         return
     if call.text[<int> Field.F_SWITCH].length:
-        secret.k0 ^= siphash(&s.intake.secret, call.text[<int> Field.F_SWITCH].data,
-                             call.text[<int> Field.F_SWITCH].length)
+        secret.k0 ^= remembered_hash(&s.intake, &w.switches, call.text[<int> Field.F_SWITCH])
     siphash_128(&secret, call.text[<int> Field.F_CALL_ID].data, call.text[<int> Field.F_CALL_ID].length,
                 &w.repeat_a[i], &w.repeat_b[i])
     w.repeat_b[i] |= 1
@@ -121,7 +120,7 @@ cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Milli
 
 cdef void explain_call(const Snapshot* s, Worker* w, Call* call, Millis now, Decision* out,
                        uint8_t* outcome, bint* graced) noexcept nogil:
-    resolve(&s.intake, call)
+    resolve(&s.intake, &w.trunks, call)
     memset(w.readable, 0, sizeof(w.readable))
     memset(w.counted, 0, sizeof(w.counted))
     start(s, out, 0)

@@ -167,7 +167,7 @@ cdef class Engine:
         cdef SnapshotHolder snapshot = seat.snapshot
         problem = load_mapping(call, snapshot.spec.tags, &seat.calls[0], keep)
         if problem is not None:
-            resolve(&snapshot.c.intake, &seat.calls[0])
+            resolve(&snapshot.c.intake, &seat.w.trunks, &seat.calls[0])
             if not seat.calls[0].emergency:     # an emergency call goes through whatever else is malformed
                 raise problem
 

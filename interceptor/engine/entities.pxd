@@ -23,7 +23,7 @@ cdef struct Touch:
     uint32_t counter        # index of the policy's counter: where the value goes
     uint64_t element        # key of the element, for distinct
 
-# What a touch will need, to be fetched ahead: the set, one line; then, read from the set's tags and so a hint, the record
+# What a touch will need, to be fetched ahead: the set, one line; then the record, a hint read from the set's tags
 cdef const void* entities_set(const Entities* table, Key a, Key b) noexcept nogil
 cdef const void* entities_record(const Entities* table, Key a, Key b) noexcept nogil
 cdef uint32_t entities_record_lines(const Entities* table) noexcept nogil

@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from interceptor.engine.keys cimport Secret
 from interceptor.engine.plan cimport Plan
-from interceptor.engine.types cimport Call, Key
+from interceptor.engine.types cimport Call, Key, Text
 
 cdef struct Trunk:
     Key name                    # text key of the trunk's name; 0 for the default
@@ -29,6 +29,14 @@ cdef struct Intake:             # part of a snapshot
     Dialled* emergency
     uint32_t n_emergency
 
+cdef struct Memo:               # the last trunk a worker met, and the last switch: most calls come from few of them
+    char[32] text
+    uint32_t length
+    uint64_t hash
+
+# SipHash of a text under the installation's secret, out of the memo when it is the text met last
+cdef uint64_t remembered_hash(const Intake* intake, Memo* memo, Text text) noexcept nogil
+
 # Fills numbers, keys, trunk settings and `emergency` of a call whose texts and scalars are set.
 # From and P-Asserted-Identity come in as F_FROM and F_ASSERTED; F_CALLER is chosen here.
-cdef void resolve(const Intake* intake, Call* call) noexcept nogil
+cdef void resolve(const Intake* intake, Memo* trunks, Call* call) noexcept nogil

@@ -1,8 +1,8 @@
 # From raw fields to a resolved Call: trunk settings, dial plan, who the caller is, keys, emergency. No state.
-from libc.string cimport memcmp, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from interceptor.engine.domains cimport domain_key
-from interceptor.engine.keys cimport KeyKind, text_key
+from interceptor.engine.keys cimport KeyKind, hash_key, siphash, text_key
 from interceptor.engine.number cimport dialled_digits, imei_key, imsi_key, parse_number
 from interceptor.engine.plan cimport is_emergency
 from interceptor.engine.types cimport Field, Key, Text
@@ -47,15 +47,26 @@ cdef inline void number(const Intake* intake, Call* call, uint32_t field) noexce
     call.key[field] = call.number[field].key
 
 
-cdef void resolve(const Intake* intake, Call* call) noexcept nogil:
+cdef uint64_t remembered_hash(const Intake* intake, Memo* memo, Text text) noexcept nogil:
+    if text.length == memo.length and memcmp(text.data, memo.text, text.length) == 0:
+        return memo.hash
+    memo.hash = siphash(&intake.secret, text.data, text.length)
+    memo.length = 0
+    if text.length <= sizeof(memo.text):
+        memcpy(memo.text, text.data, text.length)
+        memo.length = text.length
+    return memo.hash
+
+
+cdef void resolve(const Intake* intake, Memo* trunks, Call* call) noexcept nogil:
     cdef const Trunk* trunk = &intake.trunks[0]
     cdef uint32_t i, field
     cdef Key name
     memset(call.key, 0, sizeof(call.key))
 
     if call.text[<int> Field.F_TRUNK].length:
-        name = text_key(&intake.secret, KeyKind.KEY_TEXT + Field.F_TRUNK,
-                        call.text[<int> Field.F_TRUNK].data, call.text[<int> Field.F_TRUNK].length)
+        name = hash_key(KeyKind.KEY_TEXT + Field.F_TRUNK,
+                        remembered_hash(intake, trunks, call.text[<int> Field.F_TRUNK]))
         call.key[<int> Field.F_TRUNK] = name
         trunk = trunk_of(intake, name)
     call.trunk = <uint16_t> (trunk - intake.trunks)

@@ -27,6 +27,7 @@ cdef Key digits_key(uint8_t kind, const char* digits, uint32_t n) noexcept nogil
 # The digits an exact key (not a short number's) was made of, into out (15 bytes); returns their number
 cdef uint32_t key_digits(Key key, char* out) noexcept nogil
 cdef Key short_key(const char* digits, uint32_t n, uint32_t region) noexcept nogil   # n <= 12
+cdef Key hash_key(uint8_t kind, uint64_t hash) noexcept nogil       # of a text whose siphash is known
 cdef Key text_key(const Secret* secret, uint8_t kind, const char* data, uint32_t n) noexcept nogil
 cdef uint64_t siphash(const Secret* secret, const char* data, size_t n) noexcept nogil
 cdef void siphash_128(const Secret* secret, const char* data, size_t n, uint64_t* a, uint64_t* b) noexcept nogil

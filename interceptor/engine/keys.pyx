@@ -106,10 +106,14 @@ cdef Key short_key(const char* digits, uint32_t n, uint32_t region) noexcept nog
             | value << REGION_BITS | region)
 
 
+cdef Key hash_key(uint8_t kind, uint64_t hash) noexcept nogil:
+    return <uint64_t>kind << KIND_SHIFT | (hash & HASH_MASK)
+
+
 cdef Key text_key(const Secret* secret, uint8_t kind, const char* data, uint32_t n) noexcept nogil:
     if n == 0:              # an absent text has no key
         return 0
-    return <uint64_t>kind << KIND_SHIFT | (siphash(secret, data, n) & HASH_MASK)
+    return hash_key(kind, siphash(secret, data, n))
 
 
 # The state before the last rounds.

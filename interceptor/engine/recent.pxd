@@ -29,7 +29,7 @@ cdef struct Recent:
     uint64_t refused        # puts that were `bounded` and found no room
     uint64_t used           # ways that hold an entry, live or ended
 
-# What a find and a put will need, to be fetched ahead: the set, two lines; then, a hint, the entry a put would take, one
+# What a find and a put will need, to be fetched ahead: the set, two lines; then the entry a put would take, a hint
 cdef const void* recent_set(const Recent* table, uint64_t a, uint64_t b) noexcept nogil
 cdef const void* recent_entry(const Recent* table, uint64_t a, uint64_t b) noexcept nogil
 # True and a copy of the 32 bytes (if value is not NULL) when the entry is there and its end is after now.
