@@ -167,8 +167,7 @@ cdef const void* entities_record(const Entities* table, Key a, Key b) noexcept n
 
 
 cdef uint32_t entities_record_lines(const Entities* table) noexcept nogil:
-    cdef uint32_t lines = (table.record_bytes + LINE - 1) // LINE
-    return lines if lines < PREFETCH_LINES else PREFETCH_LINES
+    return min((table.record_bytes + LINE - 1) // LINE, <uint32_t>PREFETCH_LINES)
 
 
 # -- making room -------------------------------------------------------------------------------------------------
@@ -330,7 +329,7 @@ cdef class EntityTable:
     def touch_many(self, const uint64_t[::1] keys_a, const uint64_t[::1] keys_b, const int64_t[::1] now,
                    const uint64_t[::1] elements, int64_t[:, ::1] values=None, uint32_t chunk=64):
         cdef Py_ssize_t n = keys_a.shape[0], start, end, i
-        cdef uint32_t k, columns = self.table.n_columns
+        cdef uint32_t k, columns = self.table.n_columns, lines = entities_record_lines(self.table)
         cdef Ahead ahead
         cdef Touch[32] touches
         cdef int64_t[32] spare
@@ -355,15 +354,13 @@ cdef class EntityTable:
         with nogil:
             start = 0
             while start < n:
-                end = start + (chunk if chunk else 1)
-                end = n if end > n else end
+                end = min(start + max(chunk, <uint32_t>1), n)
                 if chunk > 1:
                     for i in range(start, end):
                         ahead_note(&ahead, entities_set(self.table, a[i], b[i]), 1)
                     ahead_fetch(&ahead)
                     for i in range(start, end):
-                        ahead_note(&ahead, entities_record(self.table, a[i], b[i]),
-                                   entities_record_lines(self.table))
+                        ahead_note(&ahead, entities_record(self.table, a[i], b[i]), lines)
                     ahead_fetch(&ahead)
                 for i in range(start, end):
                     for k in range(columns):
