@@ -317,10 +317,8 @@ cdef class EntityTable:
                 raise ValueError("touches: more than 64")
             if not 0 <= column < self.table.n_columns:
                 raise ValueError(f"touches[{n}]: column {column} of a table that has {self.table.n_columns}")
-            packed[n].column = column
-            packed[n].counts = bool(counts)
-            packed[n].counter = n
-            packed[n].element = element
+            packed[n].column, packed[n].counts = column, bool(counts)
+            packed[n].counter, packed[n].element = n, element
             n += 1
         with nogil:
             entities_touch(self.table, a, b, now, packed, n, values, peek)
