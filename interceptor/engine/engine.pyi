@@ -36,7 +36,6 @@ class Engine:
         *,
         home: str = "CN",
         secret: bytes | None = None,
-        node: int = 0,
         boot_ms: int = 0,
         repeats: int = 1 << 20,
         events: int = 1 << 16,

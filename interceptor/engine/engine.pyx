@@ -92,7 +92,7 @@ cdef class Engine:
     cdef dict specs                 # by revision: the last policies, one of which gave the answer that is repeated
     cdef set fed                    # lists that a rule of some policy since the start may have added to
 
-    def __init__(self, NumberingPlan plan not None, *, str home="CN", secret=None, int node=0, long long boot_ms=0,
+    def __init__(self, NumberingPlan plan not None, *, str home="CN", secret=None, long long boot_ms=0,
                  int repeats=1 << 20, int events=1 << 16, int pass_sample=1000, int added=1 << 16):
         if secret is not None and len(secret) != 16:
             raise ValueError(f"secret: give 16 bytes, not {len(secret)}")
