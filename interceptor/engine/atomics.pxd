@@ -1,5 +1,5 @@
-# Compiler builtins the kernels share: atomics, prefetch, a pause, branch hints. No state.
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+# Compiler builtins the kernels share: atomics, prefetch, a pause, the lowest bit. No state.
+from libc.stdint cimport uint32_t, uint64_t
 
 cdef extern from * nogil:
     """
@@ -11,22 +11,17 @@ cdef extern from * nogil:
     #else
     #define ic_pause() __asm__ __volatile__("yield")
     #endif
-    #define ic_load32(p)        __atomic_load_n((p), __ATOMIC_ACQUIRE)
     #define ic_load64(p)        __atomic_load_n((p), __ATOMIC_ACQUIRE)
     #define ic_load64_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)
-    #define ic_store32(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELEASE)
     #define ic_store64(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELEASE)
     #define ic_store64_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
     #define ic_add64(p, v)      __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
-    #define ic_or64(p, v)       __atomic_fetch_or((p), (v), __ATOMIC_ACQ_REL)
-    #define ic_and64(p, v)      __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
     #define ic_cas64(p, want, v) \\
         __atomic_compare_exchange_n((p), (want), (v), 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+    #define ic_lowest_bit(x)    __builtin_ctzll(x)
     /* The empty asm is their side effect: GCC drops calls of a function that does nothing but prefetch. */
     static inline void ic_prefetch(const void* p) { __builtin_prefetch(p, 1, 3); __asm__ __volatile__(""); }
     static inline void ic_prefetch_read(const void* p) { __builtin_prefetch(p, 0, 3); __asm__ __volatile__(""); }
-    #define ic_likely(x)        __builtin_expect(!!(x), 1)
-    #define ic_unlikely(x)      __builtin_expect(!!(x), 0)
 
     /* A short lock: spins a bounded while, then yields, so that nobody burns a core
        waiting for a preempted holder. */
@@ -41,19 +36,14 @@ cdef extern from * nogil:
     }
     static inline void ic_unlock(uint32_t* lock) { __atomic_store_n(lock, 0u, __ATOMIC_RELEASE); }
     """
-    uint32_t ic_load32(const uint32_t* p) noexcept
     uint64_t ic_load64(const uint64_t* p) noexcept
     uint64_t ic_load64_relaxed(const uint64_t* p) noexcept
-    void ic_store32(uint32_t* p, uint32_t v) noexcept
     void ic_store64(uint64_t* p, uint64_t v) noexcept
     void ic_store64_relaxed(uint64_t* p, uint64_t v) noexcept
     uint64_t ic_add64(uint64_t* p, uint64_t v) noexcept
-    uint64_t ic_or64(uint64_t* p, uint64_t v) noexcept
-    uint64_t ic_and64(uint64_t* p, uint64_t v) noexcept
     bint ic_cas64(uint64_t* p, uint64_t* want, uint64_t v) noexcept
     void ic_prefetch(const void* p) noexcept           # about to be written: takes the line from other cores
     void ic_prefetch_read(const void* p) noexcept
-    bint ic_likely(bint x) noexcept
-    bint ic_unlikely(bint x) noexcept
+    int ic_lowest_bit(uint64_t bits) noexcept          # bits != 0
     uint32_t ic_lock(uint32_t* lock) noexcept      # returns how often it yielded
     void ic_unlock(uint32_t* lock) noexcept

@@ -6,17 +6,12 @@ import numpy as np
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from interceptor.engine.atomics cimport ic_lowest_bit
 from interceptor.engine.types cimport (
     MAX_FIELD, MAX_REDIRECTING, MAX_TAGS, N_FIELDS, N_SCALARS, Call, Field, Scalar,
 )
 
 from interceptor.engine.answers import CallError
-
-cdef extern from * nogil:
-    """
-    #define ic_lowest_bit(x) __builtin_ctzll(x)
-    """
-    int lowest_bit "ic_lowest_bit"(uint64_t x) noexcept
 
 # The name a call's maker uses -> Field. `caller` is the From; who the caller is, is decided from it and the trunk.
 TEXTS = {
@@ -99,7 +94,7 @@ cdef inline uint32_t text_length(const char* text, uint32_t width) noexcept nogi
         memcpy(&eight, text + i, 8)
         zeros = (eight - EACH) & ~eight & (EACH << 7)       # the lowest set bit marks the first NUL
         if zeros:
-            return i + <uint32_t> (lowest_bit(zeros) >> 3)
+            return i + <uint32_t> (ic_lowest_bit(zeros) >> 3)
         i += 8
     while i < width and text[i]:
         i += 1

@@ -3,7 +3,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from interceptor.engine.ahead cimport ahead_fetch, ahead_note
-from interceptor.engine.atomics cimport ic_cas64, ic_load64_relaxed
+from interceptor.engine.atomics cimport ic_cas64, ic_load64_relaxed, ic_lowest_bit
 from interceptor.engine.domains cimport domains_find
 from interceptor.engine.entities cimport entities_record, entities_set, entities_touch
 from interceptor.engine.events cimport ring_put
@@ -18,13 +18,6 @@ from interceptor.engine.stats cimport stats_bump
 from interceptor.engine.types cimport (
     ADDED_PER_MINUTE, REPEAT_MS, BlockClass, Field, NumberStatus, RuleIndex, Verdict,
 )
-
-
-cdef extern from * nogil:
-    """
-    #define ic_lowest_bit(x) __builtin_ctzll(x)
-    """
-    int lowest_bit "ic_lowest_bit"(uint64_t x) noexcept
 
 
 # --- 1. decode and prefetch: what the call will touch is on its way while its neighbours are decoded
@@ -182,7 +175,7 @@ cdef uint64_t on_lists(const Snapshot* s, Worker* w, const Call* call, Millis no
             bitmap |= prefixes_find(s.prefixes, look.root, digits, key_digits(call.key[look.field], digits))
         dynamic = look.dynamic & ~bitmap if added else 0
         while dynamic:
-            one = lowest_bit(dynamic)
+            one = ic_lowest_bit(dynamic)
             dynamic &= dynamic - 1
             if recent_find(s.added, call.key[look.field], s.list_identity[one], now, NULL):
                 bitmap |= <uint64_t> 1 << one
@@ -326,7 +319,7 @@ cdef inline void raise_to(uint64_t* until, Millis end) noexcept nogil:
 
 cdef inline void count_hits(Worker* w, uint64_t hits) noexcept nogil:
     while hits:
-        stats_bump(&w.stats.list_hits[lowest_bit(hits)], 1)
+        stats_bump(&w.stats.list_hits[ic_lowest_bit(hits)], 1)
         hits &= hits - 1
 
 

@@ -1,5 +1,5 @@
 # The table of listed keys (contract: lists.pxd): the writer's side, and the class that owns the memory.
-from interceptor.engine.atomics cimport ic_load64, ic_prefetch, ic_store64
+from interceptor.engine.atomics cimport ic_load64, ic_lowest_bit, ic_prefetch, ic_store64
 from interceptor.engine.lists cimport Lists, Slot, lists_find, lists_group, lists_prefetch
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.types cimport Key, Limits
@@ -9,11 +9,9 @@ cdef extern from * nogil:
     """
     #define ic_publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
     #define ic_current(p)    __atomic_load_n((p), __ATOMIC_ACQUIRE)
-    #define ic_lowest_bit(x) __builtin_ctzll(x)
     """
     void ic_publish(Lists** p, Lists* table) noexcept
     Lists* ic_current(Lists** p) noexcept
-    int ic_lowest_bit(uint64_t bits) noexcept
 
 cdef enum:
     LOOKAHEAD = 16          # keys whose slots are on their way while one is placed
