@@ -33,6 +33,9 @@ cdef struct Worker:             # what one deciding thread owns
     uint8_t[256] counted        # for explain
     Touch[64] touches
 
+# Makes `w` decide with `s` from now on. Its Stats there exist.
+cdef void take_up(Worker* w, const Snapshot* s) noexcept nogil
+
 # Decides `n` (at most CHUNK) calls in their order, each at its own time. Their texts and scalars are set.
 cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, const Millis* now,
                        Decision* out) noexcept nogil

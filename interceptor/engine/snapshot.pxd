@@ -79,8 +79,13 @@ cdef struct Snapshot:
     uint64_t* grace_until       # no grace entry lives longer: lets a call skip the table
     uint64_t* added_until
     Millis grace_ms
+    Stats** stats               # by worker; those that are enlisted have theirs from the start
+    const void* companion       # what travels with it; the engine looks at none of it
     uint32_t revision
     uint8_t default_verdict
+
+cdef class Companion:           # owns what a snapshot takes along for the threads that decide with it
+    cdef const void* address
 
 cdef class SnapshotHolder:
     cdef Snapshot c
