@@ -6,9 +6,12 @@ INTERCEPTOR_KERNELS=0   without them: for an editable install of a tree in which
 """
 
 import contextlib
+import functools
 import io
 import os
+import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -45,7 +48,15 @@ MODULES = [
     "interceptor.engine.decide",
     "interceptor.engine.border",
     "interceptor.engine.engine",
+    # the front for switches
+    "interceptor.dataplane.words",
 ]
+
+# What a room links with, by pkg-config's names.
+LIBRARIES = {
+    "interceptor.dataplane": ("libnghttp2", "openssl"),
+    "interceptor.loadtest": ("libnghttp2", "openssl"),
+}
 
 DIRECTIVES = {
     "language_level": "3",
@@ -69,16 +80,38 @@ if SANITIZE:
 elif DEBUG:  # a trap needs no runtime library; `make sanitize` says in words what was wrong
     COMPILE += ["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
 
-EXTENSIONS = [
-    Extension(
+
+@functools.cache
+def library_flags(what: str, libraries: tuple[str, ...]) -> list[str]:
+    """What pkg-config says about `libraries`: ``--cflags`` or ``--libs``."""
+    try:
+        asked = subprocess.run(
+            [os.environ.get("PKG_CONFIG", "pkg-config"), what, *libraries],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", None) or f"{error}\n"
+        sys.exit(
+            f"{said}setup.py: the data plane is built with {' and '.join(libraries)}, found by pkg-config: "
+            "install them with their headers (Debian: apt-get install pkg-config libnghttp2-dev libssl-dev)"
+        )
+    return shlex.split(asked.stdout)
+
+
+def extension(name: str) -> Extension:
+    libraries = LIBRARIES.get(name.rpartition(".")[0], ())
+    compiling = [*library_flags("--cflags", libraries), "-pthread"] if libraries else []
+    # of a room's libraries a module loads those it calls
+    linking = ["-pthread", "-Wl,--as-needed", *library_flags("--libs", libraries)] if libraries else []
+    return Extension(
         name,
         [name.replace(".", "/") + ".pyx"],
-        extra_compile_args=COMPILE,
-        extra_link_args=LINK,
+        extra_compile_args=COMPILE + compiling,
+        extra_link_args=LINK + linking,
         define_macros=[("INTERCEPTOR_DEBUG", "1" if CHECKED else "0")],
     )
-    for name in MODULES
-]
 
 
 def cythonize_strictly() -> list[Extension]:
@@ -91,7 +124,7 @@ def cythonize_strictly() -> list[Extension]:
     try:
         with contextlib.redirect_stderr(heard):
             extensions: list[Extension] = cythonize(
-                EXTENSIONS, compiler_directives=DIRECTIVES, build_dir=str(C_FILES)
+                [extension(name) for name in MODULES], compiler_directives=DIRECTIVES, build_dir=str(C_FILES)
             )
     finally:
         sys.stderr.write(heard.getvalue())
