@@ -7,6 +7,7 @@ from interceptor.engine.types cimport Text
 
 cdef enum:
     PHRASES_KEPT = 8            # policies
+    MAX_REPLY = 8192            # bytes: no policy's answers are longer, with all of its 64 shadow rules matching
 
 cdef struct Answers:            # of one policy. A text here is bytes of a DecideResponse
     uint32_t revision
