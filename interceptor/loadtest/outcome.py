@@ -1,0 +1,34 @@
+"""What became of the calls of a run: counts that add up, live or at its end."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Counts of the measured calls (those whose intended start lies behind the warm-up).
+
+    At the end of a run ``due == sent + unsent`` and ``sent == answered + reset + lost + missing``.
+    """
+
+    due: int  #: whose intended start has come
+    unsent: int  #: given up unsent: the deadline passed in the generator's queue, or the run and its grace ended
+    sent: int
+    answered: int  #: with a gRPC status; the sum of `statuses`
+    reset: int  #: the server reset the stream before it told a status
+    lost: int  #: the connection went with the call unanswered
+    missing: int  #: no reply by the end of the run and its grace
+    statuses: tuple[int, ...]  #: answered, by gRPC status code: 17 counts; a reply without a status is 2, UNKNOWN
+    verdicts: tuple[int, int, int, int]  #: of the answers with status 0 (OK), by Verdict
+    mismatched: int  #: verdicts other than the expected one
+    late: int  #: answers with status OK that came after their deadline
+    unexpected: int  #: messages of a stream that answer no call of ours
+    # The rest is of the whole run, warm-up and all.
+    opened: int  #: connections that came about
+    failed: int  #: connections that did not come about, or broke
+    bytes_in: int
+    bytes_out: int
+
+    @property
+    def ok(self) -> int:
+        """Answers with status OK that came in time."""
+        return self.statuses[0] - self.late
