@@ -20,6 +20,7 @@ FLOORS = {
     "store": 2,
     "dataplane": 2,
     "runtime": 3,
+    "loadtest": 3,
     "control": 4,
     "cli": 5,
 }

@@ -5,20 +5,23 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from interceptor.dataplane.tls import TlsClient
 from interceptor.loadtest.histogram import Histogram
 from interceptor.loadtest.outcome import Outcome
 
 class Series(TypedDict):
     """What happened in every interval of a run, by the time it happened; all arrays have one length."""
 
-    seconds: NDArray[np.float64]  #: where the interval begins, from the end of the warm-up (in which it is negative)
+    seconds: NDArray[
+        np.float64
+    ]  #: where the interval begins, from the end of the warm-up (in which it is negative)
     sent: NDArray[np.uint64]
     ok: NDArray[np.uint64]  #: answers with status OK, in time
     late: NDArray[np.uint64]  #: answers with status OK, after their deadline
     failed: NDArray[np.uint64]  #: other statuses, streams reset, calls lost with their connection
     unsent: NDArray[np.uint64]
-    max_ns: NDArray[np.uint64]  #: the longest latency of an answer that came in the interval (whatever its status)
+    max_ns: NDArray[
+        np.uint64
+    ]  #: the longest latency of an answer that came in the interval (whatever its status)
 
 class Requests:
     """Encoded DecideRequests, asked in order and over again. Any number of generators may share it.
@@ -112,7 +115,7 @@ class Generator:
         first: int = 0,
         spin_us: int = 50,
         interval: float = 0.1,
-        tls: TlsClient | None = None,
+        tls: None = None,
     ) -> None: ...
     def run(self) -> None:
         """Runs to the end, in the calling thread, without the GIL. Once.

@@ -11,13 +11,17 @@ class Outcome:
     """
 
     due: int  #: whose intended start has come
-    unsent: int  #: given up unsent: the deadline passed in the generator's queue, or the run and its grace ended
+    unsent: (
+        int  #: given up unsent: the deadline passed in the generator's queue, or the run and its grace ended
+    )
     sent: int
     answered: int  #: with a gRPC status; the sum of `statuses`
     reset: int  #: the server reset the stream before it told a status
     lost: int  #: the connection went with the call unanswered
     missing: int  #: no reply by the end of the run and its grace
-    statuses: tuple[int, ...]  #: answered, by gRPC status code: 17 counts; a reply without a status is 2, UNKNOWN
+    statuses: tuple[
+        int, ...
+    ]  #: answered, by gRPC status code: 17 counts; a reply without a status is 2, UNKNOWN
     verdicts: tuple[int, int, int, int]  #: of the answers with status 0 (OK), by Verdict
     mismatched: int  #: verdicts other than the expected one
     late: int  #: answers with status OK that came after their deadline
