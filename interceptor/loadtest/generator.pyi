@@ -1,5 +1,6 @@
 """Drives a server with calls from one thread, in open or closed loop, and measures what comes back."""
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -26,6 +27,9 @@ class Series(TypedDict):
 class Requests:
     """Encoded DecideRequests, asked in order and over again. Any number of generators may share it.
 
+    A server answers a call_id it has seen lately from memory, and a caller it has seen is no newcomer: what is to be
+    new in every call, however often the requests are gone through, is written anew as each is sent.
+
     Parameters
     ----------
     data
@@ -34,16 +38,23 @@ class Requests:
         Where they begin, and where the last one ends; shape (n + 1,), n >= 1, ascending from 0 to ``len(data)``.
         A message may have up to 64 KiB.
     expected
-        The verdict expected of each (0: any); shape (n,).
+        The verdicts that are right for each: bit v for Verdict v (0: any); shape (n,).
+    serials
+        Up to two (byte, digits) with 1 <= digits <= 18: in every message sent, the so many ASCII digits from that byte
+        of the message on are overwritten by the call's number (modulo 10**digits). Call number k asks request k % n.
 
     Raises
     ------
     ValueError
-        When the arrays do not fit each other.
+        When the arrays do not fit each other, or a serial does not lie within every message.
     """
 
     def __init__(
-        self, data: bytes, offsets: NDArray[np.int64], expected: NDArray[np.uint8] | None = None
+        self,
+        data: bytes,
+        offsets: NDArray[np.int64],
+        expected: NDArray[np.uint8] | None = None,
+        serials: Sequence[tuple[int, int]] = (),
     ) -> None: ...
     def __len__(self) -> int: ...
 
@@ -82,7 +93,7 @@ class Generator:
     seed
         Of the arrivals.
     first
-        Index of the request to begin with.
+        Number of the first call, 0 .. 2**62 - 1; the next has the next.
     spin_us
         Before it sleeps, the thread looks again for so long; it wakes so long before the next call is due.
     interval

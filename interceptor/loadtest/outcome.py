@@ -23,7 +23,7 @@ class Outcome:
         int, ...
     ]  #: answered, by gRPC status code: 17 counts; a reply without a status is 2, UNKNOWN
     verdicts: tuple[int, int, int, int]  #: of the answers with status 0 (OK), by Verdict
-    mismatched: int  #: verdicts other than the expected one
+    mismatched: int  #: verdicts that are none of the expected ones
     late: int  #: answers with status OK that came after their deadline
     unexpected: int  #: messages of a stream that answer no call of ours
     # The rest is of the whole run, warm-up and all.
