@@ -50,6 +50,9 @@ MODULES = [
     "interceptor.engine.engine",
     # the front for switches
     "interceptor.dataplane.words",
+    # the load test
+    "interceptor.loadtest.histogram",
+    "interceptor.loadtest.idle",
 ]
 
 # What a room links with, by pkg-config's names.
