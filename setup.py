@@ -45,8 +45,11 @@ MODULES = [
     "interceptor.engine.events",
     "interceptor.engine.intake",
     "interceptor.engine.snapshot",
+    "interceptor.engine.publication",
     "interceptor.engine.decide",
     "interceptor.engine.border",
+    "interceptor.engine.batch",
+    "interceptor.engine.seats",
     "interceptor.engine.engine",
     # the front for switches
     "interceptor.dataplane.words",

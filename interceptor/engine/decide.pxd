@@ -33,7 +33,8 @@ cdef struct Worker:             # what one deciding thread owns
     uint8_t[256] counted        # for explain
     Touch[64] touches
 
-# Makes `w` decide with `s` from now on. Its Stats there exist.
+# Makes `w` decide with `s` from now on; `w` is enrolled there. After every publication_enter, for another snapshot may
+# lie at the address of one that went.
 cdef void take_up(Worker* w, const Snapshot* s) noexcept nogil
 
 # Decides `n` (at most CHUNK) calls in their order, each at its own time. Their texts and scalars are set.

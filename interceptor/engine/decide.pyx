@@ -3,14 +3,14 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from interceptor.engine.ahead cimport ahead_fetch, ahead_note
-from interceptor.engine.atomics cimport ic_cas64, ic_load64_relaxed, ic_lowest_bit
+from interceptor.engine.atomics cimport ic_cas64, ic_load64, ic_load64_relaxed, ic_lowest_bit
 from interceptor.engine.domains cimport domains_find
 from interceptor.engine.entities cimport entities_record, entities_set, entities_touch
 from interceptor.engine.events cimport ring_put
 from interceptor.engine.intake cimport remembered_hash, resolve
 from interceptor.engine.keys cimport KeyKind, Secret, digits_key, key_digits, siphash_128
 from interceptor.engine.lists cimport Lists, lists_find, lists_group
-from interceptor.engine.prefixes cimport PrefixRoot, prefixes_find
+from interceptor.engine.prefixes cimport Prefixes, PrefixRoot, prefixes_find
 from interceptor.engine.program cimport Outcome, evaluate
 from interceptor.engine.recent cimport recent_entry, recent_find, recent_put, recent_set
 from interceptor.engine.snapshot cimport NO_FIELD, Counter, Group, Lookup, Part, Rule
@@ -18,6 +18,12 @@ from interceptor.engine.stats cimport stats_bump
 from interceptor.engine.types cimport (
     ADDED_PER_MINUTE, REPEAT_MS, BlockClass, Field, NumberStatus, RuleIndex, Verdict,
 )
+
+
+cdef void take_up(Worker* w, const Snapshot* s) noexcept nogil:
+    w.stats = s.stats[w.index]
+    w.frame.regions, w.frame.types = s.regions, s.types
+    w.frame.counter, w.frame.readable = w.counter, w.readable
 
 
 # --- 1. decode and prefetch: what the call will touch is on its way while its neighbours are decoded
@@ -145,12 +151,17 @@ cdef inline uint64_t new_id(Worker* w) noexcept nogil:
 # --- 3. the lists: which of them each field that conditions ask about is on
 
 cdef inline const Lists* load_lists(const Snapshot* s) noexcept nogil:
-    return <const Lists*> <size_t> ic_load64_relaxed(<const uint64_t*> <const void*> s.lists)
+    return <const Lists*> <size_t> ic_load64(<const uint64_t*> <const void*> s.lists)
+
+
+cdef inline const Prefixes* load_prefixes(const Snapshot* s) noexcept nogil:
+    return <const Prefixes*> <size_t> ic_load64(<const uint64_t*> <const void*> &s.prefixes)
 
 
 # Returns the lists the call is on, by whichever field.
 cdef uint64_t on_lists(const Snapshot* s, Worker* w, const Call* call, Millis now) noexcept nogil:
     cdef const Lists* lists = load_lists(s)
+    cdef const Prefixes* prefixes = load_prefixes(s)
     cdef const Lookup* look
     cdef uint32_t k
     cdef uint64_t bitmap, dynamic, hits = 0
@@ -169,10 +180,10 @@ cdef uint64_t on_lists(const Snapshot* s, Worker* w, const Call* call, Millis no
             bitmap = lists_find(lists, call.key[look.field])
         if look.root == PrefixRoot.ROOT_NUMBER:
             if call.number[look.field].status == NumberStatus.NUMBER_E164:
-                bitmap |= prefixes_find(s.prefixes, look.root, call.number[look.field].text + 1,
+                bitmap |= prefixes_find(prefixes, look.root, call.number[look.field].text + 1,
                                         call.number[look.field].length - 1)
         elif look.root != PrefixRoot.N_ROOTS:
-            bitmap |= prefixes_find(s.prefixes, look.root, digits, key_digits(call.key[look.field], digits))
+            bitmap |= prefixes_find(prefixes, look.root, digits, key_digits(call.key[look.field], digits))
         dynamic = look.dynamic & ~bitmap if added else 0
         while dynamic:
             one = ic_lowest_bit(dynamic)

@@ -14,6 +14,7 @@ from interceptor.engine.answers import ListTrace as ListTrace
 from interceptor.engine.answers import NumberTrace as NumberTrace
 from interceptor.engine.answers import RuleTrace as RuleTrace
 from interceptor.engine.plan import NumberingPlan
+from interceptor.engine.snapshot import Companion
 from interceptor.engine.spec import ListContent as ListContent
 from interceptor.engine.spec import Spec
 
@@ -54,10 +55,25 @@ class Engine:
     def plan(self) -> NumberingPlan: ...
     @property
     def home(self) -> str: ...
-    def publish(self, spec: Spec, lists: Mapping[str, ListContent], *, revision: int) -> None:
+    def publish(
+        self,
+        spec: Spec,
+        lists: Mapping[str, ListContent],
+        *,
+        revision: int,
+        companion: Companion | None = None,
+    ) -> None:
         """Builds the snapshot of a policy and swaps it in. On any error the old one stays.
 
-        Counters whose definition did not change keep their state.
+        Counters whose definition did not change keep their state. `companion` travels with the snapshot to the threads
+        that decide without the GIL, and lives as long. Returns when none of those looks at the old one any more: they
+        pass such a point between any two batches, and one that is asleep holds nothing up.
+        """
+
+    def enlist(self) -> Enlisted:
+        """A place for a thread that decides without the GIL, before or after the first policy is published.
+
+        Raises RuntimeError when all but one of the 64 places are taken, MemoryError when there is no memory for it.
         """
 
     @property
@@ -97,3 +113,19 @@ class Engine:
 
     def stats(self) -> dict[str, Any]:
         """Totals since the start: verdicts, rules (by id), list_hits, list_sizes, latency, entities, events."""
+
+class Enlisted:
+    """One thread's place in an engine, from Python or, through engine.pxd, without the GIL."""
+
+    def __init__(self, engine: Engine) -> None: ...
+    @property
+    def index(self) -> int:
+        """Of the worker: the highest bits of its decisions' ids."""
+
+    def decide_batch(
+        self, calls: npt.NDArray[np.void], now_ms: npt.NDArray[np.int64], *, rounds: int = 1
+    ) -> npt.NDArray[np.void]:
+        """Decides rows of CALL_DTYPE in order, `rounds` times over, under what is in force at each chunk of 64.
+
+        The answers are those of the last round. Not for two threads at once. Raises what Engine.decide_batch raises.
+        """

@@ -1,74 +1,44 @@
 # The engine's Python face: the one border at which a Python thread enters the kernels. The way of a call: decide.pyx.
 import os
-import queue
 import threading
 
 import numpy as np
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from interceptor.engine.border cimport load_mapping, load_row, row_problem
-from interceptor.engine.decide cimport Worker, decide_chunk, explain_call
+from interceptor.engine.batch cimport Batch, batch_decide, nanoseconds
+from interceptor.engine.border cimport load_mapping
+from interceptor.engine.decide cimport Worker, decide_chunk, explain_call, take_up
 from interceptor.engine.events cimport EventRing
 from interceptor.engine.intake cimport resolve
+from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.plan cimport NumberingPlan
 from interceptor.engine.prefixes cimport PrefixRoot
+from interceptor.engine.publication cimport (
+    Publication, publication_enter, publication_leave, publication_point, publication_wait,
+)
 from interceptor.engine.recent cimport RecentTable
-from interceptor.engine.snapshot cimport MAX_WORKERS, Lookup, SnapshotHolder
-from interceptor.engine.stats cimport stats_latency, stats_new
+from interceptor.engine.seats cimport Seat, Seats
+from interceptor.engine.snapshot cimport Companion, Lookup, Snapshot, SnapshotHolder
+from interceptor.engine.stats cimport stats_latency
 from interceptor.engine.types cimport CHUNK, N_NUMBERS, Call, Decision as CDecision, Millis, Number, RuleIndex
 
 from interceptor.engine import domains, trace
 from interceptor.engine.answers import (
     CallError, CounterTrace, Decision, Explanation, ListTrace, NumberTrace, RuleTrace,
 )
+from interceptor.engine.batch import DECISION_DTYPE
 from interceptor.engine.border import CALL_DTYPE
 from interceptor.engine.keys import key_digits_of
 from interceptor.engine.spec import ListContent, field_name
-from interceptor.engine.types import BlockClass, Field, NumberStatus, Verdict
+from interceptor.engine.types import BlockClass, NumberStatus, Verdict
 
 __all__ = ["CALL_DTYPE", "DECISION_DTYPE", "CallError", "CounterTrace", "Decision", "Engine", "Explanation",
            "ListContent", "ListTrace", "NumberTrace", "RuleTrace"]
 
 # A repeat comes within 32 s: as many reloads in that time are none of an operator's.
 SPECS_KEPT = 16
-
-DECISION_DTYPE = np.dtype([
-    ("id", "<u8"), ("shadow", "<u8"), ("revision", "<u4"), ("rule", "<u2"), ("verdict", "u1"), ("block_class", "u1"),
-    ("repeated", "u1"), ("added", "u1"), ("errors", "<u2"), ("_", "<u4")])
-if DECISION_DTYPE.itemsize != sizeof(CDecision):
-    raise ImportError("interceptor.engine: DECISION_DTYPE differs from struct Decision")
-
-cdef extern from * nogil:
-    """
-    #include <time.h>
-    static inline uint64_t ic_nanoseconds(void) {
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-    }
-    """
-    uint64_t nanoseconds "ic_nanoseconds"() noexcept
-
-
-cdef class Seat:
-    """A worker's memory; a thread takes a seat while it decides."""
-    cdef Worker w
-    cdef Call[64] calls
-    cdef object snapshot            # the SnapshotHolder it decides with; None: the seat is free
-
-    cdef int take(self, SnapshotHolder snapshot) except -1:
-        cdef uint32_t i = self.w.index
-        if snapshot.stats[i] is NULL:
-            snapshot.stats[i] = stats_new(len(snapshot.spec.rules))
-            if snapshot.stats[i] is NULL:
-                raise MemoryError("no memory for a worker's counters")
-        self.w.stats = snapshot.stats[i]
-        self.w.frame.regions, self.w.frame.types = snapshot.c.regions, snapshot.c.types
-        self.w.frame.counter, self.w.frame.readable = self.w.counter, self.w.readable
-        snapshot.readers += 1
-        self.snapshot = snapshot
-        return 0
+NO_POLICY = "the engine has no policy yet: publish one first"
 
 
 cdef class Engine:
@@ -82,15 +52,21 @@ cdef class Engine:
     cdef EventRing events
     cdef uint64_t grace_until
     cdef uint64_t added_until
-    cdef uint64_t first_id
-    cdef uint32_t pass_sample
-    cdef object seats               # idle Seats
-    cdef int made
-    cdef object lock                # publish, list changes, stats
-    cdef list past                  # replaced snapshots not yet folded into `totals`
+    cdef Publication* publication
+    cdef Seats seats
+    cdef object lock                # publish, list changes, stats, enlist
+    cdef list past                  # replaced snapshots that Python threads may still be deciding with
     cdef object totals
     cdef dict specs                 # by revision: the last policies, one of which gave the answer that is repeated
     cdef set fed                    # lists that a rule of some policy since the start may have added to
+
+    def __cinit__(self, *_, **__):
+        self.publication = <Publication*> reserve(sizeof(Publication))
+        if self.publication is NULL:
+            raise MemoryError("no memory for an engine")
+
+    def __dealloc__(self):
+        release(self.publication, sizeof(Publication))
 
     def __init__(self, NumberingPlan plan not None, *, str home="CN", secret=None, long long boot_ms=0,
                  int repeats=1 << 20, int events=1 << 16, int pass_sample=1000, int added=1 << 16):
@@ -103,15 +79,13 @@ cdef class Engine:
         self.repeats, self.grace = RecentTable(repeats, seed), RecentTable(1 << 16, seed)
         self.added = RecentTable(added, seed)
         self.events = EventRing(events)
-        self.pass_sample = pass_sample
-        self.first_id = (<uint64_t> boot_ms << 13) & ((<uint64_t> 1 << 54) - 1)
-        self.seats = queue.SimpleQueue()
+        self.seats = Seats(self.events, (<uint64_t> boot_ms << 13) & ((<uint64_t> 1 << 54) - 1), pass_sample)
         self.lock, self.past, self.totals, self.fed = threading.Lock(), [], trace.Totals(), set()
         self.specs = {}
 
     # --- policy
 
-    def publish(self, spec, lists, *, int revision):
+    def publish(self, spec, lists, *, int revision, Companion companion=None):
         cdef SnapshotHolder snapshot
         with self.lock:
             previous = () if self.current is None else self.current.residents
@@ -119,13 +93,25 @@ cdef class Engine:
             fed = self.fed | {spec.lists[rule.add_to.list].name for rule in spec.rules if rule.add_to is not None}
             fed &= {described.name for described in spec.lists}
             snapshot = SnapshotHolder(spec, lists, self.plan, self.home, self.secret, previous, self.repeats,
-                                      self.grace, self.added, fed, revision)
+                                      self.grace, self.added, fed, revision, companion)
             snapshot.c.grace_until, snapshot.c.added_until = &self.grace_until, &self.added_until
+            self.seats.enrol(snapshot)
             if self.current is not None:
                 self.past.append(self.current)
             self.specs = dict(list({**self.specs, revision: spec}.items())[-SPECS_KEPT:])
             self.current, self.fed = snapshot, fed
+            publication_point(self.publication, &snapshot.c)
+            self._wait()
             self._fold()
+
+    cdef int _wait(self) except -1:
+        """Returns when no thread without the GIL looks at anything that was replaced before."""
+        with nogil:
+            publication_wait(self.publication)
+        return 0
+
+    def enlist(self):
+        return Enlisted(self)
 
     @property
     def spec(self):
@@ -137,31 +123,21 @@ cdef class Engine:
 
     cdef SnapshotHolder _snapshot(self):
         if self.current is None:
-            raise RuntimeError("the engine has no policy yet: publish one first")
+            raise RuntimeError(NO_POLICY)
         return self.current
 
     # --- calls
 
     cdef Seat _seat(self):
         cdef Seat seat
+        self._snapshot()
+        seat = self.seats.free()
         try:
-            seat = self.seats.get_nowait()
-        except queue.Empty:
-            if self.made == MAX_WORKERS:
-                seat = self.seats.get()
-            else:
-                seat = Seat()
-                seat.w.index, seat.w.next_id = <uint32_t> self.made, self.first_id
-                seat.w.ring, seat.w.pass_sample = self.events.ring, self.pass_sample
-                self.made += 1
-        seat.take(self._snapshot())
+            seat.take(self.current)     # not a moment before: `free` may have waited
+        except MemoryError:
+            self.seats.leave(seat)
+            raise
         return seat
-
-    cdef int _leave(self, Seat seat) except -1:
-        (<SnapshotHolder> seat.snapshot).readers -= 1
-        seat.snapshot = None
-        self.seats.put(seat)
-        return 0
 
     cdef object _load(self, Seat seat, call, list keep):
         cdef SnapshotHolder snapshot = seat.snapshot
@@ -186,49 +162,20 @@ cdef class Engine:
                 stats_latency(seat.w.stats, nanoseconds() - begun, 1)
             return decision(self.specs.get(out.revision), out)
         finally:
-            self._leave(seat)
+            self.seats.leave(seat)
 
     def decide_batch(self, calls, now_ms, *, int chunk=CHUNK):
-        cdef size_t n = len(calls), first, row = CALL_DTYPE.itemsize
-        cdef uint32_t some, i
-        cdef uint64_t begun
-        cdef int problem = -1
-        if not (isinstance(calls, np.ndarray) and calls.dtype == CALL_DTYPE and calls.ndim == 1
-                and calls.flags.c_contiguous):
-            raise TypeError("calls: give a contiguous one-dimensional array of CALL_DTYPE")
+        cdef Batch batch = Batch(calls, now_ms)
+        cdef Seat seat
         if not 1 <= chunk <= CHUNK:
             raise ValueError(f"chunk: {chunk} is not in 1..{CHUNK}")
-        times = np.ascontiguousarray(now_ms, dtype=np.int64)
-        if times.shape != (n,):
-            raise ValueError(f"now_ms: give one time a call, {n}, not {times.shape}")
-        answers = np.empty(n, dtype=DECISION_DTYPE)
-        cdef const char* rows = <const char*> <size_t> calls.ctypes.data
-        cdef const Millis* now = <const Millis*> <size_t> times.ctypes.data
-        cdef CDecision* out = <CDecision*> <size_t> answers.ctypes.data
-        cdef Seat seat = self._seat()
-        cdef SnapshotHolder snapshot = seat.snapshot
+        seat = self._seat()
         try:
             with nogil:
-                for first in range(n):
-                    problem = row_problem(rows + first * row)
-                    if problem >= 0:
-                        break
-            if problem >= 0:
-                raise CallError(Field(problem).name.removeprefix("F_").lower(),
-                                f"row {first}: a control character, or not valid UTF-8; nothing was decided")
-            with nogil:
-                first = 0
-                while first < n:
-                    some = <uint32_t> min(<size_t> chunk, n - first)
-                    begun = nanoseconds()
-                    for i in range(some):
-                        load_row(rows + (first + i) * row, &seat.calls[i])
-                    decide_chunk(&snapshot.c, &seat.w, seat.calls, some, now + first, out + first)
-                    stats_latency(seat.w.stats, (nanoseconds() - begun) // some, some)
-                    first += some
-            return answers
+                batch_decide(batch, &seat.snapshot.c, &seat.w, seat.calls, 0, batch.n, chunk)
+            return batch.answers
         finally:
-            self._leave(seat)
+            self.seats.leave(seat)
 
     def explain(self, call, long long now_ms):
         cdef CDecision out
@@ -256,7 +203,7 @@ cdef class Engine:
             return Explanation(decision(self.specs.get(out.revision), out), trace.rules(spec, outcomes, out.rule),
                                tuple(counters), tuple(on), tuple(numbers), bool(c.emergency), bool(graced))
         finally:
-            self._leave(seat)
+            self.seats.leave(seat)
 
     cdef object _number(self, const Call* c, int field):
         cdef const Number* n = &c.number[field]
@@ -303,15 +250,18 @@ cdef class Engine:
         with self.lock:
             index = self._list(name)
             added = self._snapshot().table.add_many(np.ascontiguousarray(entries.keys, dtype=np.uint64), index)
+            added += self._snapshot().change_prefixes(name, entries.prefixes, ())
             self._retire()
-            return added + self._snapshot().change_prefixes(name, entries.prefixes, ())
+            return added
 
     def remove(self, str name, entries):
         """Takes keys off a list. Returns how many were on it."""
         with self.lock:
             index = self._list(name)
             removed = self._snapshot().table.remove_many(np.ascontiguousarray(entries.keys, dtype=np.uint64), index)
-            return removed + self._snapshot().change_prefixes(name, (), entries.prefixes)
+            removed += self._snapshot().change_prefixes(name, (), entries.prefixes)
+            self._retire()
+            return removed
 
     def contains(self, str name, key):
         return bool(self._snapshot().table.find(key) >> self._list(name) & 1)
@@ -323,10 +273,11 @@ cdef class Engine:
         return names.index(name)
 
     cdef int _retire(self) except -1:
-        # Under the GIL with no reader inside, nobody can hold a table that was replaced.
-        if self.current.readers == 0:
-            self.current.table.retire()
-            self.current.retire()
+        """Lets go of tables and tries that a change replaced, or leaves them to the next change."""
+        if self.current.outgrown():
+            self._wait()
+            if self.current.readers == 0:       # under the GIL: nor does any Python thread look at them
+                self.current.retire()
         return 0
 
     # --- what happened
@@ -364,6 +315,40 @@ cdef class Engine:
                                                ("added", self.added))},
                 "events": {"next_sequence": self.events.next_sequence, "dropped": self.events.dropped},
             }
+
+
+cdef class Enlisted:
+    def __cinit__(self, Engine engine not None):
+        self.worker = <Worker*> reserve(sizeof(Worker))
+        if self.worker is NULL:
+            raise MemoryError("no memory for a thread that decides")
+        with engine.lock:
+            engine.seats.enlist(self.worker, engine.current)
+        self.engine, self.index, self.publication = engine, self.worker.index, engine.publication
+
+    def __dealloc__(self):
+        release(self.worker, sizeof(Worker))
+
+    def decide_batch(self, calls, now_ms, *, int rounds=1):
+        cdef Batch batch = Batch(calls, now_ms)
+        cdef Seat room = Seat()
+        cdef const Snapshot* snapshot = NULL
+        cdef size_t first
+        cdef int _
+        with nogil:
+            for _ in range(rounds):
+                first = 0
+                while first < batch.n:
+                    snapshot = publication_enter(self.publication, self.worker.index)
+                    if snapshot is NULL:
+                        break
+                    take_up(self.worker, snapshot)
+                    batch_decide(batch, snapshot, self.worker, room.calls, first, min(first + CHUNK, batch.n), CHUNK)
+                    first += CHUNK
+            publication_leave(self.publication, self.worker.index)
+        if batch.n and snapshot is NULL:
+            raise RuntimeError(NO_POLICY)
+        return batch.answers
 
 
 cdef object decision(spec, CDecision out):

@@ -101,6 +101,9 @@ cdef class SnapshotHolder:
     cdef list owned                     # (address, size) of the arrays above
     cdef object keep                    # Python objects the C pointers lead into
 
+    cdef int enrol(self, uint32_t worker) except -1     # that worker may decide with it from now on
+    cdef bint outgrown(self)                            # it holds tables and tries that were replaced
+    cdef int retire(self) except -1                     # lets go of them: for when nobody looks at them any more
     cdef void* array(self, size_t size) except NULL
     cdef int _fields(self, uint32_t fields) except -1
     cdef int _trunks(self, spec, NumberingPlan plan, str home) except -1

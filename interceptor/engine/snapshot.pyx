@@ -14,7 +14,7 @@ from interceptor.engine.plan cimport NumberingPlan
 from interceptor.engine.prefixes cimport PrefixRoot, PrefixTrie
 from interceptor.engine.program cimport CompiledProgram
 from interceptor.engine.recent cimport RecentTable
-from interceptor.engine.stats cimport WorkerStats, stats_free, stats_sum
+from interceptor.engine.stats cimport WorkerStats, stats_free, stats_new, stats_sum
 from interceptor.engine.types cimport MAX_COUNTERS, MAX_LISTS, MAX_SHADOW, N_FIELDS, N_NUMBERS, Field, Text
 
 from interceptor.engine import layout
@@ -27,9 +27,13 @@ cdef Text borrowed(bytes data):
     return text
 
 
+cdef class Companion:
+    pass
+
+
 cdef class SnapshotHolder:
     def __init__(self, spec, contents, NumberingPlan plan, str home, bytes secret, previous, RecentTable repeats,
-                 RecentTable grace, RecentTable added, fed, int revision):
+                 RecentTable grace, RecentTable added, fed, int revision, Companion companion):
         cdef uint64_t seed
         if len(spec.lists) > MAX_LISTS or len(spec.counters) > MAX_COUNTERS:
             raise ValueError(f"a policy has at most {MAX_LISTS} lists and {MAX_COUNTERS} counters; this one has "
@@ -57,7 +61,17 @@ cdef class SnapshotHolder:
         self._rules(spec)
         self._counters(spec, layout.place_counters(spec, previous, seed))
         names = self._names(plan)
-        self.keep = (plan, program, repeats, grace, added, names)
+        self.c.stats = self.stats
+        if companion is not None:
+            self.c.companion = companion.address
+        self.keep = (plan, program, repeats, grace, added, names, companion)
+
+    cdef int enrol(self, uint32_t worker) except -1:
+        if self.stats[worker] is NULL:
+            self.stats[worker] = stats_new(len(self.spec.rules))
+            if self.stats[worker] is NULL:
+                raise MemoryError("no memory for a worker's counters")
+        return 0
 
     cdef void* array(self, size_t size) except NULL:
         cdef void* p
@@ -217,9 +231,13 @@ cdef class SnapshotHolder:
         ic_store64(<uint64_t*> <void*> &self.c.prefixes, <uint64_t> <size_t> (<PrefixTrie> trie).trie)
         return len(after ^ before)
 
-    def retire(self):
-        """Lets go of replaced tries; for when no thread decides with this snapshot."""
+    cdef bint outgrown(self):
+        return len(self.retired) > 0 or (<ListTable> self.table).lists.older is not NULL
+
+    cdef int retire(self) except -1:
+        self.table.retire()
         self.retired.clear()
+        return 0
 
     def counted(self):
         """What the workers counted with this snapshot: a mapping of plain numbers and tuples."""

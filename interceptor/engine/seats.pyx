@@ -1,0 +1,61 @@
+# Who decides with an engine (contract: seats.pxd): Python threads on seats, and enlisted threads that hold no GIL.
+import queue
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from interceptor.engine.decide cimport Worker, take_up
+from interceptor.engine.events cimport EventRing
+from interceptor.engine.snapshot cimport MAX_WORKERS, SnapshotHolder
+
+
+cdef class Seat:
+    cdef int take(self, SnapshotHolder snapshot) except -1:
+        snapshot.enrol(self.w.index)
+        take_up(&self.w, &snapshot.c)
+        snapshot.readers += 1
+        self.snapshot = snapshot
+        return 0
+
+
+cdef class Seats:
+    def __init__(self, EventRing events, uint64_t first_id, uint32_t pass_sample):
+        self.idle, self.enlisted, self.events = queue.SimpleQueue(), [], events
+        self.first_id, self.pass_sample = first_id, pass_sample
+
+    cdef Seat free(self):
+        cdef Seat seat
+        try:
+            return self.idle.get_nowait()
+        except queue.Empty:
+            if self.made == MAX_WORKERS:
+                return self.idle.get()
+            seat = Seat()
+            self._begin(&seat.w)
+            return seat
+
+    cdef int leave(self, Seat seat) except -1:
+        if seat.snapshot is not None:
+            seat.snapshot.readers -= 1
+            seat.snapshot = None
+        self.idle.put(seat)
+        return 0
+
+    cdef int enlist(self, Worker* w, SnapshotHolder current) except -1:
+        if self.made >= MAX_WORKERS - 1:        # one is left to Python threads, which wait for each other
+            raise RuntimeError(f"an engine decides with {MAX_WORKERS} threads, and {self.made} have their place: "
+                               "start fewer")
+        if current is not None:
+            current.enrol(self.made)
+        self.enlisted.append(self.made)
+        self._begin(w)
+        return 0
+
+    cdef int enrol(self, SnapshotHolder snapshot) except -1:
+        for worker in self.enlisted:
+            snapshot.enrol(worker)
+        return 0
+
+    cdef void _begin(self, Worker* w) noexcept:
+        w.index, w.next_id = self.made, self.first_id
+        w.ring, w.pass_sample = self.events.ring, self.pass_sample
+        self.made += 1
