@@ -143,7 +143,7 @@ def test_readers_never_look_at_what_was_freed_and_never_go_back(scale: Callable[
     probe.publish()
     wrong: list[int] = []
     readers = [
-        threading.Thread(target=lambda w=worker: wrong.append(probe.read(w, scale(1_000_000, 50_000_000))))
+        threading.Thread(target=lambda w=worker: wrong.append(probe.read(w, scale(10_000_000, 300_000_000))))
         for worker in (0, 1, 63)
     ]
     for reader in readers:
@@ -170,7 +170,7 @@ def test_an_enlisted_thread_decides_and_is_counted_as_any_other() -> None:
     assert engine.stats()["verdicts"]["pass"] == 101
 
 
-def test_a_thread_may_be_enlisted_before_there_is_a_SPEC -> None:
+def test_a_thread_may_be_enlisted_before_there_is_a_policy() -> None:
     engine = made(revision=0)
     worker = engine.enlist()
     one = rows(1, b"+8613800138000"), np.full(1, NOW)
