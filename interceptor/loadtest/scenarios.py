@@ -140,6 +140,7 @@ class Draft:
         n, own = self.n, self.subscriber >= 0
         who = np.maximum(self.subscriber, 0)
         fifteen = np.where(own, 15, 0)
+        with_domain = np.where(own, who % 10 < 3, False).astype(np.int64)
         call_id = f"{self.wanted.run}-".encode()
         minute = self.hour * 60 + self.rng.integers(0, 60, n)
         when = [requests.field("event_time_ms", DAY_MS + 60_000 * i) for i in range(24 * 60)]
@@ -149,9 +150,7 @@ class Draft:
             Digits("caller", self.caller, self.caller_digits, b"+"),
             Digits("callee", self.callee, self.callee_digits),
             Choice([requests.field("trunk", name) for name in _TRUNKS], self.trunk),
-            Choice(
-                [b"", requests.field("domain", "ims.mnc000.mcc460.3gppnetwork.org")], (who % 10 < 3) & own
-            ),
+            Choice([b"", requests.field("domain", "ims.mnc000.mcc460.3gppnetwork.org")], with_domain),
             Choice([requests.field("user_agent", text) for text in ("IMS-AS/7.3", "SBC 9.4.1")], 1 - own),
             Choice([requests.field("source_ip", f"10.20.{i}.7") for i in range(16)], who % 16),
             Digits("imsi", 460_000_000_000_000 + who, fifteen),
