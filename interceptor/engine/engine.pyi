@@ -112,7 +112,7 @@ class Engine:
         """Whether a key itself (no prefix, no parent domain) is on a list. KeyError for an unknown list."""
 
     def stats(self) -> dict[str, Any]:
-        """Totals since the start: verdicts, rules (by id), list_hits, list_sizes, latency, entities, events."""
+        """Totals since the start: verdicts, rules (by id), list_hits, list_sizes, latency, entities, recent, events."""
 
 class Enlisted:
     """One thread's place in an engine, from Python or, through engine.pxd, without the GIL."""

@@ -310,7 +310,7 @@ cdef class Engine:
                 "list_bytes": snapshot.table.nbytes + snapshot.trie.nbytes,
                 "entities": [trace.entity_stats(resident) for resident in snapshot.residents],
                 "recent": {name: {"entries": len(table), "capacity": table.capacity, "evicted": table.evicted,
-                                  "refused": table.refused}
+                                  "refused": table.refused, "waited": table.waited}
                            for name, table in (("repeats", self.repeats), ("grace", self.grace),
                                                ("added", self.added))},
                 "events": {"next_sequence": self.events.next_sequence, "dropped": self.events.dropped},

@@ -7,6 +7,7 @@
 # Nothing is ever moved or rehashed.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from interceptor.engine.atomics cimport LockWaits
 from interceptor.engine.sketches cimport SketchStats
 from interceptor.engine.types cimport Key, Millis
 
@@ -44,6 +45,7 @@ cdef struct EntityStats:
     uint64_t evicted_protected  # within their window, seen twice or more
     uint64_t nbytes             # reserved, sketches included
     SketchStats sketches
+    LockWaits waited            # the sketches' included
 
 # Reserves all the memory there will ever be; NULL when the system has no more. 1 <= n <= MAX_COLUMNS, windows >= 1.
 cdef Entities* entities_new(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches,

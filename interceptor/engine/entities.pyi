@@ -1,6 +1,7 @@
 """The bounded table of one kind of entity: callers, handsets, cells, pairs, with the counters of each."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,8 +70,10 @@ class EntityTable:
         """Entities touched within the longest window before `now` (ms). Reads one cache line for every 14 slots."""
 
     @property
-    def stats(self) -> dict[str, int | dict[str, int]]:
-        """slots, used, evicted_probation, evicted_protected, nbytes, and `sketches` as Sketches.stats."""
+    def stats(self) -> dict[str, Any]:
+        """slots, used, evicted_probation, evicted_protected, nbytes, `sketches` as Sketches.stats, and `waited`: how
+        often (waits) and for how long (ns, longest_ns) threads waited for a lock of the table or its sketches.
+        """
 
     @property
     def used(self) -> int:
@@ -83,10 +86,6 @@ class EntityTable:
     @property
     def evicted_protected(self) -> int:
         """Entities replaced while still within their longest window, seen at least twice."""
-
-    @property
-    def saturated(self) -> int:
-        """How often a distinct count wanted a sketch and there was none."""
 
     @property
     def slots(self) -> int: ...

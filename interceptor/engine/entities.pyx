@@ -5,7 +5,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from interceptor.engine.ahead cimport Ahead, ahead_fetch, ahead_note
-from interceptor.engine.atomics cimport ic_add64, ic_load64_relaxed, ic_lock, ic_unlock
+from interceptor.engine.atomics cimport LockWaits, add_lock_waits, ic_add64, ic_load64_relaxed, ic_lock, ic_unlock
 from interceptor.engine.entities cimport MAX_COLUMNS, Entities, EntityStats, Measured, Touch
 from interceptor.engine.entity_sets cimport (
     ALL_WAYS, ERA, SEEN_TWICE, WAYS, EntitySet, SetTime, begin_era, ic_first, ic_number_of, note_touch, occupy, protect,
@@ -52,6 +52,7 @@ cdef struct Entities:
     bint distinct               # some column is: records may hold sketches
     Column[32] column
     Stripe[16] stripe
+    LockWaits waited            # for the sets' locks
 
 if sizeof(EntitySet) != LINE or sizeof(Stripe) != LINE or sizeof(Touch) != 16:
     raise ImportError("interceptor.engine.entities: struct layout differs from what the kernels were written for")
@@ -116,6 +117,8 @@ cdef EntityStats entities_stats(Entities* table) noexcept nogil:
         stats.evicted_protected += ic_load64_relaxed(&table.stripe[i].evicted_protected)
     stats.slots = table.n_sets * WAYS
     stats.sketches = sketches_stats(table.pool)
+    stats.waited = stats.sketches.waited
+    add_lock_waits(&stats.waited, &table.waited)
     stats.nbytes = table.n_sets * (sizeof(EntitySet) + <uint64_t>WAYS * table.record_bytes)
     stats.nbytes += sizeof(Entities) + stats.sketches.nbytes
     return stats
@@ -249,7 +252,7 @@ cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch*
     cdef char* record
     for i in range(n):
         counts |= touches[i].counts
-    ic_lock(&s.lock)
+    ic_lock(&s.lock, &table.waited)
     time = time_of(s, units)
     if counts and not peek:
         way = take_way(table, s, hashed, a, b, &time)
@@ -276,7 +279,7 @@ cdef uint64_t entities_live(Entities* table, Millis now) noexcept nogil:
     cdef EntitySet* s
     for i in range(table.n_sets):
         s = &table.sets[i]
-        ic_lock(&s.lock)
+        ic_lock(&s.lock, &table.waited)
         time = time_of(s, units)
         live += ic_number_of(ALL_WAYS & ~(ways_free(s) | ways_expired(s, &time, table.horizon)))
         ic_unlock(&s.lock)
@@ -372,7 +375,7 @@ cdef class EntityTable:
         cdef EntitySet* s = set_of(self.table, hashed)
         cdef bint found
         with nogil:
-            ic_lock(&s.lock)
+            ic_lock(&s.lock, &self.table.waited)
             found = find_way(self.table, s, hashed, a, b) != NO_WAY
             ic_unlock(&s.lock)
         return found
@@ -401,10 +404,6 @@ cdef class EntityTable:
     @property
     def evicted_protected(self):
         return entities_stats(self.table).evicted_protected
-
-    @property
-    def saturated(self):
-        return entities_stats(self.table).sketches.saturated
 
     @property
     def slots(self):

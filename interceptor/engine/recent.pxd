@@ -3,6 +3,7 @@
 # short lock per set; full means that the entry nearest its end goes, counted.
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from interceptor.engine.atomics cimport LockWaits
 from interceptor.engine.types cimport Millis
 
 cdef enum:
@@ -28,6 +29,7 @@ cdef struct Recent:
     uint64_t evicted        # live entries that made room
     uint64_t refused        # puts that were `bounded` and found no room
     uint64_t used           # ways that hold an entry, live or ended
+    LockWaits waited        # for the sets' locks
 
 # What a find and a put will need, to be fetched ahead: the set, two lines; then the entry a put would take, a hint
 cdef const void* recent_set(const Recent* table, uint64_t a, uint64_t b) noexcept nogil

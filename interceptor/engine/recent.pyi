@@ -59,6 +59,10 @@ class RecentTable:
     @property
     def refused(self) -> int: ...
     @property
+    def waited(self) -> dict[str, int]:
+        """How often (waits) and for how long (ns, longest_ns) threads waited for a lock of the table."""
+
+    @property
     def capacity(self) -> int: ...
     @property
     def nbytes(self) -> int: ...

@@ -1,6 +1,8 @@
 # The table of what happened lately (contract: recent.pxd). Nothing is moved or rehashed; every access of a set is
 # under its lock, held for one scan of 15 ends and at most one entry.
-from interceptor.engine.atomics cimport ic_add64, ic_load64, ic_load64_relaxed, ic_lock, ic_store64_relaxed, ic_unlock
+from interceptor.engine.atomics cimport (
+    LockWaits, add_lock_waits, ic_add64, ic_load64, ic_load64_relaxed, ic_lock, ic_store64_relaxed, ic_unlock,
+)
 from interceptor.engine.keys cimport mix, scale
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.recent cimport RECENT_WAYS, Recent, RecentEntry, RecentSet
@@ -66,7 +68,7 @@ cdef bint recent_find(Recent* table, uint64_t a, uint64_t b, Millis now, void* v
     cdef bint found
     if not may_be_there(of, hash):      # nearly every call is new: it takes no lock
         return False
-    ic_lock(&of.lock)
+    ic_lock(&of.lock, &table.waited)
     way = way_of(table, of, hash, a, b)
     found = way != NOWHERE and end_of(of, way) > now
     if found and value != NULL:
@@ -80,7 +82,7 @@ cdef Millis recent_until(Recent* table, uint64_t a, uint64_t b, Millis now) noex
     cdef RecentSet* of = table.sets + scale(hash, table.n_sets)
     cdef int way
     cdef Millis end = 0
-    ic_lock(&of.lock)
+    ic_lock(&of.lock, &table.waited)
     way = way_of(table, of, hash, a, b)
     if way != NOWHERE and end_of(of, way) > now:
         end = end_of(of, way)
@@ -118,7 +120,7 @@ cdef bint recent_put(Recent* table, uint64_t a, uint64_t b, Millis now, Millis u
     cdef bint done = False
     if now < 0:
         now = 0                 # an end of 0 means "never used"
-    ic_lock(&of.lock)
+    ic_lock(&of.lock, &table.waited)
     way = way_of(table, of, hash, a, b)
     if way != NOWHERE and fresh_only and end_of(of, way) > now:
         pass
@@ -156,7 +158,7 @@ cdef uint64_t count_live(Recent* table, Millis now) noexcept nogil:
     cdef uint64_t i, live = 0
     cdef int way
     for i in range(table.n_sets):
-        ic_lock(&table.sets[i].lock)
+        ic_lock(&table.sets[i].lock, &table.waited)
         for way in range(RECENT_WAYS):
             live += table.sets[i].end[way] != 0 and end_of(&table.sets[i], way) > now
         ic_unlock(&table.sets[i].lock)
@@ -224,6 +226,13 @@ cdef class RecentTable:
     @property
     def refused(self) -> int:
         return ic_load64(&self.own.refused)
+
+    @property
+    def waited(self):
+        cdef LockWaits waited
+        memset(&waited, 0, sizeof(waited))
+        add_lock_waits(&waited, &self.own.waited)
+        return waited
 
     @property
     def capacity(self) -> int:

@@ -3,7 +3,7 @@
 # it, which changes no reading, for the window is empty by then.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from interceptor.engine.atomics cimport ic_store64_relaxed
+from interceptor.engine.atomics cimport LockWaits, ic_store64_relaxed
 from interceptor.engine.types cimport Millis
 
 cdef enum:
@@ -28,6 +28,7 @@ cdef struct SketchPool:
     uint64_t seed               # of the elements' hashes
     Sketch* sketch
     int64_t* until              # when the last cell of each expires; written under the sketch's lock
+    LockWaits waited            # for the pool's lock and the sketches'
 
 cdef struct SketchStats:
     uint32_t capacity
@@ -35,6 +36,7 @@ cdef struct SketchStats:
     uint64_t reclaimed
     uint64_t saturated          # how often one was wanted and there was none
     uint64_t nbytes
+    LockWaits waited
 
 cdef SketchPool* sketches_new(uint32_t capacity, uint64_t seed) noexcept nogil     # NULL: no memory
 cdef void sketches_free(SketchPool* pool) noexcept nogil                            # NULL is allowed

@@ -4,8 +4,9 @@
 # Locks: the pool's is taken with no sketch locked, and a sketch's may be taken under the pool's: no cycle.
 from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
-from interceptor.engine.atomics cimport ic_load64_relaxed, ic_lock, ic_store64_relaxed, ic_unlock
+from interceptor.engine.atomics cimport add_lock_waits, ic_load64_relaxed, ic_lock, ic_store64_relaxed, ic_unlock
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.sketches cimport CELLS, Sketch, SketchPool, SketchStats
 from interceptor.engine.types cimport Millis
@@ -41,11 +42,13 @@ cdef void sketches_free(SketchPool* pool) noexcept nogil:
 
 cdef SketchStats sketches_stats(SketchPool* pool) noexcept nogil:
     cdef SketchStats stats
-    ic_lock(&pool.lock)
+    ic_lock(&pool.lock, &pool.waited)
     stats.capacity = pool.capacity
     stats.used = pool.used
     stats.reclaimed = pool.reclaimed
     stats.saturated = pool.saturated
+    memset(&stats.waited, 0, sizeof(stats.waited))
+    add_lock_waits(&stats.waited, &pool.waited)
     stats.nbytes = sizeof(SketchPool) + pool.capacity * (sizeof(Sketch) + sizeof(int64_t))
     ic_unlock(&pool.lock)
     return stats
@@ -58,7 +61,7 @@ cdef inline bint expired(SketchPool* pool, uint32_t i, Millis now) noexcept nogi
 cdef uint32_t sketch_take(SketchPool* pool, Millis now) noexcept nogil:
     cdef uint32_t taken = pool.capacity, _, i
     cdef Sketch* sketch
-    ic_lock(&pool.lock)
+    ic_lock(&pool.lock, &pool.waited)
     if pool.free:
         taken = pool.free - 1
         pool.free = pool.sketch[taken].next
@@ -73,7 +76,7 @@ cdef uint32_t sketch_take(SketchPool* pool, Millis now) noexcept nogil:
             pool.hand = i + 1 if i + 1 < pool.capacity else 0
             if expired(pool, i, now):
                 sketch = &pool.sketch[i]
-                ic_lock(&sketch.lock)
+                ic_lock(&sketch.lock, &pool.waited)
                 if expired(pool, i, now):       # again, now that its owner is kept out
                     sketch.tag += 1
                     ic_store64_relaxed(<uint64_t*>&pool.until[i], INT64_MAX)
@@ -91,7 +94,7 @@ cdef uint32_t sketch_take(SketchPool* pool, Millis now) noexcept nogil:
 cdef bint sketch_waits(SketchPool* pool, Millis now) noexcept nogil:
     cdef uint32_t _, i
     cdef bint found
-    ic_lock(&pool.lock)
+    ic_lock(&pool.lock, &pool.waited)
     found = pool.free != 0 or pool.fresh < pool.capacity
     i = pool.hand
     for _ in range(0 if found else HAND if pool.capacity > HAND else pool.capacity):
@@ -105,7 +108,7 @@ cdef bint sketch_waits(SketchPool* pool, Millis now) noexcept nogil:
 
 cdef Sketch* sketch_open(SketchPool* pool, uint32_t index, uint32_t tag) noexcept nogil:
     cdef Sketch* sketch = &pool.sketch[index]
-    ic_lock(&sketch.lock)
+    ic_lock(&sketch.lock, &pool.waited)
     if sketch.tag == tag:
         return sketch
     ic_unlock(&sketch.lock)
@@ -117,7 +120,7 @@ cdef void sketch_return(SketchPool* pool, Sketch* sketch) noexcept nogil:
     sketch.tag += 1
     ic_store64_relaxed(<uint64_t*>&pool.until[i], INT64_MAX)
     ic_unlock(&sketch.lock)
-    ic_lock(&pool.lock)
+    ic_lock(&pool.lock, &pool.waited)
     sketch.next = pool.free
     pool.free = i + 1
     pool.used -= 1

@@ -38,17 +38,18 @@ def rules(spec: Spec, outcomes: bytes | bytearray, decided: int) -> tuple[RuleTr
 
 
 def entity_stats(resident: Any) -> dict[str, Any]:
-    """Size and evictions of one entity table."""
-    table = resident.table
+    """Size, evictions and lock waits of one entity table."""
+    stats = resident.table.stats
     return {
         "kind": resident.entity,
-        "slots": table.slots,
-        "bytes": table.nbytes,
-        "record_bytes": table.record_bytes,
-        "used": table.used,
-        "evicted_probation": table.evicted_probation,
-        "evicted_protected": table.evicted_protected,
-        "saturated": table.saturated,
+        "slots": stats["slots"],
+        "bytes": stats["nbytes"],
+        "record_bytes": resident.table.record_bytes,
+        "used": stats["used"],
+        "evicted_probation": stats["evicted_probation"],
+        "evicted_protected": stats["evicted_protected"],
+        "saturated": stats["sketches"]["saturated"],
+        "waited": stats["waited"],
     }
 
 

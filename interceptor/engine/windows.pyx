@@ -106,7 +106,7 @@ cdef bint promote(DistinctColumn* column, SketchPool* pool, uint32_t element, ui
         column.saturated = 1
         return False
     sketch = &pool.sketch[taken]
-    ic_lock(&sketch.lock)
+    ic_lock(&sketch.lock, &pool.waited)
     memset(sketch.cell, 0, CELLS)
     for age in range(SUB_BUCKETS):              # youngest last: where two share a cell the later stamp stays
         reach = <uint8_t>(SUB_BUCKETS - age)

@@ -204,7 +204,7 @@ def test_an_evicted_entity_returns_its_sketches() -> None:
         table.touch(caller, 0, NOW + 1000, [(0, True, 1)])
         table.touch(caller, 0, NOW + 1000, [(0, True, 1)])
     assert sketches_used(table) == 0
-    assert table.saturated == 0
+    assert table.stats["sketches"]["saturated"] == 0
 
 
 def sketches_used(table: EntityTable) -> int:
@@ -301,6 +301,22 @@ def test_threads_on_the_same_entities_lose_no_count(scale: Callable[[int, int], 
             assert 0 < distinct <= 115
         assert table.used == callers
         assert table.evicted_probation == table.evicted_protected == 0
+
+
+def test_threads_that_meet_at_one_entity_are_known_to_have_waited() -> None:
+    table = EntityTable(WAYS, [(COUNT, HOUR)])
+    assert table.stats["waited"] == {"waits": 0, "ns": 0, "longest_ns": 0}
+    table.touch(1, 0, NOW, [(0, True, 0)])
+    assert table.stats["waited"]["waits"] == 0  # alone nobody waits
+
+    def work(_index: int) -> None:
+        keys = np.ones(200_000, np.uint64)
+        table.touch_many(keys, keys, np.full(len(keys), NOW), keys)
+
+    while not table.stats["waited"]["waits"]:
+        run_threads(work)
+    waited = table.stats["waited"]
+    assert 0 < waited["longest_ns"] <= waited["ns"]
 
 
 def test_threads_that_fight_over_slots_and_sketches_keep_the_books(scale: Callable[[int, int], int]) -> None:
