@@ -4,6 +4,7 @@
 #   make serve [ARGS="--metrics 127.0.0.1:9999"]   the service with its default policy
 #   make test                                      lint, the kernels in a debug build, the whole suite
 #   make test-long                                 the long form of the suite
+#   make fuzz [RUNS=10000000]                      coverage-guided fuzzing of whatever reads bytes from outside
 #   make PYTHON=/usr/bin/python3.12 ...            another interpreter (3.11 or newer), for a .venv not yet made
 
 SHELL := /bin/bash
@@ -13,6 +14,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 ARGS ?=
+RUNS ?= 200000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -112,6 +114,22 @@ test-long: build debug $(BIN)/promtool
 debug: build
 	INTERCEPTOR_DEBUG=1 $(BIN)/python setup.py --quiet build --build-base build/debug --build-lib build/debug/lib --parallel 2
 	PYTHONPATH=build/debug/lib INTERCEPTOR_TREE=build/debug/lib $(BIN)/pytest $(TWO_CORES) tests/kernels
+
+# clang brings libFuzzer and the runtime of its sanitizers; nothing else here needs it.
+$(STAMP)/clang:
+	@if ! echo "int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return 0; }" \
+		| clang -x c -fsanitize=fuzzer,address - -o /dev/null 2>/dev/null; then \
+		command -v apt-get >/dev/null || { echo "make: install clang first"; exit 1; }; \
+		echo "installing clang"; $(SUDO) $(APT) update -qq && $(SUDO) $(APT) install -qq -y clang libclang-rt-dev llvm >/dev/null; \
+	fi
+	@mkdir -p $(@D) && touch $@
+
+# So many inputs for each fuzz target, under AddressSanitizer and UndefinedBehaviorSanitizer.
+.PHONY: fuzz
+fuzz: build $(STAMP)/clang
+	INTERCEPTOR_SANITIZE=fuzzer-no-link,address,undefined CC=clang CXX=clang++ \
+		$(BIN)/python setup.py --quiet build --build-base build/fuzz --build-lib build/fuzz/lib --parallel 2
+	$(BIN)/python tests/fuzz/run.py --runs $(RUNS)
 
 # The same under AddressSanitizer and UndefinedBehaviorSanitizer; Python itself is not built for leak detection.
 .PHONY: sanitize

@@ -1,7 +1,8 @@
 """The one list of compiled modules and how they are built.
 
 INTERCEPTOR_DEBUG=1     bounds checks and kernel asserts on, undefined behaviour traps, -O1
-INTERCEPTOR_SANITIZE=address,undefined | thread    compiled under those sanitizers (implies the debug build)
+INTERCEPTOR_SANITIZE=address,undefined | thread    compiled under those sanitizers (implies the debug build);
+                        with CC=clang also fuzzer-no-link: the coverage a fuzzer looks at
 INTERCEPTOR_KERNELS=0   without them: for an editable install of a tree in which they are built in place
 """
 
