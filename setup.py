@@ -54,6 +54,8 @@ MODULES = [
     "interceptor.engine.engine",
     # the front for switches
     "interceptor.dataplane.words",
+    "interceptor.dataplane.certificate",
+    "interceptor.dataplane.tls",
     # the load test
     "interceptor.loadtest.histogram",
     "interceptor.loadtest.idle",

@@ -2,26 +2,32 @@
 # what a certificate calls its owner.
 from libc.stddef cimport size_t
 
-cdef extern from "openssl/ssl.h" nogil:
-    ctypedef struct SSL
+from interceptor.dataplane.openssl cimport SSL
 
 cdef enum:
     TLS_AGAIN_READ = -1         # wait until the socket can be read
     TLS_AGAIN_WRITE = -2        # ... written
     TLS_FAILED = -3
-    TLS_CLOSED = 0              # the other side said goodbye
+    TLS_CLOSED = 0              # the other side said goodbye, or just went
 
-cdef struct Front               # an SSL_CTX behind a lock; the lock is held while a connection begins or a context is replaced
+cdef struct Front               # an SSL_CTX behind a lock, held while a connection takes its reference or a reload swaps
 
-cdef SSL* tls_begin(Front* front, int fd) noexcept nogil                    # NULL: no memory
-cdef int tls_handshake(SSL* ssl) noexcept nogil                             # 1: done and ALPN is h2; else one of the above
-cdef ssize_t tls_read(SSL* ssl, void* out, size_t room) noexcept nogil      # bytes, or one of the above
+# A dead socket raises SIGPIPE in the thread that writes: it is ignored (Python's default) or blocked there.
+# NULL: no memory. The socket stays the caller's.
+cdef SSL* tls_begin(Front* front, int fd) noexcept nogil
+# 1: done and ALPN is h2 (read at once: a request may have come along); else one of the above.
+cdef int tls_handshake(SSL* ssl) noexcept nogil
+# Bytes, or one of the above. Fewer than `room`: nothing is left but what the socket will announce. Exactly `room`: more
+# may lie in the SSL object, of which epoll knows nothing: call again.
+cdef ssize_t tls_read(SSL* ssl, void* out, size_t room) noexcept nogil
+# Bytes taken, or one of the above. Fewer than `n`: the socket is full. What is left comes first in the next call.
 cdef ssize_t tls_write(SSL* ssl, const void* data, size_t n) noexcept nogil
 cdef void tls_end(SSL* ssl) noexcept nogil                                  # says goodbye if it can; frees
-# The client certificate's first subject alternative name (DNS, URI, IP or e-mail), else its common name. 0: none.
+# The other side's certificate's name (see certificate.pxd); 0: none.
 cdef size_t tls_peer_name(SSL* ssl, char* out, size_t room) noexcept nogil
 
 cdef class TlsServer:           # __init__(certificate: str, key: str, clients: str | None); reload() -> None
+    cdef object certificate, key, clients
     cdef Front* front
 
 cdef class TlsClient:           # __init__(ca: str | None, certificate: str | None, key: str | None, name: str)
