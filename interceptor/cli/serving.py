@@ -12,7 +12,8 @@ from pathlib import Path
 from interceptor.cli.failing import EXIT_USAGE, Failure
 from interceptor.cli.loading import progress_bar
 from interceptor.cli.serve import SIGNALS, STOPPING
-from interceptor.control.server import ControlServer, ListenError, Tls, endpoint, guard, local
+from interceptor.control.server import ControlServer, Tls
+from interceptor.runtime.addresses import ListenError, endpoint, guard, local
 from interceptor.runtime.loader import Loaded, LoadError, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
 from interceptor.runtime.metrics import MetricsServer, serve_metrics

@@ -1,6 +1,5 @@
 """The control plane's socket: one grpcio server with Interception, Admin, health and reflection."""
 
-import ipaddress
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,13 @@ from grpc_reflection.v1alpha import reflection
 from interceptor.control import admin, interception
 from interceptor.control.admin import Admin
 from interceptor.control.interception import Interception
+from interceptor.runtime.addresses import ListenError, guard
 from interceptor.runtime.service import Service
 
 LARGEST = 64 * 1024  # bytes of one request
 THREADS = 32
 STREAMS = THREADS // 2  # a stream holds a thread; the other half stays for single calls and operators
 QUEUED = 1024  # requests inside the server at once; the next one is refused, not queued
-
-
-class ListenError(Exception):
-    """The address cannot be served; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -102,36 +98,6 @@ class ControlServer:
     def _tell(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for name in self._names:
             self._health.set(name, status)
-
-
-def guard(address: str, encrypted: bool, insecure: bool) -> None:
-    """Raises ListenError for an address other machines reach, unless it is encrypted or that is asked for."""
-    if encrypted or insecure or local(address):
-        return
-    raise ListenError(
-        f"{address} is open to other machines: give --tls-cert and --tls-key, or say --insecure, or listen on 127.0.0.1"
-    )
-
-
-def local(address: str) -> bool:
-    """Whether only this machine reaches `address`: loopback, or a Unix socket."""
-    if address.startswith(("unix:", "unix-abstract:")):
-        return True
-    host, _ = endpoint(address)
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def endpoint(address: str) -> tuple[str, int]:
-    """Host and port of ``HOST:PORT`` or ``[IPV6]:PORT``."""
-    host, separator, port = address.rpartition(":")
-    if not (separator and host and port.isdecimal() and int(port) < 1 << 16):
-        raise ListenError(f"{address} is no address: give HOST:PORT, [IPV6]:PORT or unix:PATH")
-    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def contents(path: Path) -> bytes:

@@ -2,6 +2,7 @@
 import os
 import threading
 
+import cython
 import numpy as np
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -41,6 +42,7 @@ SPECS_KEPT = 16
 NO_POLICY = "the engine has no policy yet: publish one first"
 
 
+@cython.no_gc_clear         # a thread that decides without the GIL may outlive whoever lost it
 cdef class Engine:
     cdef readonly NumberingPlan plan
     cdef readonly str home
@@ -317,6 +319,7 @@ cdef class Engine:
             }
 
 
+@cython.no_gc_clear
 cdef class Enlisted:
     def __cinit__(self, Engine engine not None):
         self.worker = <Worker*> reserve(sizeof(Worker))

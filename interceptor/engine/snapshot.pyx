@@ -1,4 +1,5 @@
 # Builds a snapshot from a policy's Spec and the content of its lists. Holds the GIL; nothing here runs for a call.
+import cython
 import numpy as np
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -31,6 +32,7 @@ cdef class Companion:
     pass
 
 
+@cython.no_gc_clear         # its arrays go when nothing refers to it, never while a thread looks at them
 cdef class SnapshotHolder:
     def __init__(self, spec, contents, NumberingPlan plan, str home, bytes secret, previous, RecentTable repeats,
                  RecentTable grace, RecentTable added, fed, int revision, Companion companion):

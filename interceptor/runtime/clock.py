@@ -20,8 +20,9 @@ class Clock:
         self, wall: Callable[[], int] = time.time_ns, monotonic: Callable[[], int] = time.monotonic_ns
     ) -> None:
         self._monotonic = monotonic
-        self._offset = wall() - monotonic()
+        #: nanoseconds to add to the monotonic clock
+        self.offset_ns = wall() - monotonic()
 
     def now_ms(self) -> int:
         """Milliseconds since the Unix epoch; never less than before."""
-        return (self._monotonic() + self._offset) // 1_000_000
+        return (self._monotonic() + self.offset_ns) // 1_000_000

@@ -5,10 +5,10 @@ from urllib.parse import quote
 import pytest
 
 from interceptor.control.refusing import LONGEST, PRINTABLE, fitting
-from interceptor.control.server import ListenError, endpoint, guard, local
 from interceptor.engine.spec import Rule, Span
 from interceptor.engine.types import BlockClass, RuleIndex, Verdict
 from interceptor.policy import load_policy
+from interceptor.runtime.addresses import ListenError, endpoint, guard, local
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.outcomes import KEPT, RecentOutcomes, refusal
 
