@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from interceptor.engine.keys import KeyKind
-from interceptor.loadtest import requests
-from interceptor.loadtest.requests import Bytes, Choice, Column, Digits, Whole, encode
+from interceptor.loadtest import encoding
+from interceptor.loadtest.encoding import Bytes, Choice, Column, Digits, Whole, encode
 from interceptor.pb.v1 import interception_pb2 as pb
 
 Keys = npt.NDArray[np.uint64]
@@ -143,21 +143,21 @@ class Draft:
         with_domain = np.where(own, who % 10 < 3, False).astype(np.int64)
         call_id = f"{self.wanted.run}-".encode()
         minute = self.hour * 60 + self.rng.integers(0, 60, n)
-        when = [requests.field("event_time_ms", DAY_MS + 60_000 * i) for i in range(24 * 60)]
-        days = [b"", *(requests.field("sim_age_days", i) for i in range(2040))]
+        when = [encoding.field("event_time_ms", DAY_MS + 60_000 * i) for i in range(24 * 60)]
+        days = [b"", *(encoding.field("sim_age_days", i) for i in range(2040))]
         columns: list[Column] = [
             Digits("call_id", np.arange(n), CALL_DIGITS, call_id),
             Digits("caller", self.caller, self.caller_digits, b"+"),
             Digits("callee", self.callee, self.callee_digits),
-            Choice([requests.field("trunk", name) for name in _TRUNKS], self.trunk),
-            Choice([b"", requests.field("domain", "ims.mnc000.mcc460.3gppnetwork.org")], with_domain),
-            Choice([requests.field("user_agent", text) for text in ("IMS-AS/7.3", "SBC 9.4.1")], 1 - own),
-            Choice([requests.field("source_ip", f"10.20.{i}.7") for i in range(16)], who % 16),
+            Choice([encoding.field("trunk", name) for name in _TRUNKS], self.trunk),
+            Choice([b"", encoding.field("domain", "ims.mnc000.mcc460.3gppnetwork.org")], with_domain),
+            Choice([encoding.field("user_agent", text) for text in ("IMS-AS/7.3", "SBC 9.4.1")], 1 - own),
+            Choice([encoding.field("source_ip", f"10.20.{i}.7") for i in range(16)], who % 16),
             Digits("imsi", 460_000_000_000_000 + who, fifteen),
             Digits("imei", 350_000_000_000_000 + 10 * np.maximum(self.device, 0), fifteen),
             Digits("cell", self.cell, np.where(own, 9, 0), b"46000"),
-            Choice([b"", requests.field("international_ingress", True)], self.abroad.astype(np.int64)),
-            Choice([b"", requests.field("roaming", True)], self.roaming.astype(np.int64)),
+            Choice([b"", encoding.field("international_ingress", True)], self.abroad.astype(np.int64)),
+            Choice([b"", encoding.field("roaming", True)], self.roaming.astype(np.int64)),
             Choice(days, np.where(own, 1 + self.age, 0)),
             Choice(when, minute),
         ]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from interceptor.loadtest import requests
-from interceptor.loadtest.requests import BLOCK, Choice, Digits, encode
+from interceptor.loadtest import encoding
+from interceptor.loadtest.encoding import BLOCK, Choice, Digits, encode
 from interceptor.pb.v1 import interception_pb2 as pb
 
 
@@ -23,8 +23,8 @@ def test_a_table_of_requests_is_the_requests_one_behind_the_other(count: int) ->
         [
             Digits("call_id", np.arange(count), 9, b"run-"),
             Digits("caller", numbers, digits, b"+"),
-            Choice([b"", *(requests.field("trunk", name) for name in trunks[1:])], trunk),
-            Choice([requests.field("sim_age_days", each) for each in ages], age),
+            Choice([b"", *(encoding.field("trunk", name) for name in trunks[1:])], trunk),
+            Choice([encoding.field("sim_age_days", each) for each in ages], age),
         ],
         count,
     )
