@@ -54,6 +54,13 @@ MODULES = [
     "interceptor.engine.engine",
     # the front for switches
     "interceptor.dataplane.words",
+    "interceptor.dataplane.grpc",
+    "interceptor.dataplane.exchanges",
+    "interceptor.dataplane.replies",
+    "interceptor.dataplane.framing",
+    "interceptor.dataplane.frames",
+    "interceptor.dataplane.http2",
+    "interceptor.dataplane.http2probe",
     "interceptor.dataplane.certificate",
     "interceptor.dataplane.tls",
     # the load test

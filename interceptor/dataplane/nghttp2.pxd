@@ -1,6 +1,6 @@
 # The part of libnghttp2 (1.52 and newer) that is used here: sessions of both sides, their callbacks, HTTP/2's frames.
 from libc.stddef cimport size_t
-from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "nghttp2/nghttp2.h" nogil:
     ctypedef struct nghttp2_session
@@ -76,6 +76,8 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
         const uint8_t* value, size_t valuelen, uint8_t flags, void* user_data) noexcept
     ctypedef int (*nghttp2_on_begin_frame_callback)(
         nghttp2_session* session, const nghttp2_frame_hd* hd, void* user_data) noexcept
+    ctypedef int (*nghttp2_on_frame_send_callback)(
+        nghttp2_session* session, const nghttp2_frame* frame, void* user_data) noexcept
     ctypedef int (*nghttp2_on_frame_not_send_callback)(
         nghttp2_session* session, const nghttp2_frame* frame, int lib_error_code, void* user_data) noexcept
 
@@ -108,6 +110,7 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
         NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE
         NGHTTP2_SETTINGS_MAX_FRAME_SIZE
         NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE
+        NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES
         NGHTTP2_NO_ERROR
         NGHTTP2_PROTOCOL_ERROR
         NGHTTP2_INTERNAL_ERROR
@@ -126,6 +129,8 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
         NGHTTP2_ERR_CALLBACK_FAILURE
         NGHTTP2_ERR_NOMEM
         NGHTTP2_ERR_FLOODED
+        NGHTTP2_ERR_TOO_MANY_CONTINUATIONS
+        NGHTTP2_ERR_REFUSED_STREAM
         NGHTTP2_ERR_BAD_CLIENT_MAGIC
 
     int nghttp2_session_callbacks_new(nghttp2_session_callbacks** callbacks)
@@ -144,6 +149,8 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
         nghttp2_session_callbacks* callbacks, nghttp2_on_header_callback callback)
     void nghttp2_session_callbacks_set_on_begin_frame_callback(
         nghttp2_session_callbacks* callbacks, nghttp2_on_begin_frame_callback callback)
+    void nghttp2_session_callbacks_set_on_frame_send_callback(
+        nghttp2_session_callbacks* callbacks, nghttp2_on_frame_send_callback callback)
     void nghttp2_session_callbacks_set_on_frame_not_send_callback(
         nghttp2_session_callbacks* callbacks, nghttp2_on_frame_not_send_callback callback)
 
@@ -157,6 +164,7 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
     void nghttp2_option_set_max_send_header_block_length(nghttp2_option* option, size_t val)
     void nghttp2_option_set_max_settings(nghttp2_option* option, size_t val)
     void nghttp2_option_set_max_outbound_ack(nghttp2_option* option, size_t val)
+    void nghttp2_option_set_stream_reset_rate_limit(nghttp2_option* option, uint64_t burst, uint64_t rate)
 
     int nghttp2_session_server_new2(nghttp2_session** session, const nghttp2_session_callbacks* callbacks,
                                     void* user_data, const nghttp2_option* option)
