@@ -63,6 +63,11 @@ MODULES = [
     "interceptor.dataplane.http2probe",
     "interceptor.dataplane.certificate",
     "interceptor.dataplane.tls",
+    "interceptor.dataplane.connection",
+    "interceptor.dataplane.loop",
+    "interceptor.dataplane.acceptor",
+    "interceptor.dataplane.traffic",
+    "interceptor.dataplane.server",
     # the load test
     "interceptor.loadtest.histogram",
     "interceptor.loadtest.idle",

@@ -15,7 +15,7 @@ cdef struct Desk:               # what one data-plane thread answers at. The fir
     const uint64_t* serving     # atomic; 0: not serving yet, or no more
     int64_t wall_ns             # the service's wall clock less CLOCK_MONOTONIC
     const Snapshot* snapshot    # in force for this round; NULL: none is published
-    Request*[64] asked          # the calls of a chunk
+    (Request*)[64] asked        # the calls of a chunk
     uint64_t[64] identity       # of a streamed one
     Call[64] calls
     Millis[64] times
