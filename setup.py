@@ -54,6 +54,10 @@ MODULES = [
     "interceptor.engine.engine",
     # the front for switches
     "interceptor.dataplane.words",
+    "interceptor.dataplane.phrasebook",
+    "interceptor.dataplane.faults",
+    "interceptor.dataplane.responses",
+    "interceptor.dataplane.messages",
     "interceptor.dataplane.grpc",
     "interceptor.dataplane.exchanges",
     "interceptor.dataplane.replies",

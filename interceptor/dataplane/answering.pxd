@@ -1,12 +1,11 @@
 # The way of a request from its bytes to its reply, for a thread that holds no GIL.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from interceptor.dataplane.phrasebook cimport MAX_REPLY
 from interceptor.dataplane.words cimport Batch, Request, Traffic
 from interceptor.engine.decide cimport Worker
 from interceptor.engine.publication cimport Publication
 from interceptor.engine.snapshot cimport Snapshot
-from interceptor.engine.types cimport CHUNK, Call, Decision, Millis
+from interceptor.engine.types cimport Call, Decision, Millis
 
 cdef struct Desk:               # what one data-plane thread answers at. The first five: its maker sets them
     Worker* worker              # an Enlisted's, which outlives the desk
@@ -20,7 +19,7 @@ cdef struct Desk:               # what one data-plane thread answers at. The fir
     Call[64] calls
     Millis[64] times
     Decision[64] decisions
-    uint8_t[MAX_REPLY] reply
+    uint8_t[8192] reply         # MAX_REPLY
 
 # A round: everything answered between `sit_down` and the next `sit_down` or `get_up` is answered by one policy.
 # A thread gets up before it sleeps.

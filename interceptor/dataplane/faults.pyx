@@ -1,0 +1,94 @@
+# What can be wrong with a message, and how it is said. Nothing here runs for a call that is in order.
+from libc.stdio cimport snprintf
+from libc.string cimport strlen
+
+from interceptor.engine.types cimport MAX_FIELD
+
+# By number, as in interception.proto.
+cdef (const char*)[21] CALL_FIELDS = [
+    b"", b"call_id", b"caller", b"callee", b"asserted_identity", b"privacy", b"redirecting", b"trunk", b"domain",
+    b"user_agent", b"source_ip", b"imsi", b"imei", b"cell", b"verstat", b"attestation", b"international_ingress",
+    b"roaming", b"sim_age_days", b"event_time_ms", b"tags"]
+cdef (const char*)[7] REPORT_FIELDS = [b"", b"call_id", b"event", b"time_ms", b"duration_ms", b"cause", b"call"]
+cdef (const char*)[2] HEALTH_FIELDS = [b"", b"service"]
+cdef (const char*)[5] NO_MESSAGE = [       # by Of
+    b"the request is no interceptor.v1.DecideRequest", b"the message is no interceptor.v1.DecideStreamRequest",
+    b"the request is no interceptor.v1.ReportCallRequest", b"the request is no interceptor.v1.DecideRequest",
+    b"the request is no grpc.health.v1.HealthCheckRequest"]
+
+cdef enum:
+    REDIRECTING = 6             # numbers of a call's fields that are no text
+    INTERNATIONAL_INGRESS = 16
+    ROAMING = 17
+    SIM_AGE_DAYS = 18
+    TAGS = 20
+
+
+cdef uint32_t describe(const Fault* fault, const Phrases* phrases, char* out, Text* field) noexcept nogil:
+    cdef int n
+    field.data, field.length = NULL, 0
+    if broken(fault):
+        n = describe_broken(fault, out)
+    else:
+        field.data = field_name(fault)
+        field.length = <uint32_t> strlen(field.data)
+        n = snprintf(out, MAX_DESCRIPTION + 1, b"%s%s: ", b"call." if fault.of == Of.OF_REPORTED else b"", field.data)
+        n += describe_place(fault, phrases, out + n, MAX_DESCRIPTION + 1 - n)
+        n += describe_flaw(fault, out + n, MAX_DESCRIPTION + 1 - n)
+    return <uint32_t> min(n, <int> MAX_DESCRIPTION)
+
+
+cdef const char* field_name(const Fault* fault) noexcept nogil:
+    if fault.of == Of.OF_HEALTH:
+        return HEALTH_FIELDS[fault.field]
+    return REPORT_FIELDS[fault.field] if fault.of == Of.OF_REPORT else CALL_FIELDS[fault.field]
+
+
+cdef int describe_broken(const Fault* fault, char* out) noexcept nogil:
+    cdef const char* message = NO_MESSAGE[fault.of]
+    if fault.flaw == Flaw.FLAW_PART:
+        return snprintf(out, MAX_DESCRIPTION + 1, b"call must be a message, not a number")
+    if fault.flaw == Flaw.FLAW_CUT:
+        return snprintf(out, MAX_DESCRIPTION + 1, b"%s: field %u ends %lld bytes behind the end", message, fault.field,
+                        <long long> fault.value)
+    if fault.flaw == Flaw.FLAW_WIRE:
+        return snprintf(out, MAX_DESCRIPTION + 1, b"%s: wire type %lld at byte %u", message, <long long> fault.value,
+                        fault.at)
+    return snprintf(
+        out, MAX_DESCRIPTION + 1, b"%s: %s at byte %u", message,
+        b"a number without an end" if fault.flaw == Flaw.FLAW_VARINT
+        else b"no field number" if fault.flaw == Flaw.FLAW_NUMBER else b"a malformed group", fault.at)
+
+
+cdef int describe_place(const Fault* fault, const Phrases* phrases, char* out, size_t room) noexcept nogil:
+    if fault.index == WHOLE_FIELD:
+        return 0
+    if fault.field == REDIRECTING:
+        return snprintf(out, room, b"[%u] ", <unsigned int> fault.index)
+    return snprintf(out, room, b"[%.*s] ", <int> min(phrases.tags[fault.index].length, <uint32_t> 100),
+                    phrases.tags[fault.index].data)
+
+
+cdef int describe_flaw(const Fault* fault, char* out, size_t room) noexcept nogil:
+    if fault.flaw == Flaw.FLAW_TYPE:
+        return snprintf(out, room, b"must be %s", wanted(fault))
+    if fault.flaw == Flaw.FLAW_LONG:
+        return snprintf(out, room, b"%lld bytes; at most %d are taken", <long long> fault.value, <int> MAX_FIELD)
+    if fault.flaw == Flaw.FLAW_RANGE:
+        return snprintf(out, room, b"%lld is out of range", <long long> fault.value)
+    return snprintf(out, room, b"%s", b"holds a control character" if fault.flaw == Flaw.FLAW_CONTROL
+                    else b"not valid UTF-8")
+
+
+cdef const char* wanted(const Fault* fault) noexcept nogil:
+    if fault.of == Of.OF_REPORT and fault.field > 1:
+        return b"a whole number, not bytes"
+    if fault.of == Of.OF_REPORT or fault.of == Of.OF_HEALTH or fault.index != WHOLE_FIELD:
+        return b"text, not int"
+    if fault.field == REDIRECTING:
+        return b"a sequence of texts"
+    if fault.field == TAGS:
+        return b"a mapping of texts"
+    if fault.field == INTERNATIONAL_INGRESS or fault.field == ROAMING:
+        return b"true or false, not bytes"
+    return b"a whole number, not bytes" if fault.field == SIM_AGE_DAYS else b"text, not int"
