@@ -86,6 +86,7 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_is_init_finished(const SSL* ssl)
     int SSL_read_ex(SSL* ssl, void* out, size_t room, size_t* got)
     int SSL_write_ex(SSL* ssl, const void* data, size_t n, size_t* written)
+    int SSL_has_pending(const SSL* ssl)
     int SSL_shutdown(SSL* ssl)
     int SSL_get_error(const SSL* ssl, int returned)
     void SSL_get0_alpn_selected(const SSL* ssl, const unsigned char** protocol, unsigned int* n)

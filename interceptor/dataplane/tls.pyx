@@ -87,11 +87,11 @@ cdef int tls_handshake(SSL* ssl) noexcept nogil:
     return 1
 
 
-# Until the socket has no more: bytes inside the SSL object wake no epoll.
+# Until the SSL object has no more: of bytes in there epoll knows nothing.
 cdef ssize_t tls_read(SSL* ssl, void* out, size_t room) noexcept nogil:
     cdef size_t have = 0, got = 0
     cdef int done
-    while have < room:
+    while have < room and (have == 0 or SSL_has_pending(ssl)):
         ERR_clear_error()
         done = SSL_read_ex(ssl, <uint8_t*>out + have, room - have, &got)
         if done != 1:

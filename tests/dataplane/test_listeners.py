@@ -66,7 +66,9 @@ def test_what_is_no_address_is_said_so(address: str, said: str) -> None:
         listen([address], 1000)
 
 
-def test_an_address_that_is_taken_is_named_and_nothing_stays_bound(tmp_path: Path, bound: list[Listener]) -> None:
+def test_an_address_that_is_taken_is_named_and_nothing_stays_bound(
+    tmp_path: Path, bound: list[Listener]
+) -> None:
     bound += listen(["127.0.0.1:0"], 1000)
     path = tmp_path / "calls.sock"
     with pytest.raises(OSError, match=f"cannot listen on {bound[0].address}: .*in use"):

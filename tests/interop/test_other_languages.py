@@ -45,7 +45,11 @@ def test_a_call_is_decided(client: Program) -> None:
     listed, other = client.decide(
         {"caller": LISTED, "callee": CALLEE}, {"caller": "+8613700000001", "callee": CALLEE}
     )
-    assert (listed["verdict"], listed["rule"], listed["reason"]) == ("VERDICT_BLOCK", "listed", "credit-record")
+    assert (listed["verdict"], listed["rule"], listed["reason"]) == (
+        "VERDICT_BLOCK",
+        "listed",
+        "credit-record",
+    )
     assert (other["verdict"], other["rule"]) == ("VERDICT_PASS", "default")
 
 
@@ -89,5 +93,8 @@ def test_a_cancelled_stream_ends_and_nothing_else(client: Program) -> None:
 
 def test_health_is_watched(client: Program) -> None:
     assert list(client.watch(cancel_after=1)) == ["SERVING", "CANCELLED"]
-    assert list(client.watch("interceptor.v1.InterceptionService", cancel_after=1)) == ["SERVING", "CANCELLED"]
+    assert list(client.watch("interceptor.v1.InterceptionService", cancel_after=1)) == [
+        "SERVING",
+        "CANCELLED",
+    ]
     assert list(client.watch("nobody", cancel_after=1)) == ["SERVICE_UNKNOWN", "CANCELLED"]
