@@ -219,7 +219,7 @@ cdef int on_frame(nghttp2_session* http, const nghttp2_frame* frame, void* user_
             take_end(stream)
     elif frame.hd.type == NGHTTP2_RST_STREAM:
         stream = stream_of(session, frame.hd.stream_id)
-        if stream != NULL and not stream.settled:
+        if stream != NULL and not stream.abandoned:
             stream.abandoned = True     # counted here, not when it closes
             return one_reset(session)
     elif frame.hd.type == NGHTTP2_GOAWAY:
@@ -261,7 +261,7 @@ cdef int on_stream_close(nghttp2_session* http, int32_t identity, uint32_t error
     cdef bint made_us
     if stream == NULL:
         return 0
-    made_us = error != NGHTTP2_NO_ERROR and not stream.abandoned and not stream.settled
+    made_us = error != NGHTTP2_NO_ERROR and not stream.abandoned
     stream_close(stream)
     return one_reset(session) if made_us else 0
 

@@ -110,12 +110,13 @@ cdef int session_receive(Session* session, const uint8_t* data, size_t n, uint64
     elif received < 0 and session.ending == ENDED_BY_CLIENT:
         session.ending = ENDED_PROTOCOL
         nghttp2_session_terminate_session(session.http, NGHTTP2_PROTOCOL_ERROR)
-    elif session.ending == ENDED_BY_CLIENT and not session.leaving and not nghttp2_session_want_read(session.http):
-        session.ending = ENDED_PROTOCOL
     return -1 if beyond_help(session) else 0
 
 
 cdef uint32_t session_ending(const Session* session) noexcept nogil:
+    # nghttp2 has said GOAWAY on its own: for HTTP/2 that broke the rules
+    if session.ending == ENDED_BY_CLIENT and not session.leaving and not nghttp2_session_want_read(session.http):
+        return ENDED_PROTOCOL
     return session.ending
 
 

@@ -137,18 +137,19 @@ cdef void settle(Stream* stream) noexcept nogil:
 
 
 cdef void conclude(Stream* stream, uint8_t code, const char* message, uint32_t length) noexcept nogil:
-    if stream.concluding or stream.abandoned:
+    if stream.settled or stream.abandoned:
         return
+    if stream.code == CODE_OK:              # the first thing that is wrong is what the client hears
+        stream.code = code
+        if length:
+            stream.text = <char*>malloc(3 * MAX_STATUS_MESSAGE)
+            if stream.text != NULL:         # without memory the code has to say it all
+                stream.text_n = encode_message(message, length, stream.text)
     stream.concluding = True
-    stream.code = code
     stream.message = NULL
     stream.kept_n = 0
     stream.session.n_holding -= stream.holding
     stream.holding = False
-    if length:
-        stream.text = <char*>malloc(3 * MAX_STATUS_MESSAGE)
-        if stream.text != NULL:         # without memory the code has to say it all
-            stream.text_n = encode_message(message, length, stream.text)
     if stream.queued == 0:
         settle(stream)
 
@@ -206,11 +207,7 @@ cdef void reply(Request* request, const uint8_t* message, uint32_t length) noexc
 
 cdef void refuse(Request* request, uint32_t code, const char* message, uint32_t length) noexcept nogil:
     cdef Stream* stream = answered(request)
-    if stream == NULL:
-        return
-    if stream.concluding and stream.queued == 0:
-        settle(stream)
-    else:
+    if stream != NULL:
         conclude(stream, <uint8_t>code, message, length)
 
 
