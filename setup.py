@@ -58,6 +58,7 @@ MODULES = [
     "interceptor.dataplane.faults",
     "interceptor.dataplane.responses",
     "interceptor.dataplane.messages",
+    "interceptor.dataplane.answering",
     "interceptor.dataplane.grpc",
     "interceptor.dataplane.exchanges",
     "interceptor.dataplane.replies",

@@ -34,9 +34,11 @@ cdef dict traffic_dict(const Traffic* traffic):
     for i in range(<int> N_METHODS):
         requests[METHODS[i]] = {CODES.get(k, str(k)): traffic.requests[i][k] for k in range(<int> N_CODES)
                                 if traffic.requests[i][k]}
+    errors = {CODES.get(k, str(k)): traffic.call_errors[k] for k in range(<int> N_CODES) if traffic.call_errors[k]}
     return {
         "requests": requests,
         "messages_in": traffic.messages_in,
+        "call_errors": errors,
         "bytes_in": traffic.bytes_in,
         "bytes_out": traffic.bytes_out,
         "opened": traffic.opened,

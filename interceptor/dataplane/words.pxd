@@ -86,6 +86,7 @@ cdef struct Batch:              # the complete requests of what one thread has r
 cdef struct Traffic:            # what one data-plane thread counts; written by it alone, relaxed
     uint64_t[6][17] requests    # by Method and gRPC status
     uint64_t messages_in        # of streams
+    uint64_t[17] call_errors    # by gRPC status: messages of streams that were answered by an error
     uint64_t bytes_in
     uint64_t bytes_out
     uint64_t opened             # connections
