@@ -76,6 +76,11 @@ MODULES = [
     # the load test
     "interceptor.loadtest.histogram",
     "interceptor.loadtest.idle",
+    "interceptor.loadtest.requests",
+    "interceptor.loadtest.session",
+    "interceptor.loadtest.connection",
+    "interceptor.loadtest.drive",
+    "interceptor.loadtest.generator",
 ]
 
 # What a room links with, by pkg-config's names.

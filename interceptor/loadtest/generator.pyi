@@ -1,13 +1,14 @@
 """Drives a server with calls from one thread, in open or closed loop, and measures what comes back."""
 
-from collections.abc import Sequence
 from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from interceptor.dataplane.tls import TlsClient
 from interceptor.loadtest.histogram import Histogram
 from interceptor.loadtest.outcome import Outcome
+from interceptor.loadtest.requests import Requests
 
 class Series(TypedDict):
     """What happened in every interval of a run, by the time it happened; all arrays have one length."""
@@ -23,40 +24,6 @@ class Series(TypedDict):
     max_ns: NDArray[
         np.uint64
     ]  #: the longest latency of an answer that came in the interval (whatever its status)
-
-class Requests:
-    """Encoded DecideRequests, asked in order and over again. Any number of generators may share it.
-
-    A server answers a call_id it has seen lately from memory, and a caller it has seen is no newcomer: what is to be
-    new in every call, however often the requests are gone through, is written anew as each is sent.
-
-    Parameters
-    ----------
-    data
-        The messages, one behind the other.
-    offsets
-        Where they begin, and where the last one ends; shape (n + 1,), n >= 1, ascending from 0 to ``len(data)``.
-        A message may have up to 64 KiB.
-    expected
-        The verdicts that are right for each: bit v for Verdict v (0: any); shape (n,).
-    serials
-        Up to two (byte, digits) with 1 <= digits <= 18: in every message sent, the so many ASCII digits from that byte
-        of the message on are overwritten by the call's number (modulo 10**digits). Call number k asks request k % n.
-
-    Raises
-    ------
-    ValueError
-        When the arrays do not fit each other, or a serial does not lie within every message.
-    """
-
-    def __init__(
-        self,
-        data: bytes,
-        offsets: NDArray[np.int64],
-        expected: NDArray[np.uint8] | None = None,
-        serials: Sequence[tuple[int, int]] = (),
-    ) -> None: ...
-    def __len__(self) -> int: ...
 
 class Generator:
     """One run against one server.
@@ -126,7 +93,7 @@ class Generator:
         first: int = 0,
         spin_us: int = 50,
         interval: float = 0.1,
-        tls: None = None,
+        tls: TlsClient | None = None,
     ) -> None: ...
     def run(self) -> None:
         """Runs to the end, in the calling thread, without the GIL. Once.

@@ -1,7 +1,7 @@
 # The idle loop: a thread that does nothing but read the clock, and what it is kept from.
 from libc.stdint cimport uint64_t
 
-from interceptor.loadtest.clock cimport monotonic_ns
+from interceptor.dataplane.system cimport monotonic_ns
 from interceptor.loadtest.histogram cimport Counts, Histogram, counts_record
 
 

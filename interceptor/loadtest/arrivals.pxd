@@ -1,12 +1,7 @@
-# The clock of the load test, and the random gaps between calls.
+# When calls arrive: the random gaps of a Poisson process.
 from libc.math cimport log
 from libc.stdint cimport uint64_t
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
-cdef inline uint64_t monotonic_ns() noexcept nogil:
-    cdef timespec t
-    clock_gettime(CLOCK_MONOTONIC, &t)
-    return <uint64_t>t.tv_sec * 1_000_000_000 + <uint64_t>t.tv_nsec
 
 # SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
 cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
@@ -17,6 +12,7 @@ cdef inline uint64_t next_random(uint64_t* state) noexcept nogil:
     z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EB
     return z ^ (z >> 31)
 
-# The gap to the next call of a Poisson process: exponential, of this mean.
+
+# The gap to the next call: exponential, of this mean.
 cdef inline double next_gap(uint64_t* state, double mean) noexcept nogil:
     return -log(<double>((next_random(state) >> 11) + 1) * (1.0 / 9007199254740992.0)) * mean

@@ -1,0 +1,15 @@
+"""The service a load test is tried on."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from service.running import Running, write_policy
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service on the test policy, shared; the portable front answers."""
+    running = Running(write_policy(tmp_path_factory.mktemp("service")), "--pass-sample", "0")
+    yield running
+    running.stop()
