@@ -24,6 +24,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from interceptor.loadtest import idle
+
 ROOT = Path(__file__).resolve().parent.parent
 
 #: what a sample is: a number, or several of which the median counts
@@ -214,29 +216,22 @@ def commit() -> str:
 def idle_gaps(seconds: float) -> dict[str, float]:
     """The control: what a loop that does nothing but read the clock, on one core, is kept from.
 
-    A gap is a pause of more than 20 us between two readings: an interrupt, another process, the hypervisor.
+    A gap is a pause of more than 20 us between two readings: an interrupt, another process, the hypervisor. `p99_ms`
+    and `p999_ms` say how long such gaps keep something waiting that comes at a random moment.
     """
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(allowed)})
-    gaps: list[int] = []
-    clock = time.perf_counter_ns
-    gc.disable()
     try:
-        begun = last = clock()
-        end = begun + int(seconds * 1e9)
-        while last < end:
-            now = clock()
-            if now - last > 20_000:
-                gaps.append(now - last)
-            last = now
+        gaps = idle.idle_gaps(seconds, 20_000)
     finally:
-        gc.enable()
         os.sched_setaffinity(0, allowed)
     return {
-        "seconds": round((last - begun) / 1e9, 3),
-        "gaps": len(gaps),
-        "longest_ms": round(max(gaps, default=0) / 1e6, 3),
-        "lost_percent": round(100 * sum(gaps) / (last - begun), 2),
+        "seconds": seconds,
+        "gaps": gaps.total,
+        "longest_ms": round(gaps.max_ns / 1e6, 3),
+        "lost_percent": round(100 * gaps.sum_ns / (seconds * 1e9), 2),
+        "p99_ms": round(idle.idle_delay_ns(gaps, seconds, 99) / 1e6, 3),
+        "p999_ms": round(idle.idle_delay_ns(gaps, seconds, 99.9) / 1e6, 3),
     }
 
 
@@ -264,7 +259,8 @@ def _table(title: str, rows: Mapping[str, object]) -> None:
 def _print_noise(when: str, gaps: Mapping[str, float]) -> None:
     print(
         f"idle loop {when}: {gaps['gaps']} gaps over 20 us in {gaps['seconds']} s, longest {gaps['longest_ms']} ms,"
-        f" {gaps['lost_percent']} % of the time lost",
+        f" {gaps['lost_percent']} % of the time lost, a random moment waits {gaps['p99_ms']} ms at p99 and"
+        f" {gaps['p999_ms']} ms at p99.9",
         flush=True,
     )
 

@@ -64,7 +64,7 @@ class Generator:
     spin_us
         Before it sleeps, the thread looks again for so long; it wakes so long before the next call is due.
     interval
-        Seconds of one element of `series`; at least 0.001.
+        Seconds of one element of `series`; at least 0.001. A run has at most 10 million of them.
     tls
         None: plaintext.
 

@@ -86,6 +86,7 @@ cdef class Generator:
         self.target, self.requests, self.tls, self.warm_up = resolve(address), requests, tls, warm_up
         self.latencies, self.lags = Histogram(), Histogram()
         r.intervals = math.ceil((warm_up + duration + grace) / interval) + 1
+        within("intervals of the run", r.intervals, 1, 10_000_000)
         self.table = np.zeros((r.intervals, len(COLUMNS)), np.uint64)
         r.interval = <Interval*><uintptr_t>self.table.ctypes.data
         r.interval_ns = <uint64_t>(interval * 1e9)

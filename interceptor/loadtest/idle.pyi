@@ -19,3 +19,15 @@ def idle_gaps(seconds: float, shortest_ns: int = 1_000) -> Histogram:
     ValueError
         When a parameter is out of its range.
     """
+
+def idle_delay_ns(gaps: Histogram, seconds: float, percent: float) -> float:
+    """How long gaps alone keep a call waiting that comes at a random moment of `seconds`, at that percentile; in ns.
+
+    A moment within a gap waits for its end, any other not at all: ``percent`` of all moments wait no longer. This is
+    what the percentiles of a latency measured on the same core are to be held against.
+
+    Raises
+    ------
+    ValueError
+        When `seconds` is not positive, or `percent` not within 0 .. 100.
+    """

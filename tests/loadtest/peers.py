@@ -38,6 +38,8 @@ class Grpcio:
         streamed: Callable[[Iterator[pb.DecideStreamRequest]], Iterator[pb.DecideStreamResponse]]
         | None = None,
         *options: tuple[str, int],
+        listen: str = "127.0.0.1:0",
+        credentials: grpc.ServerCredentials | None = None,
     ) -> None:
         self.asked: list[pb.DecideRequest] = []
         self.remaining: list[float | None] = []  #: seconds a call had left when it came
@@ -62,7 +64,11 @@ class Grpcio:
                 ),
             )
         )
-        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        if credentials is None:
+            port = self._server.add_insecure_port(listen)
+        else:
+            port = self._server.add_secure_port(listen, credentials)
+        self.address = listen if listen.startswith("unix:") else listen.removesuffix("0") + str(port)
 
     def __enter__(self) -> Self:
         self._server.start()

@@ -1,6 +1,7 @@
 """The generator against servers that are not ours: its counts add up whatever they do."""
 
 import math
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import grpc
 import numpy as np
 import pytest
 
+from interceptor.dataplane.tls import TlsClient
 from interceptor.loadtest.generator import Generator
 from interceptor.loadtest.outcome import Outcome
 from interceptor.loadtest.requests import Requests
@@ -34,6 +36,7 @@ from loadtest.peers import (
     requests_of,
     soon,
 )
+from service.certificates import Authority, needs_openssl
 from service.running import CALLEE, LISTED, Running, write_policy
 
 ONE = requests_of([{"call_id": "0000", "caller": "+8613788888888", "callee": CALLEE}])
@@ -116,25 +119,30 @@ def test_calls_that_are_refused_are_counted_by_status(service: Running, mode: st
     assert generator.first_error.startswith("status 3: caller")
 
 
-@pytest.mark.parametrize("mode", ["unary", "stream"])
-def test_a_server_that_is_killed_costs_calls_and_no_time(tmp_path: Path, mode: str) -> None:
+def test_a_server_that_is_killed_costs_calls_and_no_time(tmp_path: Path) -> None:
     doomed = Running(write_policy(tmp_path))
-    generator = Generator(doomed.control, ONE, mode=mode, rate=500, duration=60, deadline_ms=100)
-    thread = threading.Thread(target=generator.run)
-    thread.start()
+    generators = [
+        Generator(doomed.control, ONE, mode=mode, rate=300, duration=60, deadline_ms=100)
+        for mode in ("unary", "stream")
+    ]
+    threads = [threading.Thread(target=generator.run) for generator in generators]
+    for thread in threads:
+        thread.start()
     try:
-        assert soon(lambda: generator.outcome.answered > 20)
+        assert soon(lambda: all(generator.outcome.answered > 20 for generator in generators))
         doomed.process.kill()
-        assert soon(lambda: generator.outcome.unsent > 20)
+        assert soon(lambda: all(generator.outcome.unsent > 20 for generator in generators))
     finally:
-        generator.stop()
-        thread.join()
+        for generator, thread in zip(generators, threads, strict=True):
+            generator.stop()
+            thread.join()
         doomed.stop()
-    outcome = generator.outcome
-    assert outcome.due == outcome.sent + outcome.unsent
-    assert outcome.sent == outcome.answered + outcome.reset + outcome.lost + outcome.missing
-    assert outcome.failed > 0
-    assert generator.elapsed < 60
+    for generator in generators:
+        outcome = generator.outcome
+        assert outcome.due == outcome.sent + outcome.unsent
+        assert outcome.sent == outcome.answered + outcome.reset + outcome.lost + outcome.missing
+        assert outcome.failed > 0
+        assert generator.elapsed < 60
 
 
 # ------------------------------------------------------------------------------------------------- what is sent
@@ -344,12 +352,33 @@ def test_no_server_is_no_target(tmp_path: Path) -> None:
             Generator(address, ONE).run()
 
 
-def test_a_server_on_a_unix_socket_is_a_target(tmp_path: Path) -> None:
-    server = Grpcio()
-    server._server.add_insecure_port(f"unix:{tmp_path / 'service.sock'}")
-    with server:
-        outcome, _ = outcome_of(f"unix:{tmp_path / 'service.sock'}", rate=100, grace=30)
+@pytest.mark.parametrize("listen", ["unix:{}/service.sock", "[::1]:0"])
+def test_a_server_on_a_unix_socket_or_ipv6_is_a_target(tmp_path: Path, listen: str) -> None:
+    if listen.startswith("[") and not has_ipv6():
+        pytest.skip("no IPv6 here")
+    with Grpcio(listen=listen.format(tmp_path)) as server:
+        outcome, _ = outcome_of(server.address, rate=100, grace=30)
         assert outcome.statuses[0] == outcome.due > 0
+
+
+@needs_openssl
+def test_under_tls_both_ends_show_who_they_are(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    own, switch = authority.issue("service", "DNS:localhost"), authority.issue("switch", "DNS:switch-1")
+    credentials = grpc.ssl_server_credentials(
+        [(own.key.read_bytes(), own.certificate.read_bytes())], authority.ca.read_bytes(), True
+    )
+    known = TlsClient(authority.ca, switch.certificate, switch.key, "localhost")
+    with Grpcio(lambda _: PASS, echo, credentials=credentials) as server:
+        for mode in ("unary", "stream"):
+            outcome, _ = outcome_of(server.address, mode=mode, tls=known, rate=200, connections=2, grace=30)
+            assert outcome.statuses[0] == outcome.due > 0
+        for stranger in (
+            TlsClient(authority.ca, switch.certificate, switch.key, "elsewhere"),
+            TlsClient(authority.ca, None, None, "localhost"),
+        ):
+            with pytest.raises(ConnectionError, match=r"TLS handshake failed|closed the connection"):
+                Generator(server.address, ONE, tls=stranger).run()
 
 
 # ------------------------------------------------------------------------------------------------- the run
@@ -425,6 +454,14 @@ def test_requests_that_do_not_fit_are_named(offsets: list[int], settings: dict[s
         Requests(b"abcd", np.array(offsets), **settings)
 
 
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 def open_stream(stream: int) -> bytes:
     return frame(HEADERS, END_HEADERS, stream, OK_HEADERS)
 
@@ -435,6 +472,11 @@ def streamed(payload: bytes) -> Iterator[pb.DecideStreamRequest]:
         size = int.from_bytes(payload[1:5])
         yield pb.DecideStreamRequest.FromString(payload[5 : 5 + size])
         payload = payload[5 + size :]
+
+
+def echo(messages: Iterator[pb.DecideStreamRequest]) -> Iterator[pb.DecideStreamResponse]:
+    for asked in messages:
+        yield decided(asked.id)
 
 
 def decided(identity: int) -> pb.DecideStreamResponse:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interceptor.loadtest.histogram import LONGEST_NS, N_CELLS, Histogram, bounds_ns
-from interceptor.loadtest.idle import idle_gaps
+from interceptor.loadtest.idle import idle_delay_ns, idle_gaps
 
 BOUNDS = bounds_ns()
 
@@ -106,3 +106,22 @@ def test_the_idle_loop_counts_the_gaps_that_are_long_enough() -> None:
     for wrong in (0, -1, 3601, math.nan):
         with pytest.raises(ValueError, match="idle_gaps"):
             idle_gaps(wrong)
+
+
+@given(st.lists(st.integers(1_000, 10**8), max_size=20), st.floats(0, 100))
+def test_of_all_moments_so_many_wait_no_longer_for_the_end_of_a_gap(gaps: list[int], percent: float) -> None:
+    longest = [int(BOUNDS[np.searchsorted(BOUNDS, gap)]) for gap in gaps]  # as the histogram knows them
+    longest = [min(gap, max(gaps)) for gap in longest]
+    wait = idle_delay_ns(filled(gaps), 10.0, percent)
+    longer_ns = sum(max(gap - wait, 0) for gap in longest)
+    may_ns = (1 - percent / 100) * 1e10
+    if wait:
+        assert longer_ns == pytest.approx(may_ns, rel=1e-6, abs=10)
+    else:
+        assert longer_ns <= may_ns + 10
+
+
+def test_an_idle_delay_is_of_a_time_and_a_percentage() -> None:
+    for seconds, percent in ((0, 50), (1, -1), (1, 101)):
+        with pytest.raises(ValueError, match="the delay at"):
+            idle_delay_ns(Histogram(), seconds, percent)
