@@ -262,6 +262,8 @@ cdef int on_stream_close(nghttp2_session* http, int32_t identity, uint32_t error
     if stream == NULL:
         return 0
     made_us = error != NGHTTP2_NO_ERROR and not stream.abandoned
+    # If we fail now, nghttp2 keeps its stream, and will close it once more.
+    nghttp2_session_set_stream_user_data(http, identity, NULL)
     stream_close(stream)
     return one_reset(session) if made_us else 0
 
