@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from interceptor.cli import ask, check, serve
+from interceptor.cli import ask, check, loadtest, serve
 from interceptor.cli.failing import EXIT_FAILED, Failure
 
 EPILOG = (
@@ -24,6 +24,7 @@ app = typer.Typer(
 serve.register(app)
 ask.register(app)
 check.register(app)
+loadtest.register(app)
 
 
 def main() -> None:

@@ -81,7 +81,8 @@ def draw_percentiles(axes: "Axes", document: Document) -> None:
     axes.set_xticks(nines(marks), [f"{percent:g} %" for percent in marks])
     axes.set(yscale="log", xlabel="calls answered within", ylabel="µs from the intended start")
     axes.grid(visible=True, which="both", alpha=0.3)
-    axes.legend(loc="upper left")
+    if held or idle is not None:
+        axes.legend(loc="upper left")
 
 
 def draw_rates(axes: "Axes", series: dict[str, list[float]]) -> None:
