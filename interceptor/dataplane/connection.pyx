@@ -218,7 +218,7 @@ cdef void connection_end(Connection* c, uint32_t ending, Batch* batch) noexcept 
     _end_session(c, batch)
     c.state, c.ending = State.CLOSED, <uint8_t> ending
     stats_bump(&c.traffic.ended[ending], 1)
-    if ending == Ending.ENDED_STALLED:
+    if c.unsent is not NULL:
         reset_when_closed(c.fd)     # else the kernel keeps for a while what nobody takes
 
 

@@ -42,6 +42,7 @@ cdef struct Loop:
     Connection* touched         # something may be written to these
     Connection* closed          # to be freed when the round is over
     uint64_t told               # what its watchers know of `serving`
+    uint64_t gone               # connections, since their memory was last given back
     uint64_t looked             # when the clock was last looked at for its connections
     uint8_t* input
     size_t input_used

@@ -11,7 +11,7 @@ from interceptor.dataplane.connection cimport (
 from interceptor.dataplane.http2 cimport session_resume, watch_all
 from interceptor.dataplane.system cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLIN, O_CLOEXEC, O_NONBLOCK, epoll_create1, epoll_ctl,
-    epoll_event, epoll_wait, monotonic_ns, pipe2,
+    epoll_event, epoll_wait, malloc_trim, monotonic_ns, pipe2,
 )
 from interceptor.dataplane.words cimport BATCH_CELLS, LATENCY_CELLS, Batch, Ending, Request, Traffic
 from interceptor.engine.atomics cimport ic_add64, ic_load64, ic_prefetch_read, ic_store64_relaxed
@@ -22,6 +22,7 @@ cdef enum:
     EVENTS = 256                # of one epoll_wait
     LOOK_NS = 250000000         # between two looks at the clock for every connection
     DRAIN_LOOK_NS = 20000000    # the same while everybody is to go
+    MANY_GONE = 256             # connections after which a thread with nothing to do gives memory back
     FIRST_LATENCY_NS = 10000
 
 
@@ -181,6 +182,7 @@ cdef void _let_go(Loop* loop, Connection* c) noexcept nogil:
     if c.next is not NULL:
         c.next.previous = c.previous
     connection_free(c, &loop.batch)
+    loop.gone += 1
     ic_add64(&loop.open, <uint64_t> -1)
 
 
@@ -283,7 +285,7 @@ cdef inline uint64_t _until_look(const Loop* loop, uint64_t now) noexcept nogil:
 
 # Milliseconds a thread that has nothing to do may sleep; -1: until something comes.
 cdef inline int _sleep(const Loop* loop, uint64_t now) noexcept nogil:
-    return -1 if loop.connections is NULL else <int> (_until_look(loop, now) // 1000000) + 1
+    return -1 if loop.connections is NULL and loop.gone < MANY_GONE else <int> (_until_look(loop, now) // 1000000) + 1
 
 
 cdef void* loop_run(void* of) noexcept nogil:
@@ -302,6 +304,9 @@ cdef void* loop_run(void* of) noexcept nogil:
         if n > 0:
             stats_bump(&loop.traffic.wakes, 1)
             spin_until = now + loop.spin_ns
+        elif sleep and loop.gone >= MANY_GONE:
+            malloc_trim(0)
+            loop.gone = 0
         for i in range(n):
             if events[i].data.ptr is NULL:
                 _adopt(loop, now)

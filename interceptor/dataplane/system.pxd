@@ -60,6 +60,9 @@ cdef extern from "<fcntl.h>" nogil:
     int open(const char* path, int flags)
     int pipe2(int* ends, int flags)
 
+cdef extern from "<malloc.h>" nogil:
+    int malloc_trim(size_t pad)
+
 cdef extern from "<signal.h>" nogil:
     enum:
         SIG_SETMASK
