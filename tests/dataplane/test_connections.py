@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from dataplane.switch import TIMEOUT, WATCH, Switch, connect
 from interceptor.dataplane.server import DataPlane
 from interceptor.engine.engine import Engine
 from interceptor.engine.plan import NumberingPlan
 from interceptor.numbering import load_plan
-from tests.dataplane.switch import TIMEOUT, WATCH, Switch, connect
 
 SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
 
@@ -60,6 +60,11 @@ def connections(plane: DataPlane) -> int:
 def ended(plane: DataPlane) -> dict[str, int]:
     """Why connections have ended, without those that did not."""
     return {why: count for why, count in plane.traffic()["ended"].items() if count}
+
+
+def our_threads() -> set[str]:
+    names = {(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()}
+    return {name for name in names if name.startswith("ic-")}
 
 
 # --- coming
@@ -304,9 +309,8 @@ def test_closing_again_does_nothing(serve: Serve) -> None:
 
 
 def test_many_lives_leave_no_file_and_no_thread(plan: NumberingPlan, tmp_path: Path) -> None:
-    def held() -> tuple[set[str], int]:
-        names = {path.name for path in Path("/proc/self/fd").iterdir()}
-        return names, len(list(Path("/proc/self/task").iterdir()))
+    def held() -> set[str]:
+        return {path.name for path in Path("/proc/self/fd").iterdir()} | our_threads()
 
     engine = Engine(plan, repeats=1 << 10, events=1 << 10)
     before = held()
@@ -327,20 +331,22 @@ def test_a_data_plane_that_is_lost_ends_its_threads(plan: NumberingPlan) -> None
     plane = DataPlane(
         engine, listen=["127.0.0.1:0"], threads=2, clock_offset_ns=0, tls=None, client_names=None
     )
-    before = len(list(Path("/proc/self/task").iterdir()))
     plane.start()
+    assert our_threads() == {"ic-accept", "ic-data-0", "ic-data-1"}
     with Switch(plane.addresses[0]) as switch:
         assert switch.ask() == NOT_SERVING
         del plane
         switch.until_closed()
-    assert len(list(Path("/proc/self/task").iterdir())) == before
+    assert our_threads() == set()
 
 
 # --- bounds of the settings
 
 
 @pytest.mark.parametrize(
-    "setting", [{"threads": 0}, {"max_connections": 0}, {"stall_s": 0}, {"window": 1}, {"spin_us": -1}], ids=str
+    "setting",
+    [{"threads": 0}, {"max_connections": 0}, {"stall_s": 0}, {"window": 1}, {"spin_us": -1}],
+    ids=str,
 )
 def test_a_setting_out_of_its_range_is_named(serve: Serve, setting: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(setting))):
@@ -370,7 +376,9 @@ def resident_kib() -> int:
     raise AssertionError("no VmRSS")
 
 
-def test_idle_connections_cost_little_and_give_it_back(serve: Serve, scale: Callable[[int, int], int]) -> None:
+def test_idle_connections_cost_little_and_give_it_back(
+    serve: Serve, scale: Callable[[int, int], int]
+) -> None:
     many = scale(1000, 5000)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2 * many + 500)), hard))
