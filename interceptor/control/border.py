@@ -17,16 +17,21 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from interceptor.pb.v1 import admin_pb2
 from interceptor.pb.v1 import interception_pb2 as pb
 
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5  # wire types (protobuf encoding, "Message Structure")
-MAX_VARINT = 10  # bytes of a 64-bit varint
+VARINT, FIXED64, LENGTH, GROUP, GROUP_END, FIXED32 = range(
+    6
+)  # wire types (protobuf encoding, "Message Structure")
+MAX_VARINT = 10  # bytes of a 64-bit varint; ...
+MAX_TAG = 5  # ... of a field's tag or length
+MAX_DEPTH = 100  # messages and groups within one another
 TEXT = FieldDescriptor.TYPE_STRING
-MESSAGE = FieldDescriptor.TYPE_MESSAGE
+NUMBERS = {FieldDescriptor.TYPE_BOOL, FieldDescriptor.TYPE_INT64}
 
 CALL = pb.DecideRequest.DESCRIPTOR
 STREAMED = pb.DecideStreamRequest.DESCRIPTOR
 #: fields of a call that are absent or present by themselves, zero or not
 SCALARS = tuple(each.name for each in CALL.fields if each.has_presence)
 TEXTS = tuple(each.name for each in CALL.fields if each.type == TEXT and not each.is_repeated)
+IN_ORDER = tuple(each.name for each in CALL.fields)
 #: The service goes by its own clock.
 IGNORED = "event_time_ms"
 
@@ -74,8 +79,17 @@ def read_streamed(data: bytes) -> Streamed:
 
 def read_explain(data: bytes) -> Call | Unreadable:
     """The call in an ExplainRequest, as `read_call` reads it."""
-    inner = part(admin_pb2.ExplainRequest, data, "call")
-    return inner if isinstance(inner, Unreadable) else read_call(inner)
+    wanted = admin_pb2.ExplainRequest.DESCRIPTOR
+    try:
+        return call_in(
+            [
+                value if wire_type == LENGTH else None
+                for number, wire_type, value in fields(data)
+                if number == wanted.fields_by_name["call"].number
+            ]
+        )
+    except ValueError as error:
+        return Unreadable(f"the request is no {wanted.full_name}: {error}")
 
 
 def read_reload(data: bytes) -> admin_pb2.ReloadRequest | Unreadable:
@@ -95,7 +109,12 @@ def call_of(request: pb.DecideRequest) -> Call:
         call["redirecting"] = list(request.redirecting)
     if request.tags:
         call["tags"] = dict(request.tags)
-    return call
+    return ordered(call)
+
+
+def ordered(call: Call) -> Call:
+    """The call, its fields in the contract's order: the first that is malformed is the one the client hears of."""
+    return {name: call[name] for name in IN_ORDER if name in call}
 
 
 def mistyped(message: Message) -> bool:
@@ -105,24 +124,27 @@ def mistyped(message: Message) -> bool:
     return any(unknown[i].field_number in known for i in range(len(unknown)))
 
 
-def walked(data: bytes) -> Call | Unreadable:
-    """The call in the bytes of a DecideRequest, field by field: texts as bytes, a field of a wrong type as it came."""
+def walked(*parts: bytes, depth: int = MAX_DEPTH) -> Call | Unreadable:
+    """The call in the bytes of a DecideRequest, field by field: texts as bytes, and something of another type for a
+    field that came as one."""
     call: Call = {}
     redirecting: list[bytes] = []
     tags: dict[str, int | bytes] = {}
     try:
-        for number, value in fields(data):
+        for number, wire_type, value in (field for part in parts for field in fields(part, depth)):
             field = CALL.fields_by_number.get(number)
             if field is None or field.name == IGNORED:
                 continue
-            if field.name == "redirecting" and isinstance(value, bytes):
+            if wire_type != (VARINT if field.type in NUMBERS else LENGTH):
+                call[field.name] = b"" if field.type in NUMBERS else 0
+            elif field.name == "redirecting":
                 redirecting.append(value)
-            elif field.name == "tags" and isinstance(value, bytes):
-                entry = dict(fields(value))
-                tags[tag_name(entry.get(1, b""))] = entry.get(2, b"")
-            elif field.type == FieldDescriptor.TYPE_BOOL and isinstance(value, int):
+            elif field.name == "tags":
+                name, text = tag(value, depth - 1)
+                tags[name] = text
+            elif field.type == FieldDescriptor.TYPE_BOOL:
                 call[field.name] = bool(value)
-            elif field.type == FieldDescriptor.TYPE_INT64 and isinstance(value, int):
+            elif field.type == FieldDescriptor.TYPE_INT64:
                 call[field.name] = value - (1 << 64) if value >> 63 else value
             else:
                 call[field.name] = value
@@ -132,71 +154,108 @@ def walked(data: bytes) -> Call | Unreadable:
         call.setdefault("redirecting", redirecting)
     if tags:
         call.setdefault("tags", tags)
-    return call
+    return ordered(call)
+
+
+def tag(entry: bytes, depth: int) -> tuple[str, int | bytes]:
+    """Name and text of an entry of `tags`. A name that is none names no tag."""
+    name: bytes = b""
+    text: int | bytes = b""
+    for number, wire_type, value in fields(entry, depth):
+        if number == 1:
+            name = value if wire_type == LENGTH else b""
+        elif number == 2:
+            text = value if wire_type == LENGTH else 0
+    return name.decode(errors="replace"), text
 
 
 def walked_streamed(data: bytes, now: float) -> Streamed:
     numbers = {"id": 0, "deadline_ms": 0}
+    parts: list[bytes | None] = []
     try:
-        for number, value in fields(data):
+        for number, wire_type, value in fields(data):
             field = STREAMED.fields_by_number.get(number)
-            if field is not None and field.name in numbers and isinstance(value, int):
+            if field is None:
+                continue
+            if field.name == "call":
+                parts.append(value if wire_type == LENGTH else None)
+            elif wire_type == VARINT:
                 numbers[field.name] = value
     except ValueError as error:
         return Streamed(numbers["id"], 0, Unreadable(f"the message is no {STREAMED.full_name}: {error}"), now)
-    inner = part(pb.DecideStreamRequest, data, "call")
-    call = inner if isinstance(inner, Unreadable) else read_call(inner)
-    return Streamed(numbers["id"], numbers["deadline_ms"], call, now)
+    return Streamed(numbers["id"], numbers["deadline_ms"] & 0xFFFF_FFFF, call_in(parts), now)
 
 
-def part(kind: type[Message], data: bytes, name: str) -> bytes | Unreadable:
-    """Bytes of a message's field `name`; none when it is not there."""
-    wanted = kind.DESCRIPTOR.fields_by_name[name].number
-    found = b""
-    try:
-        for number, value in fields(data):
-            if number == wanted:
-                if not isinstance(value, bytes):
-                    return Unreadable(f"{name} must be a message, not a number")
-                found += value  # parts of one message on the wire merge (protobuf encoding, "Last One Wins")
-    except ValueError as error:
-        return Unreadable(f"the request is no {kind.DESCRIPTOR.full_name}: {error}")
-    return found
+def call_in(parts: list[bytes | None]) -> Call | Unreadable:
+    """The call in a message's field `call`, whose parts merge (protobuf encoding, "Last One Wins"); None: it came as
+    something else."""
+    there = [part for part in parts if part is not None]
+    if len(there) < len(parts):
+        return Unreadable("call must be a message, not a number")
+    return walked(*there, depth=MAX_DEPTH - 1)
 
 
-def tag_name(name: int | bytes) -> str:
-    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+def fields(data: bytes, depth: int = MAX_DEPTH) -> Iterator[tuple[int, int, Any]]:
+    """Field numbers, wire types and values of a message's bytes, in order. Raises ValueError where they make no sense.
 
-
-def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Field numbers and values of a message's bytes, in order. Raises ValueError where they make no sense."""
+    It takes what protobuf takes; `depth` messages and groups may lie within one another.
+    """
     at = 0
     while at < len(data):
-        tag, at = varint(data, at)
-        number, wire_type = tag >> 3, tag & 7
-        if number == 0:
-            raise ValueError(f"field number 0 at byte {at}")
-        if wire_type == VARINT:
-            value, at = varint(data, at)
-            yield number, value
-            continue
-        if wire_type == LENGTH:
-            length, at = varint(data, at)
-        elif wire_type in (FIXED64, FIXED32):
-            length = 8 if wire_type == FIXED64 else 4
-        else:
-            raise ValueError(f"wire type {wire_type} at byte {at}")
-        if at + length > len(data):
-            raise ValueError(f"field {number} ends {at + length - len(data)} bytes behind the end")
-        piece = data[at : at + length]
-        at += length
-        yield number, piece if wire_type == LENGTH else int.from_bytes(piece, "little")
+        begun = at
+        try:
+            key, at = varint(data, at, MAX_TAG)
+            number, wire_type = key >> 3, key & 7
+            if number == 0 or key >> 32:
+                raise ValueError("no field number")
+            if wire_type == GROUP:
+                value, at = None, behind_group(data, at, number, depth)
+            else:
+                value, at = value_at(data, at, wire_type)
+        except ValueError as error:
+            raise ValueError(f"byte {begun}: {error}") from None
+        yield number, wire_type, value
 
 
-def varint(data: bytes, at: int) -> tuple[int, int]:
+def value_at(data: bytes, at: int, wire_type: int) -> tuple[int | bytes, int]:
+    if wire_type == VARINT:
+        return varint(data, at, MAX_VARINT)
+    if wire_type == LENGTH:
+        length, at = varint(data, at, MAX_TAG)
+    elif wire_type in (FIXED64, FIXED32):
+        length = 8 if wire_type == FIXED64 else 4
+    else:
+        raise ValueError(f"wire type {wire_type}")
+    if at + length > len(data):
+        raise ValueError(f"a field that ends {at + length - len(data)} bytes behind the end")
+    return data[at : at + length], at + length
+
+
+def behind_group(data: bytes, at: int, number: int, depth: int) -> int:
+    """Where the group `number` ends, whose content begins at `at`."""
+    groups = [number]
+    try:
+        while groups and len(groups) <= depth:
+            key, at = varint(data, at, MAX_TAG)
+            if key >> 32:
+                break
+            if key & 7 == GROUP:
+                groups.append(key >> 3)
+            elif key & 7 == GROUP_END and key >> 3 == groups[-1]:
+                groups.pop()
+            else:
+                _, at = value_at(data, at, key & 7)
+    except ValueError:
+        pass
+    if groups:
+        raise ValueError("a malformed group")
+    return at
+
+
+def varint(data: bytes, at: int, longest: int) -> tuple[int, int]:
     value = 0
-    for place, byte in enumerate(data[at : at + MAX_VARINT]):
+    for place, byte in enumerate(data[at : at + longest]):
         value |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
-            return value, at + place + 1
-    raise ValueError(f"a number without an end at byte {at}")
+            return value & 0xFFFF_FFFF_FFFF_FFFF, at + place + 1
+    raise ValueError("a number without an end")

@@ -1,6 +1,5 @@
 # The way of a request, top to bottom: its turn, what it asks, a call read, decided, told. Nothing here waits.
-from libc.stddef cimport size_t
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memcmp, strlen
 

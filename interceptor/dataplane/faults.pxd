@@ -35,7 +35,7 @@ cdef struct Fault:              # the first thing wrong with a message, fields i
     uint8_t flaw
     uint8_t of
     uint8_t index               # which one of `redirecting`, which tag of the policy; else WHOLE_FIELD
-    uint32_t field              # number
+    uint32_t field              # number of the malformed one
     uint32_t at                 # byte of the message where a field begins that makes no sense
     int64_t value               # what is out of range; the length that is too long; bytes behind the end; the wire type
 

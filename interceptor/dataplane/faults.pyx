@@ -45,19 +45,18 @@ cdef const char* field_name(const Fault* fault) noexcept nogil:
 
 
 cdef int describe_broken(const Fault* fault, char* out) noexcept nogil:
-    cdef const char* message = NO_MESSAGE[fault.of]
+    cdef int n
     if fault.flaw == Flaw.FLAW_PART:
         return snprintf(out, MAX_DESCRIPTION + 1, b"call must be a message, not a number")
+    n = snprintf(out, MAX_DESCRIPTION + 1, b"%s: byte %u: ", NO_MESSAGE[fault.of], fault.at)
     if fault.flaw == Flaw.FLAW_CUT:
-        return snprintf(out, MAX_DESCRIPTION + 1, b"%s: field %u ends %lld bytes behind the end", message, fault.field,
-                        <long long> fault.value)
+        return n + snprintf(out + n, MAX_DESCRIPTION + 1 - n, b"a field that ends %lld bytes behind the end",
+                            <long long> fault.value)
     if fault.flaw == Flaw.FLAW_WIRE:
-        return snprintf(out, MAX_DESCRIPTION + 1, b"%s: wire type %lld at byte %u", message, <long long> fault.value,
-                        fault.at)
-    return snprintf(
-        out, MAX_DESCRIPTION + 1, b"%s: %s at byte %u", message,
-        b"a number without an end" if fault.flaw == Flaw.FLAW_VARINT
-        else b"no field number" if fault.flaw == Flaw.FLAW_NUMBER else b"a malformed group", fault.at)
+        return n + snprintf(out + n, MAX_DESCRIPTION + 1 - n, b"wire type %lld", <long long> fault.value)
+    return n + snprintf(out + n, MAX_DESCRIPTION + 1 - n, b"%s",
+                        b"a number without an end" if fault.flaw == Flaw.FLAW_VARINT
+                        else b"no field number" if fault.flaw == Flaw.FLAW_NUMBER else b"a malformed group")
 
 
 cdef int describe_place(const Fault* fault, const Phrases* phrases, char* out, size_t room) noexcept nogil:

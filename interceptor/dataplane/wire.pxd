@@ -96,8 +96,8 @@ cdef inline bint skip_group(Cursor* c, uint64_t number) noexcept nogil:
             return False
     return False
 
-cdef inline bint fail(Fault* fault, uint8_t flaw, uint32_t field, size_t at, uint64_t value) noexcept nogil:
-    fault.flaw, fault.field, fault.at, fault.value = flaw, field, <uint32_t> at, <int64_t> value
+cdef inline bint fail(Fault* fault, uint8_t flaw, size_t at, uint64_t value) noexcept nogil:
+    fault.flaw, fault.at, fault.value = flaw, <uint32_t> at, <int64_t> value
     return False
 
 # Reads the next field of a cursor that is not at its end. False: it makes no sense, and `fault` says why.
@@ -106,27 +106,26 @@ cdef inline bint next_field(Cursor* c, Piece* p, Fault* fault) noexcept nogil:
     cdef uint64_t tag
     p.value, p.data, p.length = 0, NULL, 0
     if not varint(c, MAX_TAG, &tag):
-        return fail(fault, Flaw.FLAW_VARINT, 0, begun, 0)
+        return fail(fault, Flaw.FLAW_VARINT, begun, 0)
     p.number, p.wire = <uint32_t> (tag >> 3), <uint32_t> (tag & 7)
     if p.number == 0 or tag >> 32:
-        return fail(fault, Flaw.FLAW_NUMBER, 0, begun, 0)
+        return fail(fault, Flaw.FLAW_NUMBER, begun, 0)
     if p.wire == LENGTH:
         if not varint(c, MAX_TAG, &p.value):
-            return fail(fault, Flaw.FLAW_VARINT, p.number, begun, 0)
+            return fail(fault, Flaw.FLAW_VARINT, begun, 0)
         if <uint64_t> (c.end - c.at) < p.value:
-            return fail(fault, Flaw.FLAW_CUT, p.number, begun, p.value - <uint64_t> (c.end - c.at))
+            return fail(fault, Flaw.FLAW_CUT, begun, p.value - <uint64_t> (c.end - c.at))
         p.data, p.length = c.at, <uint32_t> p.value
         c.at += p.length
         return True
     if p.wire == VARINT:
-        return varint(c, MAX_VARINT, &p.value) or fail(fault, Flaw.FLAW_VARINT, p.number, begun, 0)
+        return varint(c, MAX_VARINT, &p.value) or fail(fault, Flaw.FLAW_VARINT, begun, 0)
     if p.wire == FIXED32 or p.wire == FIXED64:
         p.value = 4 if p.wire == FIXED32 else 8
-        return skip_fixed(c, <uint32_t> p.value) or fail(fault, Flaw.FLAW_CUT, p.number, begun,
-                                                         p.value - <uint64_t> (c.end - c.at))
+        return skip_fixed(c, <uint32_t> p.value) or fail(fault, Flaw.FLAW_CUT, begun, p.value - (c.end - c.at))
     if p.wire == GROUP:
-        return skip_group(c, p.number) or fail(fault, Flaw.FLAW_GROUP, p.number, begun, 0)
-    return fail(fault, Flaw.FLAW_WIRE, p.number, begun, p.wire)
+        return skip_group(c, p.number) or fail(fault, Flaw.FLAW_GROUP, begun, 0)
+    return fail(fault, Flaw.FLAW_WIRE, begun, p.wire)
 
 # --- writing
 

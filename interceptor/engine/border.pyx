@@ -127,8 +127,6 @@ cdef str load_text(object value, int field, Call* call, list keep):
     cdef bytes data
     cdef int problem
     if isinstance(value, str):
-        if len(value) > MAX_FIELD:
-            return f"{len(value)} characters; at most {MAX_FIELD} bytes are taken"
         try:
             data = value.encode()
         except UnicodeEncodeError:

@@ -70,7 +70,7 @@ def test_a_scenario_is_the_same_for_the_same_seed_and_another_for_another(name: 
 def test_every_call_is_a_request_that_says_nothing_unknown(calls: Calls) -> None:
     known = {field.number for field in pb.DecideRequest.DESCRIPTOR.fields}
     for message in messages(calls):
-        assert {number for number, _ in border.fields(message)} <= known
+        assert {number for number, _, _ in border.fields(message)} <= known
         assert pb.DecideRequest.FromString(message).SerializeToString() == message
 
 
