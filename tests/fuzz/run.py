@@ -18,13 +18,13 @@ import seeds
 
 HERE = Path(__file__).parent
 BUILD = Path("build/fuzz")
-COMPILER = ["clang", "-g", "-O1", "-fno-strict-aliasing", "-fno-omit-frame-pointer"]
+COMPILER = ["clang", "-g", "-O2", "-fno-strict-aliasing", "-fno-omit-frame-pointer"]
 COMPILER += ["-Wall", "-Wno-unused-function"]
 SANITIZE = ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
 CYTHON = ["-3", "-X", "cdivision=True", "-X", "wraparound=False"]
 
 #: Target -> the longest input it is given, bytes.
-TARGETS = {"texts": 300}
+TARGETS = {"texts": 300, "wire": 2048, "frames": 4096}
 
 
 def build(target: str) -> Path:
