@@ -63,6 +63,7 @@ MODULES = [
     "interceptor.dataplane.exchanges",
     "interceptor.dataplane.replies",
     "interceptor.dataplane.framing",
+    "interceptor.dataplane.fields",
     "interceptor.dataplane.frames",
     "interceptor.dataplane.http2",
     "interceptor.dataplane.http2probe",

@@ -9,6 +9,9 @@ cdef enum:
     INLINE = 256                # bytes of replies a stream holds without asking for memory
     POOLED = 64                 # closed streams a session keeps for its next ones
 
+cdef inline uint64_t no_length() noexcept nogil:     # of Stream.announced
+    return <uint64_t>-1
+
 cdef struct Stream:             # what words.Exchange stands for
     Session* session
     Stream* after               # in the session's list of open ones, or of pooled ones
@@ -16,6 +19,8 @@ cdef struct Stream:             # what words.Exchange stands for
     int32_t id
     uint8_t method              # Method
     uint8_t refused_media       # a content type that is not ours, or none
+    uint8_t pseudo              # which pseudo fields there were
+    uint8_t malformed           # as HTTP
     uint8_t posted              # :method was POST
     uint8_t bad_timeout
     uint8_t encoded             # grpc-encoding says that messages are compressed
@@ -35,6 +40,8 @@ cdef struct Stream:             # what words.Exchange stands for
     uint32_t first              # ... none lies before this index
     uint32_t length             # of a unary call's message, which lies at ...
     const uint8_t* message      # ... in `kept`, or in the bytes being received; NULL: not complete
+    uint64_t announced          # bytes its DATA should have, by content-length
+    uint64_t body               # bytes of DATA so far
     uint64_t arrived_ns         # first byte of the message that is incomplete
     uint64_t deadline_ns
     uint64_t unsent_ns          # since when replies wait
@@ -67,6 +74,7 @@ cdef struct Session:
     uint32_t taken              # bytes of DATA that the connection's window is short of
     uint32_t block              # bytes of the header block being read
     uint32_t idle_frames        # empty DATA frames since the last message
+    int32_t last                # streams behind this one are not served: we leave
     uint32_t interval_ns        # at which a client may reset streams in the long run
     uint64_t resets_until       # if it reset one at each interval, when the last would have been
     uint32_t ending             # Ending

@@ -1,5 +1,5 @@
 # Streams of a connection: a short pool, input that is incomplete, output that waits (contract: exchanges.pxd).
-from interceptor.dataplane.exchanges cimport INLINE, POOLED, Session, Stream, unsent
+from interceptor.dataplane.exchanges cimport INLINE, POOLED, Session, Stream, no_length, unsent
 from interceptor.dataplane.words cimport CODE_CANCELLED, METHOD_UNKNOWN, Batch, Exchange
 from interceptor.engine.stats cimport stats_bump
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
@@ -31,6 +31,7 @@ cdef Stream* stream_open(Session* session, int32_t identity) noexcept nogil:
     stream.id = identity
     stream.method = METHOD_UNKNOWN
     stream.refused_media = True
+    stream.announced = no_length()
     stream.arrived_ns = session.now
     stream.out = stream.inline
     stream.out_room = INLINE

@@ -1,10 +1,11 @@
 # What each frame of a client does (contract: frames.pxd): what nghttp2 calls back with, and what a client may do to us
 # before it has to go.
-from interceptor.dataplane.exchanges cimport Session, Stream, stream_close, stream_open
+from interceptor.dataplane.exchanges cimport Session, Stream, no_length, stream_close, stream_open
+from interceptor.dataplane.fields cimport read_field, well_formed
 from interceptor.dataplane.frames cimport beyond_help
 from interceptor.dataplane.framing cimport take, take_end
-from interceptor.dataplane.grpc cimport is_grpc, method_of, read_timeout
 from interceptor.dataplane.nghttp2 cimport (
+    ic_leave_defence_to_us,
     NGHTTP2_CONTINUATION,
     NGHTTP2_DATA,
     NGHTTP2_ENHANCE_YOUR_CALM,
@@ -17,6 +18,7 @@ from interceptor.dataplane.nghttp2 cimport (
     NGHTTP2_HCAT_REQUEST,
     NGHTTP2_HEADERS,
     NGHTTP2_NO_ERROR,
+    NGHTTP2_PROTOCOL_ERROR,
     NGHTTP2_RST_STREAM,
     nghttp2_frame,
     nghttp2_frame_hd,
@@ -26,7 +28,7 @@ from interceptor.dataplane.nghttp2 cimport (
     nghttp2_option_set_max_settings,
     nghttp2_option_set_no_auto_window_update,
     nghttp2_option_set_no_closed_streams,
-    nghttp2_option_set_stream_reset_rate_limit,
+    nghttp2_option_set_no_http_messaging,
     nghttp2_session,
     nghttp2_session_callbacks,
     nghttp2_session_callbacks_new,
@@ -44,7 +46,7 @@ from interceptor.dataplane.nghttp2 cimport (
     nghttp2_session_terminate_session,
     nghttp2_submit_rst_stream,
 )
-from interceptor.dataplane.replies cimport conclude, conclude_plainly
+from interceptor.dataplane.replies cimport conclude, conclude_plainly, reset
 from interceptor.dataplane.words cimport (
     CODE_INTERNAL,
     CODE_INVALID_ARGUMENT,
@@ -58,7 +60,7 @@ from interceptor.engine.stats cimport stats_bump
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
-from libc.string cimport memcmp, memcpy, strlen
+from libc.string cimport strlen
 
 cdef enum:
     FIELD_OVERHEAD = 32         # bytes a field counts beside its texts (RFC 9113 section 6.5.2)
@@ -114,6 +116,9 @@ cdef int on_begin_headers(nghttp2_session* http, const nghttp2_frame* frame, voi
     cdef Session* session = <Session*>user_data
     cdef Stream* stream
     if frame.headers.cat == NGHTTP2_HCAT_REQUEST:
+        session.current = NULL
+        if frame.hd.stream_id > session.last:       # GOAWAY will tell the client that it may ask elsewhere
+            return 0
         stream = stream_open(session, frame.hd.stream_id)
         if stream == NULL:
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
@@ -127,22 +132,10 @@ cdef int on_begin_headers(nghttp2_session* http, const nghttp2_frame* frame, voi
     return 0
 
 
-cdef inline bint same(const uint8_t* text, size_t n, const char* wanted) noexcept nogil:
-    return n == strlen(wanted) and memcmp(text, wanted, n) == 0
-
-
-cdef void read_path(Stream* stream, const uint8_t* path, size_t n) noexcept nogil:
-    stream.method = method_of(path, n)
-    if stream.method == METHOD_UNKNOWN:
-        stream.length = <uint32_t>min(n, sizeof(stream.inline))
-        memcpy(stream.inline, path, stream.length)
-
-
 cdef int on_header(nghttp2_session* http, const nghttp2_frame* frame, const uint8_t* name, size_t n,
                    const uint8_t* value, size_t length, uint8_t flags, void* user_data) noexcept nogil:
     cdef Session* session = <Session*>user_data
     cdef Stream* stream = session.current
-    cdef uint64_t timeout = 0
     if stream == NULL or stream.id != frame.hd.stream_id:
         return 0
     stream.fields += <uint32_t>(n + length + FIELD_OVERHEAD)
@@ -151,25 +144,7 @@ cdef int on_header(nghttp2_session* http, const nghttp2_frame* frame, const uint
         if stream.fields > 4 * <uint64_t>session.bounds.max_headers:    # a bomb: the rest is not even looked at
             stats_bump(&session.traffic.oversize, 1)
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
-    if stream.trailing:
-        return 0
-    if n == 5:
-        if memcmp(name, b":path", 5) == 0:
-            read_path(stream, value, length)
-    elif n == 7:
-        if memcmp(name, b":method", 7) == 0:
-            stream.posted = same(value, length, b"POST")
-    elif n == 12:
-        if memcmp(name, b"content-type", 12) == 0:
-            stream.refused_media = not is_grpc(value, length)
-        elif memcmp(name, b"grpc-timeout", 12) == 0:
-            if read_timeout(value, length, &timeout):
-                stream.deadline_ns = stream.arrived_ns + timeout
-            else:
-                stream.bad_timeout = True
-    elif n == 13:
-        if memcmp(name, b"grpc-encoding", 13) == 0:
-            stream.encoded = not same(value, length, b"identity")
+    read_field(stream, name, n, value, length)
     return 0
 
 
@@ -204,19 +179,35 @@ cdef void judge(Stream* stream) noexcept nogil:
     conclude(stream, code, why, <uint32_t>strlen(why))
 
 
+cdef int reject(Stream* stream) noexcept nogil:
+    # A malformed request or trailer (RFC 9113 section 8.1.1).
+    reset(stream, NGHTTP2_PROTOCOL_ERROR)
+    return one_reset(stream.session)
+
+
+cdef int on_frame_of(Stream* stream, const nghttp2_frame_hd* hd) noexcept nogil:
+    # HEADERS or DATA, complete.
+    if hd.type == NGHTTP2_HEADERS:
+        if not well_formed(stream) or (stream.trailing and not hd.flags & NGHTTP2_FLAG_END_STREAM):
+            return reject(stream)
+        if not stream.trailing:
+            stream.ended = hd.flags & NGHTTP2_FLAG_END_STREAM
+            judge(stream)
+    if hd.flags & NGHTTP2_FLAG_END_STREAM:
+        stream.ended = True
+        if stream.announced != no_length() and stream.announced != stream.body:
+            return reject(stream)
+        take_end(stream)
+    return 0
+
+
 cdef int on_frame(nghttp2_session* http, const nghttp2_frame* frame, void* user_data) noexcept nogil:
     cdef Session* session = <Session*>user_data
     cdef Stream* stream
     if frame.hd.type == NGHTTP2_DATA or frame.hd.type == NGHTTP2_HEADERS:
         stream = stream_of(session, frame.hd.stream_id)
-        if stream == NULL:
-            return 0
-        if frame.hd.flags & NGHTTP2_FLAG_END_STREAM:
-            stream.ended = True
-        if frame.hd.type == NGHTTP2_HEADERS and not stream.trailing:
-            judge(stream)
-        if stream.ended:
-            take_end(stream)
+        if stream != NULL and not stream.abandoned:
+            return on_frame_of(stream, &frame.hd)
     elif frame.hd.type == NGHTTP2_RST_STREAM:
         stream = stream_of(session, frame.hd.stream_id)
         if stream != NULL and not stream.abandoned:
@@ -240,7 +231,10 @@ cdef int on_data(nghttp2_session* http, uint8_t flags, int32_t identity, const u
     cdef Session* session = <Session*>user_data
     cdef Stream* stream = stream_of(session, identity)
     session.taken += <uint32_t>n
-    if stream != NULL:
+    if stream != NULL and not stream.abandoned:
+        stream.body += n
+        if stream.body > stream.announced:
+            return reject(stream)
         take(stream, data, <uint32_t>n)
     return 0
 
@@ -282,10 +276,10 @@ cdef bint prepare() noexcept nogil:
     nghttp2_session_callbacks_set_on_stream_close_callback(CALLBACKS, on_stream_close)
     nghttp2_option_set_no_auto_window_update(OPTIONS, 1)
     nghttp2_option_set_no_closed_streams(OPTIONS, 1)
+    nghttp2_option_set_no_http_messaging(OPTIONS, 1)        # fields.pyx has its rules
     nghttp2_option_set_max_settings(OPTIONS, MAX_SETTINGS)
     nghttp2_option_set_max_outbound_ack(OPTIONS, MAX_ACKS)
-    # nghttp2's own would end a client whose deadlines pass; ours knows the operator's bounds
-    nghttp2_option_set_stream_reset_rate_limit(OPTIONS, <uint64_t>1 << 40, <uint64_t>1 << 40)
+    ic_leave_defence_to_us(OPTIONS)
     return True
 
 if not prepare():

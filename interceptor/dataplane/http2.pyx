@@ -5,7 +5,6 @@ from interceptor.dataplane.framing cimport stop_borrowing
 from interceptor.dataplane.nghttp2 cimport (
     NGHTTP2_CANCEL,
     NGHTTP2_ERR_FLOODED,
-    NGHTTP2_ERR_TOO_MANY_CONTINUATIONS,
     NGHTTP2_FLAG_NONE,
     NGHTTP2_NO_ERROR,
     NGHTTP2_PROTOCOL_ERROR,
@@ -61,6 +60,7 @@ cdef Session* session_new(const Bounds* bounds, const Peer* peer, Traffic* traff
     session.peer = peer
     session.traffic = traffic
     session.now = now
+    session.last = 0x7fffffff
     session.interval_ns = 1000000000 // max(bounds.resets_a_second, <uint32_t>1)
     session.ending = ENDED_BY_CLIENT
     settings[0].settings_id = NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS
@@ -103,7 +103,7 @@ cdef int session_receive(Session* session, const uint8_t* data, size_t n, uint64
     if session.taken:
         nghttp2_session_consume_connection(session.http, session.taken)
         session.taken = 0
-    if received == NGHTTP2_ERR_FLOODED or received == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS:
+    if received == NGHTTP2_ERR_FLOODED:
         abused(session)
     elif nghttp2_session_get_outbound_queue_size(session.http) > 4 * <size_t>session.bounds.max_streams + MAX_WAITING:
         abused(session)
@@ -150,8 +150,8 @@ cdef void session_goaway(Session* session, bint final) noexcept nogil:
         nghttp2_submit_shutdown_notice(session.http)
         return
     session.leaving = True
-    nghttp2_submit_goaway(session.http, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session.http),
-                          NGHTTP2_NO_ERROR, NULL, 0)
+    session.last = nghttp2_session_get_last_proc_stream_id(session.http)
+    nghttp2_submit_goaway(session.http, NGHTTP2_FLAG_NONE, session.last, NGHTTP2_NO_ERROR, NULL, 0)
 
 
 cdef void session_turn_away(Session* session) noexcept nogil:

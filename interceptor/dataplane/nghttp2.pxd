@@ -2,6 +2,22 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
+cdef extern from * nogil:
+    """
+    #include <nghttp2/nghttp2.h>
+    /* They came with 1.57 and 1.61, and into distributions' older versions: used where the library has them. */
+    extern void nghttp2_option_set_stream_reset_rate_limit(nghttp2_option*, uint64_t, uint64_t) __attribute__((weak));
+    extern void nghttp2_option_set_max_continuations(nghttp2_option*, size_t) __attribute__((weak));
+    static inline void ic_leave_defence_to_us(nghttp2_option* option) {
+        if (nghttp2_option_set_stream_reset_rate_limit)
+            nghttp2_option_set_stream_reset_rate_limit(option, UINT64_C(1) << 40, UINT64_C(1) << 40);
+        if (nghttp2_option_set_max_continuations)
+            nghttp2_option_set_max_continuations(option, (size_t)1 << 31);
+    }
+    """
+    # Of header blocks' pieces nghttp2 counts the reads, and of resets each, whatever the operator allows.
+    void ic_leave_defence_to_us(nghttp2_option* option) noexcept
+
 cdef extern from "nghttp2/nghttp2.h" nogil:
     ctypedef struct nghttp2_session
     ctypedef struct nghttp2_session_callbacks
@@ -129,7 +145,6 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
         NGHTTP2_ERR_CALLBACK_FAILURE
         NGHTTP2_ERR_NOMEM
         NGHTTP2_ERR_FLOODED
-        NGHTTP2_ERR_TOO_MANY_CONTINUATIONS
         NGHTTP2_ERR_REFUSED_STREAM
         NGHTTP2_ERR_BAD_CLIENT_MAGIC
 
@@ -164,7 +179,6 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
     void nghttp2_option_set_max_send_header_block_length(nghttp2_option* option, size_t val)
     void nghttp2_option_set_max_settings(nghttp2_option* option, size_t val)
     void nghttp2_option_set_max_outbound_ack(nghttp2_option* option, size_t val)
-    void nghttp2_option_set_stream_reset_rate_limit(nghttp2_option* option, uint64_t burst, uint64_t rate)
 
     int nghttp2_session_server_new2(nghttp2_session** session, const nghttp2_session_callbacks* callbacks,
                                     void* user_data, const nghttp2_option* option)
