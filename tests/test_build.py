@@ -69,6 +69,21 @@ def test_a_module_without_hints_builds(tree: Path) -> None:
     assert built.returncode == 0, built.stderr
 
 
+def test_a_library_that_is_not_there_is_named_with_its_package(tree: Path) -> None:
+    setup = (tree / "setup.py").read_text()
+    (tree / "setup.py").write_text(setup.replace("interceptor.engine.memory", "interceptor.dataplane.words"))
+    built = subprocess.run(
+        [sys.executable, "setup.py", "--name"],
+        cwd=tree,
+        env={**os.environ, "PKG_CONFIG_LIBDIR": str(tree), "PKG_CONFIG_PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode != 0
+    assert "apt-get install pkg-config libnghttp2-dev libssl-dev" in built.stderr
+
+
 def test_the_debug_build_stops_at_an_index_out_of_bounds(tree: Path) -> None:
     (tree / "interceptor/engine/memory.pyx").write_text(UNCHECKED)
     environment = {**os.environ, "INTERCEPTOR_DEBUG": "1", "PYTHONPATH": str(tree)}

@@ -2,7 +2,7 @@
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Self, TypeVar
 
 import h2.config
@@ -43,7 +43,14 @@ class Switch:
     def send(self) -> None:
         self.socket.sendall(self.http.data_to_send())
 
-    def begin(self, path: str = CHECK, message: bytes | None = b"", *, end: bool = True) -> int:
+    def begin(
+        self,
+        path: str = CHECK,
+        message: bytes | None = b"",
+        *,
+        end: bool = True,
+        more: Iterable[tuple[str, str]] = (),
+    ) -> int:
         """Puts a request among what is to be sent. Returns its stream."""
         stream = self.http.get_next_available_stream_id()
         headers = [
@@ -53,6 +60,7 @@ class Switch:
             (":authority", "localhost"),
             ("content-type", "application/grpc"),
             ("te", "trailers"),
+            *more,
         ]
         self.http.send_headers(stream, headers)
         if message is not None:

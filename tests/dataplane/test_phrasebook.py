@@ -1,7 +1,5 @@
 """Answers: the bytes the data plane writes are what the portable front would say."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2
@@ -16,7 +14,7 @@ from interceptor.engine.engine import DECISION_DTYPE
 from interceptor.engine.spec import INSTRUCTION, Code, Rule, Span, Spec
 from interceptor.engine.types import BlockClass, Limits, RuleIndex, Verdict
 from interceptor.pb.v1 import interception_pb2 as pb
-from interceptor.runtime.outcomes import EMERGENCY, Outcomes, RecentOutcomes
+from interceptor.runtime.outcomes import EMERGENCY, Outcome, Outcomes, RecentOutcomes
 
 WORDS = st.text("abcxyz-.0189", min_size=1, max_size=64)
 REASONS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=200)
@@ -40,14 +38,18 @@ SPECS = st.builds(
 REVISIONS = st.integers(0, 2**31 - 1)
 
 
+def said_by(outcome: Outcome) -> tuple[str, str, int, str]:
+    return outcome.rule, outcome.reason, outcome.sip_code, outcome.sip_reason
+
+
 def written(revision: int, spec: Spec, previous: Phrasebook | None = None) -> Phrasebook:
     outcomes = Outcomes(spec)
     return Phrasebook(
         revision,
         spec.tags,
-        [dataclasses.astuple(outcomes.at(i)) for i in range(len(spec.rules))],
-        dataclasses.astuple(outcomes.at(RuleIndex.RULE_DEFAULT)),
-        dataclasses.astuple(EMERGENCY),
+        [said_by(outcomes.at(i)) for i in range(len(spec.rules))],
+        said_by(outcomes.at(RuleIndex.RULE_DEFAULT)),
+        said_by(EMERGENCY),
         outcomes.shadow(2**64 - 1),
         previous,
     )
