@@ -35,13 +35,28 @@ cdef extern from * nogil:
     }
     static void ic_release(void* p, size_t n) { if (p && n) munmap(p, n); }
     #endif
+    #ifndef MADV_POPULATE_WRITE     /* Linux 5.14; an older one says no, and pages come as they are touched */
+    #define MADV_POPULATE_WRITE 23
+    #endif
+    static void ic_populate(void* p, size_t n) { if (p && n >= ((size_t)1 << 20)) madvise(p, n, MADV_POPULATE_WRITE); }
     """
     void* ic_reserve(size_t n) noexcept
     void ic_release(void* p, size_t n) noexcept
+    void ic_populate(void* p, size_t n) noexcept
+
+cdef bint AT_ONCE = False
+
+
+def take_at_once():
+    global AT_ONCE
+    AT_ONCE = True
 
 
 cdef void* reserve(size_t nbytes) noexcept nogil:
-    return ic_reserve(nbytes)
+    cdef void* p = ic_reserve(nbytes)
+    if AT_ONCE:
+        ic_populate(p, nbytes)
+    return p
 
 
 cdef void release(void* p, size_t nbytes) noexcept nogil:
