@@ -9,11 +9,12 @@ from interceptor.engine.publication cimport Publication
 from interceptor.engine.snapshot cimport Snapshot
 from interceptor.engine.types cimport Call, Decision, Millis
 
-cdef struct Desk:               # what one data-plane thread answers at. The first five: its maker sets them
+cdef struct Desk:               # what one data-plane thread answers at. The first six: its maker sets them
     Worker* worker              # an Enlisted's, which outlives the desk
     Publication* publication
     Traffic* traffic
-    const uint64_t* serving     # atomic; 0: not serving yet, or no more
+    const uint64_t* opened      # atomic; 0: calls are not decided yet
+    const uint64_t* serving     # atomic; what health says. While the service ends, calls that still come are decided
     int64_t wall_ns             # the service's wall clock less CLOCK_MONOTONIC
     const Snapshot* snapshot    # of this round
     const Phrases* phrases      # what it says; NULL: no call is decided in this round

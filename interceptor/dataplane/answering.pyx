@@ -34,7 +34,7 @@ cdef void sit_down(Desk* desk) noexcept nogil:
     desk.phrases = NULL
     if desk.snapshot is not NULL:
         take_up(desk.worker, desk.snapshot)
-        if ic_load64(desk.serving):
+        if ic_load64(desk.opened):
             desk.phrases = <const Phrases*> desk.snapshot.companion
 
 

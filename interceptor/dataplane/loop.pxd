@@ -1,6 +1,6 @@
 # One data-plane thread: its epoll, its connections, and the rounds in which it reads, decides and writes.
 from libc.stddef cimport size_t
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from interceptor.dataplane.answering cimport Desk
 from interceptor.dataplane.connection cimport Connection, Terms
@@ -13,6 +13,7 @@ cdef enum:
     ANSWERED = 1024             # (connection, arrival) pairs of a round
 
 cdef struct Orders:             # from Python to all threads; atomic
+    uint64_t opened             # calls are decided
     uint64_t serving            # what health says
     uint64_t drain_by           # no new connections, and all is over by then (CLOCK_MONOTONIC, ns); 0: go on
 
@@ -42,6 +43,11 @@ cdef struct Loop:
     Connection* touched         # something may be written to these
     Connection* closed          # to be freed when the round is over
     uint64_t told               # what its watchers know of `serving`
+    uint64_t settled            # when the last answers had been written
+    int64_t wall_ns             # CLOCK_REALTIME less CLOCK_MONOTONIC
+    uint64_t stepped            # when that last changed
+    uint8_t behind              # this round found its work waiting
+    uint8_t late                # what is read next may have waited, too
     uint64_t gone               # connections, since their memory was last given back
     uint64_t looked             # when the clock was last looked at for its connections
     uint8_t* input

@@ -152,7 +152,8 @@ cdef class DataPlane:
             self.loops[i] = loop
             self.n_loops += 1
             loop.desk.worker, loop.desk.publication = enlisted.worker, enlisted.publication
-            loop.desk.traffic, loop.desk.serving, loop.desk.wall_ns = &loop.traffic, &self.orders.serving, self.wall_ns
+            loop.desk.opened, loop.desk.serving = &self.orders.opened, &self.orders.serving
+            loop.desk.traffic, loop.desk.wall_ns = &loop.traffic, self.wall_ns
         for i, listener in enumerate(self.listeners):
             fds[i] = listener.socket.fileno()
         self.acceptor.loops, self.acceptor.n_loops = self.loops, self.n_loops
@@ -183,6 +184,7 @@ cdef class DataPlane:
         with self.lock:
             if not self.n_running:
                 raise RuntimeError("the data plane does not run: start it first")
+            ic_store64(&self.orders.opened, 1)
             self._serve(1)
 
     cdef void _serve(self, uint64_t serving) noexcept:
