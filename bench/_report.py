@@ -14,7 +14,6 @@ import argparse
 import gc
 import json
 import os
-import platform
 import random
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from interceptor.loadtest import idle
+from interceptor.loadtest import idle, report
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -62,10 +61,13 @@ class Ratio:
     name: str
     value: float
     limit: float | None  #: what was promised: at most this
+    at_least: bool = False  #: or at least this
 
     @property
     def kept(self) -> bool | None:
-        return None if self.limit is None else self.value <= self.limit
+        if self.limit is None:
+            return None
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
 
 
 class Report:
@@ -108,10 +110,18 @@ class Report:
         print(f"  {name:<58} {number(figure.value):>12} {unit}{spread}", flush=True)
         return figure.value
 
-    def ratio(self, name: str, a: Samples, b: Samples, *, at_most: float | None = None) -> float:
-        """Prints a / b of medians measured in this run, and whether it is at most what was promised."""
+    def ratio(
+        self,
+        name: str,
+        a: Samples,
+        b: Samples,
+        *,
+        at_most: float | None = None,
+        at_least: float | None = None,
+    ) -> float:
+        """Prints a / b of medians measured in this run, and whether it is what was promised."""
         value = _median(a) / _median(b)
-        ratio = Ratio(name, value, at_most)
+        ratio = Ratio(name, value, at_most if at_least is None else at_least, at_least is not None)
         self.ratios.append(ratio)
         print(f"  {name:<58} {value:>12.2f} x{_verdict(ratio)}", flush=True)
         return value
@@ -185,18 +195,11 @@ def resident_bytes() -> int:
 
 def machine() -> dict[str, object]:
     """CPU, cores, memory, kernel, Python and the commit that is measured."""
-    cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    models = [line.split(":", 1)[1].strip() for line in cpuinfo.splitlines() if line.startswith("model name")]
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     huge = Path("/sys/kernel/mm/transparent_hugepage/enabled")
     return {
-        "cpu": models[0] if models else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory": f"{memory / 2**30:.1f} GiB",
+        **report.machine(),
         "huge pages": huge.read_text().strip() if huge.exists() else "unknown",
         "load": f"{os.getloadavg()[0]:.2f}",
-        "kernel": platform.release(),
-        "python": platform.python_version(),
         "commit": commit(),
     }
 
@@ -249,7 +252,8 @@ def _median(samples: Samples) -> float:
 def _verdict(ratio: Ratio) -> str:
     if ratio.limit is None:
         return ""
-    return f"   promised at most {number(ratio.limit)}: {'kept' if ratio.kept else 'NOT KEPT'}"
+    bound = "least" if ratio.at_least else "most"
+    return f"   promised at {bound} {number(ratio.limit)}: {'kept' if ratio.kept else 'NOT KEPT'}"
 
 
 def _table(title: str, rows: Mapping[str, object]) -> None:
