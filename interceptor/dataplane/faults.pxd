@@ -24,6 +24,14 @@ cdef enum:
     WHOLE_FIELD = 255
     MAX_DESCRIPTION = 255
 
+cdef enum:                      # numbers of a DecideRequest's fields that are no single text
+    REDIRECTING = 6
+    INTERNATIONAL_INGRESS = 16  # the scalars, in the order of Scalar
+    ROAMING = 17
+    SIM_AGE_DAYS = 18
+    EVENT_TIME_MS = 19
+    TAGS = 20
+
 cpdef enum Of:                  # which message is meant
     OF_CALL = 0                 # a DecideRequest: the whole request, or the call of a streamed one
     OF_STREAMED = 1

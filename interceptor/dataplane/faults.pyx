@@ -16,13 +16,6 @@ cdef (const char*)[5] NO_MESSAGE = [       # by Of
     b"the request is no interceptor.v1.ReportCallRequest", b"the request is no interceptor.v1.DecideRequest",
     b"the request is no grpc.health.v1.HealthCheckRequest"]
 
-cdef enum:
-    REDIRECTING = 6             # numbers of a call's fields that are no text
-    INTERNATIONAL_INGRESS = 16
-    ROAMING = 17
-    SIM_AGE_DAYS = 18
-    TAGS = 20
-
 
 cdef uint32_t describe(const Fault* fault, const Phrases* phrases, char* out, Text* field) noexcept nogil:
     cdef int n

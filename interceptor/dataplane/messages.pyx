@@ -1,7 +1,10 @@
 # What switches say: the protobuf wire format, straight into the engine's structs. No state.
 from libc.string cimport memcmp, memcpy, memset
 
-from interceptor.dataplane.faults cimport MAX_DESCRIPTION, WHOLE_FIELD, Flaw, Of, broken, describe
+from interceptor.dataplane.faults cimport (
+    EVENT_TIME_MS, INTERNATIONAL_INGRESS, MAX_DESCRIPTION, REDIRECTING, SIM_AGE_DAYS, TAGS, WHOLE_FIELD, Flaw, Of,
+    broken, describe,
+)
 from interceptor.dataplane.phrasebook cimport MAX_REPLY, Phrasebook
 from interceptor.dataplane.responses cimport (
     MAX_CALL_ERROR, encode_call_error, encode_decision, encode_health, encode_streamed,
@@ -12,13 +15,6 @@ from interceptor.engine.border cimport TextProblem, text_problem
 from interceptor.engine.types cimport MAX_FIELD, MAX_REDIRECTING, MAX_TAGS, N_FIELDS, Decision, Field
 
 from interceptor.engine.border import TEXTS
-
-cdef enum:                      # numbers of a DecideRequest's fields that are no single text
-    REDIRECTING = 6
-    INTERNATIONAL_INGRESS = 16  # the scalars, in the order of Scalar
-    SIM_AGE_DAYS = 18
-    EVENT_TIME_MS = 19          # not looked at: the service goes by its own clock
-    TAGS = 20
 
 cdef uint8_t[16] TEXT = [       # field number -> Field
     N_FIELDS, Field.F_CALL_ID, Field.F_FROM, Field.F_CALLEE, Field.F_ASSERTED, Field.F_PRIVACY, Field.F_REDIRECTING,
@@ -67,34 +63,35 @@ cdef inline Fault no_fault(uint8_t of) noexcept nogil:
 cdef bint read_fields(Reading* r, Cursor* fields, Fault* fault) noexcept nogil:
     cdef Piece piece
     cdef uint32_t bit, contract
-    cdef Text* text
     while fields.at < fields.end:
         if not next_field(fields, &piece, fault):
             return False
-        if piece.number > TAGS or piece.number == EVENT_TIME_MS:
+        if piece.number > TAGS or piece.number == EVENT_TIME_MS:    # the service goes by its own clock
             continue
         bit = <uint32_t> 1 << piece.number
         r.seen |= bit
         contract = VARINT if INTERNATIONAL_INGRESS <= piece.number <= SIM_AGE_DAYS else LENGTH
-        if piece.wire == contract:
-            if piece.number < INTERNATIONAL_INGRESS and piece.number != REDIRECTING:
-                r.mistyped &= ~bit
-                text = &r.call.text[TEXT[piece.number]]
-                text.data, text.length = <const char*> piece.data, piece.length
-            elif piece.number <= SIM_AGE_DAYS and piece.number != REDIRECTING:
-                r.mistyped &= ~bit
-                r.call.scalar[piece.number - INTERNATIONAL_INGRESS] = <int64_t> (
-                    piece.value if piece.number == SIM_AGE_DAYS else piece.value != 0)
-            elif piece.number == REDIRECTING:
-                if r.redirecting < MAX_REDIRECTING:
-                    text = &r.call.text[<uint32_t> Field.F_REDIRECTING + r.redirecting]
-                    text.data, text.length = <const char*> piece.data, piece.length
-                    r.redirecting += 1
-            elif not read_tag(r, &piece, fields.depth - 1, fault):
+        if piece.wire != contract:
+            r.mistyped |= bit
+        elif piece.number == REDIRECTING:
+            if r.redirecting < MAX_REDIRECTING:
+                take_text(r.call, Field.F_REDIRECTING + r.redirecting, &piece)
+                r.redirecting += 1
+        elif piece.number == TAGS:
+            if not read_tag(r, &piece, fields.depth - 1, fault):
                 return False
         else:
-            r.mistyped |= bit
+            r.mistyped &= ~bit
+            if contract == LENGTH:
+                take_text(r.call, TEXT[piece.number], &piece)
+            else:
+                r.call.scalar[piece.number - INTERNATIONAL_INGRESS] = <int64_t> (
+                    piece.value if piece.number == SIM_AGE_DAYS else piece.value != 0)
     return True
+
+
+cdef inline void take_text(Call* call, uint32_t field, const Piece* piece) noexcept nogil:
+    call.text[field].data, call.text[field].length = <const char*> piece.data, piece.length
 
 
 # An entry of the map is a message of its own: the name is field 1, the text field 2.
