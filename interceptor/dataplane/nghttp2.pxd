@@ -5,17 +5,20 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 cdef extern from * nogil:
     """
     #include <nghttp2/nghttp2.h>
-    /* They came with 1.57 and 1.61, and into distributions' older versions: used where the library has them. */
+    /* They came with 1.57 and later, and into distributions' older versions: used where the library has them. */
     extern void nghttp2_option_set_stream_reset_rate_limit(nghttp2_option*, uint64_t, uint64_t) __attribute__((weak));
     extern void nghttp2_option_set_max_continuations(nghttp2_option*, size_t) __attribute__((weak));
+    extern void nghttp2_option_set_glitch_rate_limit(nghttp2_option*, uint64_t, uint64_t) __attribute__((weak));
     static inline void ic_leave_defence_to_us(nghttp2_option* option) {
         if (nghttp2_option_set_stream_reset_rate_limit)
             nghttp2_option_set_stream_reset_rate_limit(option, UINT64_C(1) << 40, UINT64_C(1) << 40);
         if (nghttp2_option_set_max_continuations)
             nghttp2_option_set_max_continuations(option, (size_t)1 << 31);
+        if (nghttp2_option_set_glitch_rate_limit)
+            nghttp2_option_set_glitch_rate_limit(option, UINT64_C(1) << 40, UINT64_C(1) << 40);
     }
     """
-    # Of header blocks' pieces nghttp2 counts the reads, and of resets each, whatever the operator allows.
+    # nghttp2's bounds on resets and the like are fixed, and of a header block's pieces some versions count the reads.
     void ic_leave_defence_to_us(nghttp2_option* option) noexcept
 
 cdef extern from "nghttp2/nghttp2.h" nogil:
