@@ -9,6 +9,7 @@ from interceptor.dataplane.nghttp2 cimport (
     NGHTTP2_INTERNAL_ERROR,
     NGHTTP2_NV_FLAG_NO_COPY_NAME,
     NGHTTP2_NV_FLAG_NO_COPY_VALUE,
+    NGHTTP2_NV_FLAG_NO_INDEX,
     nghttp2_data_provider,
     nghttp2_data_source,
     nghttp2_nv,
@@ -66,7 +67,8 @@ cdef inline int put_status(const Stream* stream, nghttp2_nv* fields) noexcept no
         fields[n].namelen = 12
         fields[n].value = <uint8_t*>stream.text
         fields[n].valuelen = stream.text_n
-        fields[n].flags = NGHTTP2_NV_FLAG_NO_COPY_NAME      # the stream may be gone before its last frame
+        # copied, as the stream may be gone before its last frame; not indexed: it would push out what every reply has
+        fields[n].flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX
         n += 1
     if stream.encoded:
         put_field(&fields[n], b"grpc-accept-encoding", b"identity")

@@ -1,7 +1,12 @@
 """DecideStream and Health/Watch over HTTP/2: many messages on one stream, and readers that are slow."""
 
+from typing import Any
+
 import pytest
 from h2.errors import ErrorCodes
+from h2.settings import SettingCodes
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dataplane.http2_client import DECIDE_STREAM, WATCH, Client, framed
 from interceptor.dataplane.words import Code, Method
@@ -159,6 +164,54 @@ def test_a_slow_reader_bounds_its_own_memory_and_loses_nothing() -> None:
     heard = client.heard[stream]
     assert [int.from_bytes(message[:4], "big") for message in heard.messages] == list(range(sent))
     assert heard.trailers == OK and client.probe.open_streams == 0
+
+
+ACTS = st.one_of(
+    st.tuples(st.just("send"), st.lists(st.integers(0, 600), max_size=20)),
+    st.tuples(st.just("take"), st.integers(1, 4000)),
+    st.tuples(st.sampled_from(["answer", "gather", "resume"]), st.just(0)),
+)
+
+
+@given(acts=st.lists(ACTS, max_size=60), piece=st.sampled_from([1, 7, 100, 1 << 30]))
+def test_however_a_stream_stalls_each_message_is_answered_once_and_in_order(
+    acts: list[tuple[str, Any]], piece: int
+) -> None:
+    client = Client(take=False, piece=piece, window=WINDOW, max_unsent=1000)
+    client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 500})
+    client.say()
+    client.hear()
+    stream = client.open(DECIDE_STREAM)
+    sent: list[bytes] = []
+
+    def act(what: str, how: Any) -> None:
+        if what == "send":
+            for length in how:
+                message = b"%d:" % len(sent) + b"x" * length
+                if client.h2.local_flow_control_window(stream) >= len(message) + 5:
+                    client.send(stream, framed(message))
+                    sent.append(message)
+        elif what == "take":
+            client.h2.increment_flow_control_window(how, stream)
+            client.say()
+        elif what == "answer":
+            client.echo()
+        elif what == "gather":
+            client.hear()
+            client.say()
+        else:
+            client.probe.resume(client.now)
+
+    for what, how in acts:
+        act(what, how)
+    client.h2.end_stream(stream)
+    client.say()
+    for _ in range(100):
+        for what, how in [("answer", 0), ("take", 2000), ("gather", 0), ("resume", 0)]:
+            if not client.heard[stream].ended:
+                act(what, how)
+    assert client.heard[stream].messages == sent and client.heard[stream].status == Code.CODE_OK
+    assert client.probe.open_streams == 0
 
 
 def test_a_slow_reader_may_go_at_any_time() -> None:
