@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataplane.encoding import (
+    FIXED32,
     GROUP,
     GROUP_END,
     VALUES,
@@ -21,7 +22,7 @@ from dataplane.encoding import (
     pieces,
     tag,
     text,
-)  # fmt: skip
+)
 from interceptor.control import border
 from interceptor.control.border import Unreadable
 from interceptor.dataplane.messages import read_call, read_health, read_report, read_streamed
@@ -215,6 +216,82 @@ def portable(engine: Engine, call: dict[str, Any] | Unreadable) -> tuple[str, st
     except CallError as error:
         return str(error), error.field, False
     return None
+
+
+NO_CALL = "the request is no interceptor.v1.DecideRequest: "
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"\xff", NO_CALL + "byte 0: a number without an end"),
+        (text(2, b"1") + b"\x00\x00", NO_CALL + "byte 3: no field number"),
+        (b"\x80\x80\x80\x80\x10\x00", NO_CALL + "byte 0: no field number"),
+        (text(2, b"1") + b"\x16", NO_CALL + "byte 3: wire type 6"),
+        (tag(2, GROUP_END), NO_CALL + "byte 0: wire type 4"),
+        (b"\x12\x05ab", NO_CALL + "byte 0: a field that ends 3 bytes behind the end"),
+        (tag(50, FIXED32) + b"abc", NO_CALL + "byte 0: a field that ends 1 bytes behind the end"),
+        (tag(50, GROUP) + tag(51, GROUP_END), NO_CALL + "byte 0: a malformed group"),
+        (text(20, b"\xff"), NO_CALL + "byte 0: a number without an end"),
+        (text(12, b"x" * 1025), "imei: 1025 bytes; at most 1024 are taken"),
+        (text(5, b"\xc2\x80"), "privacy: holds a control character"),
+        (text(6, b"1") + text(6, b"\xff"), "redirecting: [1] not valid UTF-8"),
+        (text(6, b"1") * 4 + text(6, b"\xff"), None),
+        (text(6, b"1") + integer(6, 1), "redirecting: must be a sequence of texts"),
+        (integer(13, 1), "cell: must be text, not int"),
+        (integer(13, 1) + text(13, b"1"), None),
+        (text(13, b"1") + integer(13, 1), "cell: must be text, not int"),
+        (tag(13, GROUP) + tag(13, GROUP_END), "cell: must be text, not int"),
+        (text(17, b"1"), "roaming: must be true or false, not bytes"),
+        (text(18, b"1"), "sim_age_days: must be a whole number, not bytes"),
+        (integer(18, 2**64 - 1), "sim_age_days: -1 is out of range"),
+        (integer(18, 2**62), f"sim_age_days: {2**62} is out of range"),
+        (text(19, b"1") + integer(19, 2**64 - 1), None),
+        (integer(20, 1), "tags: must be a mapping of texts"),
+        (text(20, text(1, b"plan") + text(2, b"\x1b")), "tags: [plan] holds a control character"),
+        (text(20, text(1, b"plan") + integer(2, 7)), "tags: [plan] must be text, not int"),
+        (text(20, text(1, b"other") + text(2, b"\x1b")), None),
+        (text(20, text(2, b"\x1b")), None),
+        (text(18, b"") + text(7, b"\xff") + text(2, b"\xff"), "caller: not valid UTF-8"),
+    ],
+)
+def test_both_fronts_say_what_is_wrong(engine: Engine, data: bytes, told: str | None) -> None:
+    for problem in (read_call(data, BOOK)[1], portable(engine, border.read_call(data))):
+        assert (problem and problem[0]) == told
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"\xff", "the message is no interceptor.v1.DecideStreamRequest: byte 0: a number without an end"),
+        (text(3, b"\xff"), NO_CALL + "byte 0: a number without an end"),
+        (text(3, b"\x12\x02a") + text(3, b"b"), NO_CALL + "byte 0: a field that ends 1 bytes behind the end"),
+        (integer(3, 1), "call must be a message, not a number"),
+        (text(1, b"1") + text(3, integer(2, 1)), "caller: must be text, not int"),
+    ],
+)
+def test_both_fronts_say_what_is_wrong_in_a_stream(engine: Engine, data: bytes, told: str) -> None:
+    for problem in (read_streamed(data, BOOK)[3], portable(engine, border.read_streamed(data).call)):
+        assert problem is not None
+        assert problem[0] == told
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"\xff", "the request is no interceptor.v1.ReportCallRequest: byte 0: a number without an end"),
+        (text(6, b"\xff"), NO_CALL + "byte 0: a number without an end"),
+        (integer(1, 1), "call_id: must be text, not int"),
+        (text(2, b"1"), "event: must be a whole number, not bytes"),
+        (integer(4, 2**63), f"duration_ms: {-(2**63)} is out of range"),
+        (text(6, text(2, b"\xff")) + integer(3, 2**62), f"time_ms: {2**62} is out of range"),
+        (text(6, text(2, b"\xff")), "call.caller: not valid UTF-8"),
+        (integer(2, 2**64 - 1) + integer(5, 2**64 - 1), None),
+    ],
+)
+def test_what_is_wrong_with_a_report_is_said(data: bytes, told: str | None) -> None:
+    problem = read_report(data)[2]
+    assert (problem and problem[0]) == told
 
 
 @given(ODD_CALLS)
