@@ -221,7 +221,7 @@ cdef void connection_flush(Connection* c, uint8_t* out, size_t room, uint64_t no
             return
     c.streams = session_open_streams(c.session)
     if c.last_words or session_finished(c.session):
-        connection_leave(c, c.ending, now, batch)
+        connection_leave(c, c.ending or session_ending(c.session), now, batch)
 
 
 # --- leaving

@@ -1,15 +1,10 @@
 """What fuzzing found, each in its shortest form: it stays gone."""
 
+from dataplane.raw import END_HEADERS, HEADERS, OPENING, frame
 from interceptor.dataplane.http2probe import SessionProbe
 from interceptor.dataplane.words import Ending
 
-OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
-HEADERS, END_HEADERS = 1, 4
 WITHOUT_A_PATH = bytes((0x83, 0x86))  # :method POST, :scheme http (RFC 7541, appendix A)
-
-
-def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return len(payload).to_bytes(3) + bytes((kind, flags)) + stream.to_bytes(4) + payload
 
 
 def test_a_client_that_goes_for_its_malformed_streams_while_we_leave_has_each_closed_once() -> None:
