@@ -135,8 +135,8 @@ cdef int on_begin_headers(nghttp2_session* http, const nghttp2_frame* frame, voi
 cdef int on_header(nghttp2_session* http, const nghttp2_frame* frame, const uint8_t* name, size_t n,
                    const uint8_t* value, size_t length, uint8_t flags, void* user_data) noexcept nogil:
     cdef Session* session = <Session*>user_data
-    cdef Stream* stream = session.current
-    if stream == NULL or stream.id != frame.hd.stream_id:
+    cdef Stream* stream = stream_of(session, frame.hd.stream_id)    # others may have closed since its frame began
+    if stream == NULL:
         return 0
     stream.fields += <uint32_t>(n + length + FIELD_OVERHEAD)
     if stream.fields > session.bounds.max_headers:

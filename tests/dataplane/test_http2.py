@@ -4,7 +4,16 @@ import pytest
 from h2.errors import ErrorCodes
 from hpack import NeverIndexedHeaderTuple
 
-from dataplane.http2_client import CHECK, DECIDE, DECIDE_STREAM, REPORT_CALL, WATCH, Client, framed
+from dataplane.http2_client import (
+    CHECK,
+    DECIDE,
+    DECIDE_STREAM,
+    REPORT_CALL,
+    WATCH,
+    Client,
+    framed,
+    headers,
+)
 from interceptor.dataplane.words import Code, Method
 
 SECOND = 1_000_000_000
@@ -328,3 +337,17 @@ def test_a_full_batch_is_answered_in_between() -> None:
     assert client.probe.overflowed == 2048
     client.answer(1)
     assert [client.heard[stream].messages for stream in streams] == [[str(i).encode()] for i in range(2500)]
+
+
+@pytest.mark.parametrize("cut", range(1, 60, 7))
+def test_a_reply_between_the_halves_of_a_request_costs_it_nothing(cut: int) -> None:
+    client = Client()
+    client.ask(b"first")
+    client.h2.send_headers(3, headers())
+    client.h2.send_data(3, framed(b"second"), end_stream=True)
+    request = client.h2.data_to_send()
+    client.say(request[:cut])
+    client.echo()
+    client.probe.output()  # the first stream is gone now
+    client.say(request[cut:])
+    assert [asked[1:3] for asked in client.probe.requests()] == [(Method.METHOD_DECIDE, b"second")]
