@@ -6,8 +6,8 @@ from posix.unistd cimport close, write
 from interceptor.dataplane.loop cimport Arrival, Loop, loop_hand
 from interceptor.dataplane.system cimport (
     EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, O_CLOEXEC, O_RDONLY, SOCK_CLOEXEC,
-    SOCK_NONBLOCK, SO_TIMESTAMPNS, SOL_SOCKET, accept4, epoll_create1, epoll_ctl, epoll_event, epoll_wait, eventfd,
-    open as open_file, pause_ms, setsockopt,
+    SOCK_NONBLOCK, accept4, epoll_create1, epoll_ctl, epoll_event, epoll_wait, eventfd, open as open_file,
+    pause_ms,
 )
 from interceptor.engine.atomics cimport ic_add64, ic_load64
 from interceptor.engine.stats cimport stats_bump
@@ -20,7 +20,6 @@ cdef enum:
 cdef bint acceptor_begin(Acceptor* acceptor, const int* listeners, uint32_t n) noexcept nogil:
     cdef epoll_event event
     cdef uint32_t i
-    cdef int yes = 1
     acceptor.epoll, acceptor.wake = epoll_create1(EPOLL_CLOEXEC), eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
     acceptor.spare = _spare()
     if acceptor.epoll < 0 or acceptor.wake < 0 or acceptor.spare < 0:
@@ -29,8 +28,6 @@ cdef bint acceptor_begin(Acceptor* acceptor, const int* listeners, uint32_t n) n
     if epoll_ctl(acceptor.epoll, EPOLL_CTL_ADD, acceptor.wake, &event) != 0:
         return False
     for i in range(n):
-        # Inherited by what is accepted. Where the kernel will not, requests came when they were read.
-        setsockopt(listeners[i], SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(int))
         event.data.fd = listeners[i]
         if epoll_ctl(acceptor.epoll, EPOLL_CTL_ADD, listeners[i], &event) != 0:
             return False

@@ -1,6 +1,6 @@
 # One switch's connection: a socket, TLS if there is any, the HTTP/2 state, and what the socket would not take yet.
 from libc.stddef cimport size_t
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from interceptor.dataplane.http2 cimport Session
 from interceptor.dataplane.tls cimport SSL, Front
@@ -53,6 +53,7 @@ cdef struct Connection:
     uint64_t heard              # of it, at last
     uint64_t moved              # when `unsent` last became shorter; of one that is LEAVING, since when
     uint64_t drained            # when it entered its Drain
+    uint64_t behind             # since when what is left unread may have been there; 0: nothing is
     uint64_t received           # bytes
     uint8_t* unsent             # allocated while there is something in it
     size_t unsent_from
@@ -66,11 +67,9 @@ cdef Connection* connection_new(int fd, const Terms* terms, Traffic* traffic, bi
 # Frees what is left of it and closes the socket.
 cdef void connection_free(Connection* c, Batch* batch) noexcept nogil
 
-# Takes what the socket has, at most READ_ROOM bytes, into `slice`. Not while something is unsent. Returns how many.
-# wall_ns: CLOCK_REALTIME less CLOCK_MONOTONIC, to ask the kernel when they came; 0: they came now. `age` gets how long
-# ago that was.
-cdef size_t connection_read(Connection* c, uint8_t* slice, uint64_t now, int64_t wall_ns, uint64_t* age,
-                            Batch* batch) noexcept nogil
+# Takes what the socket has, at most READ_ROOM bytes, into `slice`. Not while something is unsent.
+# Returns how many.
+cdef size_t connection_read(Connection* c, uint8_t* slice, uint64_t now, Batch* batch) noexcept nogil
 # Writes what there is to say, by way of `out` (`room` bytes); what the socket does not take is kept in `unsent`.
 cdef void connection_flush(Connection* c, uint8_t* out, size_t room, uint64_t now, Batch* batch) noexcept nogil
 # It is CLOSED: to be freed. Of one that LEAVES the other side reads what was written before that.

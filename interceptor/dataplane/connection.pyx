@@ -1,6 +1,6 @@
 # A connection from its first byte to its last: handshake, reading, writing, leaving. No epoll, no list, no thread.
 from libc.stddef cimport size_t
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy
 from posix.unistd cimport close
@@ -12,8 +12,7 @@ from interceptor.dataplane.http2 cimport (
 from interceptor.dataplane.system cimport EPOLLIN, EPOLLOUT, SHUT_WR, reset_when_closed, shutdown
 from interceptor.dataplane.tls cimport tls_begin, tls_end, tls_handshake, tls_peer_name
 from interceptor.dataplane.transport cimport (
-    AGAIN_READ, AGAIN_WRITE, FAILED, GONE, transport_holds, transport_read, transport_read_stamped,
-    transport_write,
+    AGAIN_READ, AGAIN_WRITE, FAILED, GONE, transport_holds, transport_read, transport_write,
 )
 from interceptor.dataplane.words cimport Batch, Bounds, Ending, Traffic
 from interceptor.engine.stats cimport stats_bump
@@ -109,18 +108,9 @@ cdef void _shake_hands(Connection* c, uint64_t now, Batch* batch) noexcept nogil
 
 # --- reading
 
-# How long ago that was, on the other clock.
-cdef inline uint64_t _age(uint64_t now, uint64_t came, int64_t wall_ns) noexcept nogil:
-    cdef int64_t age = <int64_t> now - (<int64_t> came - wall_ns)
-    return 0 if came == 0 or age < 0 else min(<uint64_t> age, now)
-
-
-cdef size_t connection_read(Connection* c, uint8_t* slice, uint64_t now, int64_t wall_ns, uint64_t* age,
-                            Batch* batch) noexcept nogil:
+cdef size_t connection_read(Connection* c, uint8_t* slice, uint64_t now, Batch* batch) noexcept nogil:
     cdef ssize_t n
-    cdef uint64_t came
     cdef size_t room = READ_ROOM, taken = 0
-    age[0] = 0
     if c.state == State.LEAVING:
         n = transport_read(c.fd, NULL, slice, READ_ROOM)
         if n == GONE or n == FAILED:
@@ -129,17 +119,13 @@ cdef size_t connection_read(Connection* c, uint8_t* slice, uint64_t now, int64_t
     if c.state == State.HANDSHAKE:
         _shake_hands(c, now, batch)
     while c.state == State.OPEN and not c.last_words and room > 0:
-        if wall_ns and c.ssl is NULL:
-            n = transport_read_stamped(c.fd, slice + taken, room, &came)
-            age[0] = _age(now, came, wall_ns)
-        else:
-            n = transport_read(c.fd, c.ssl, slice + taken, room)
+        n = transport_read(c.fd, c.ssl, slice + taken, room)
         if n == GONE or n == FAILED:
             connection_end(c, Ending.ENDED_BY_CLIENT, batch)
         if n <= 0:
             c.interest = EPOLLOUT if n == AGAIN_WRITE else EPOLLIN
             break
-        if session_receive(c.session, slice + taken, <size_t> n, now - age[0], batch) != 0:
+        if session_receive(c.session, slice + taken, <size_t> n, now, batch) != 0:
             c.last_words, c.ending = True, <uint8_t> session_ending(c.session)
         taken += <size_t> n
         room -= <size_t> n

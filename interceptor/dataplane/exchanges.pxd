@@ -63,7 +63,8 @@ cdef struct Session:
     const Peer* peer
     Traffic* traffic
     Batch* batch                # where its requests were put last
-    uint64_t now
+    uint64_t now                # since when what is being received may have been there to be read
+    uint64_t usual_ns           # what the last call had for its answer; 0: as long as it takes
     Stream* current             # whose frames are being read
     Stream* borrowing           # its message lies in the bytes being received
     Stream* open

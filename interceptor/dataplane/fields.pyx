@@ -148,6 +148,7 @@ cdef bint read_ordinary(Stream* stream, const uint8_t* name, size_t n, const uin
         if memcmp(name, b"grpc-timeout", 12) == 0:
             stream.bad_timeout = not read_timeout(value, length, &timeout)
             stream.deadline_ns = stream.arrived_ns + timeout
+            stream.session.usual_ns = timeout
             return True
     elif n == 13:
         if memcmp(name, b"grpc-encoding", 13) == 0:

@@ -55,6 +55,7 @@ from interceptor.dataplane.words cimport (
     ENDED_ABUSE,
     METHOD_DECIDE_STREAM,
     METHOD_UNKNOWN,
+    Batch,
 )
 from interceptor.engine.stats cimport stats_bump
 from libc.stddef cimport size_t
@@ -66,6 +67,7 @@ cdef enum:
     FIELD_OVERHEAD = 32         # bytes a field counts beside its texts (RFC 9113 section 6.5.2)
     FRAGMENT = 256              # bytes a piece of a header block counts at least
     BLOCK_SLACK = 16384         # one frame of a header block that is over the bound is still answered in words
+    SHORTEST_NS = 1000000       # a deadline below is nobody's
     MAX_IDLE_FRAMES = 1000      # empty DATA frames in a row
     MAX_ACKS = 1000             # of PING and SETTINGS, that wait to be sent
     MAX_SETTINGS = 32           # in one frame
@@ -88,6 +90,22 @@ cdef int one_reset(Session* session) noexcept nogil:
     if session.resets_until - session.now > interval * session.bounds.max_resets:
         return abused(session)
     return 0
+
+
+cdef inline bint too_late(const Stream* stream) noexcept nogil:
+    # A client that gives up when its time is over does what it should; of resets it makes sooner there are few.
+    cdef uint64_t had = stream.deadline_ns - stream.arrived_ns
+    return stream.deadline_ns != 0 and had >= SHORTEST_NS and stream.session.batch.now - stream.arrived_ns >= had // 4 * 3
+
+
+cdef inline bint too_busy(const Session* session) noexcept nogil:
+    # A call that would have to wait for most of what its like are given is refused before it is looked at: its client
+    # hears so at once, and what that saves answers the others in time.
+    cdef const Batch* batch = session.batch
+    cdef uint64_t ahead = batch.n * batch.service_ns
+    if session.usual_ns == 0:
+        return False
+    return ahead > session.usual_ns // 5 or batch.now - session.now + ahead > session.usual_ns // 2
 
 
 cdef inline Stream* stream_of(Session* session, int32_t identity) noexcept nogil:
@@ -119,6 +137,9 @@ cdef int on_begin_headers(nghttp2_session* http, const nghttp2_frame* frame, voi
         session.current = NULL
         if frame.hd.stream_id > session.last:       # GOAWAY will tell the client that it may ask elsewhere
             return 0
+        if too_busy(session):
+            stats_bump(&session.traffic.shed, 1)
+            return nghttp2_submit_rst_stream(http, NGHTTP2_FLAG_NONE, frame.hd.stream_id, NGHTTP2_ENHANCE_YOUR_CALM)
         stream = stream_open(session, frame.hd.stream_id)
         if stream == NULL:
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
@@ -212,7 +233,7 @@ cdef int on_frame(nghttp2_session* http, const nghttp2_frame* frame, void* user_
         stream = stream_of(session, frame.hd.stream_id)
         if stream != NULL and not stream.abandoned:
             stream.abandoned = True     # counted here, not when it closes
-            return one_reset(session)
+            return 0 if too_late(stream) else one_reset(session)
     elif frame.hd.type == NGHTTP2_GOAWAY:
         session.leaving = True
     return 0

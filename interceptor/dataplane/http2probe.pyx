@@ -74,13 +74,15 @@ cdef class SessionProbe:
             free(self.batch.room)
             free(self.batch)
 
-    def receive(self, data: bytes, now_ns: int = 1) -> int:
+    def receive(self, data: bytes, now_ns: int = 1, read_ns: int | None = None, service_ns: int = 0) -> int:
         cdef const uint8_t* first = data
         cdef size_t n = len(data)
         cdef uint64_t now = now_ns
         cdef int status
         self.forget_answered()
         self.fed.append(data)
+        self.batch.now = now_ns if read_ns is None else read_ns
+        self.batch.service_ns = service_ns
         with nogil:
             status = session_receive(self.session, first, n, now, self.batch)
         return status
@@ -168,6 +170,7 @@ cdef class SessionProbe:
             "messages_in": self.c.messages_in,
             "streams_refused": self.c.streams_refused,
             "oversize": self.c.oversize,
+            "shed": self.c.shed,
         }
 
     @property

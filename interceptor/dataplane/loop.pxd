@@ -1,13 +1,13 @@
 # One data-plane thread: its epoll, its connections, and the rounds in which it reads, decides and writes.
 from libc.stddef cimport size_t
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from interceptor.dataplane.answering cimport Desk
 from interceptor.dataplane.connection cimport Connection, Terms
 from interceptor.dataplane.words cimport Batch, Traffic
 
 cdef enum:
-    INPUT_ROOM = 1 << 20
+    INPUT_ROOM = 256 * 1024     # what is read before it is answered: some milliseconds of work
     OUTPUT_ROOM = 256 * 1024
     BATCH_ROOM = 1 << 20        # for messages that come in pieces
     ANSWERED = 1024             # (connection, arrival) pairs of a round
@@ -43,12 +43,9 @@ cdef struct Loop:
     Connection* touched         # something may be written to these
     Connection* closed          # to be freed when the round is over
     uint64_t told               # what its watchers know of `serving`
-    uint64_t settled            # when the last answers had been written
-    int64_t wall_ns             # CLOCK_REALTIME less CLOCK_MONOTONIC
-    uint64_t stepped            # when that last changed
-    uint8_t behind              # this round found its work waiting
-    uint8_t late                # what is read next may have waited, too
     uint64_t gone               # connections, since their memory was last given back
+    uint64_t since              # what is to be read now was not there before
+    uint64_t asked              # requests answered in this round
     uint64_t looked             # when the clock was last looked at for its connections
     uint8_t* input
     size_t input_used

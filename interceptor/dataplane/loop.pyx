@@ -1,6 +1,6 @@
 # The rounds of one data-plane thread: wake, read, decide, write, look at the clock. It never takes the GIL.
 from libc.stddef cimport size_t
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from posix.unistd cimport close, read, write
 
 from interceptor.dataplane.answering cimport answer, get_up, sit_down
@@ -10,8 +10,8 @@ from interceptor.dataplane.connection cimport (
 )
 from interceptor.dataplane.http2 cimport session_resume, watch_all
 from interceptor.dataplane.system cimport (
-    CLOCK_REALTIME, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLIN, O_CLOEXEC, O_NONBLOCK, clock_ns,
-    epoll_create1, epoll_ctl, epoll_event, epoll_wait, malloc_trim, monotonic_ns, pipe2,
+    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLIN, O_CLOEXEC, O_NONBLOCK, epoll_create1,
+    epoll_ctl, epoll_event, epoll_wait, malloc_trim, monotonic_ns, pipe2,
 )
 from interceptor.dataplane.words cimport BATCH_CELLS, LATENCY_CELLS, Batch, Ending, Request, Traffic
 from interceptor.engine.atomics cimport ic_add64, ic_load64, ic_prefetch_read, ic_store64_relaxed
@@ -22,13 +22,9 @@ cdef enum:
     EVENTS = 256                # of one epoll_wait
     LOOK_NS = 250000000         # between two looks at the clock for every connection
     DRAIN_LOOK_NS = 20000000    # the same while everybody is to go
-    BEHIND_NS = 20000           # a round that begins so soon after the last one found its work waiting
-    LATE_NS = 1000000           # of a round's first read: the others may have waited as long
-    STEP_NS = 1000000           # the wall clock was set, not slewed
-    STEPPED_NS = 5000000000     # how long there may be something waiting that came before that
-    BETWEEN_NS = 10000          # two looks at clocks
     MANY_GONE = 256             # connections after which a thread with nothing to do gives memory back
     FIRST_LATENCY_NS = 10000
+    FEW = 32                    # requests of a round that say nothing of how fast calls are answered
 
 
 cdef Loop* loop_new(const Terms* terms, const Orders* orders, uint64_t spin_ns) noexcept nogil:
@@ -106,6 +102,7 @@ cdef void _answer(Batch* batch, void* of) noexcept nogil:
             last.connection, last.arrived, last.count = c, request.arrived_ns, 1
         else:
             _owe(c, request.arrived_ns, 1)
+    loop.asked += batch.n
     answer(batch, &loop.desk)
 
 
@@ -144,7 +141,7 @@ cdef void _settle(Loop* loop) noexcept nogil:
             _owe(each.connection, each.arrived, each.count)
         elif each.connection.state != State.CLOSED:
             _record(&loop.traffic, now - min(now, each.arrived), each.count)
-    loop.n_answered, loop.settled = 0, now
+    loop.n_answered = 0
 
 
 # What was owed to a connection has been written.
@@ -202,33 +199,23 @@ cdef void _bury(Loop* loop) noexcept nogil:
 
 # --- a round
 
-# A deadline runs from when a request came, not from when we got to it. Asking the kernel costs 0.1 us a read: it is
-# asked about the first of each round, and about all while we are behind.
-cdef void _wake(Loop* loop, uint64_t now) noexcept nogil:
-    cdef int64_t wall_ns = <int64_t> (clock_ns(CLOCK_REALTIME) - now)
-    if monotonic_ns() - now < BETWEEN_NS:       # else we were preempted in between
-        if wall_ns - loop.wall_ns > STEP_NS or loop.wall_ns - wall_ns > STEP_NS:
-            loop.stepped = now
-        loop.wall_ns = wall_ns
-    loop.late = now - min(now, loop.stepped) > STEPPED_NS
-    loop.behind = loop.late and now - min(now, loop.settled) < BEHIND_NS
-
 # Takes what one connection has. No more than that: the next has its turn.
 cdef void _hear(Loop* loop, Connection* c) noexcept nogil:
     cdef size_t taken
-    cdef uint64_t age
+    cdef uint64_t arrived
     if c.state == State.CLOSED:
         return
     _touch(loop, c)
+    arrived = loop.since if c.behind == 0 else c.behind
     if c.unsent is not NULL:        # who does not take our answers is not asked for more
+        c.behind = arrived
         return
     if INPUT_ROOM - loop.input_used < READ_ROOM:
         _speak(loop)
         _touch(loop, c)
-    taken = connection_read(
-        c, loop.input + loop.input_used, monotonic_ns(), loop.wall_ns if loop.late else 0, &age, &loop.batch)
-    if age < LATE_NS and not loop.behind:
-        loop.late = False
+    loop.batch.now = monotonic_ns()
+    taken = connection_read(c, loop.input + loop.input_used, arrived, &loop.batch)
+    c.behind = arrived if taken == READ_ROOM else 0     # there may be more that is as old
     if loop.batch.n:                # else nothing points there
         loop.input_used += taken
 
@@ -308,25 +295,31 @@ cdef inline int _sleep(const Loop* loop, uint64_t now) noexcept nogil:
     return -1 if loop.connections is NULL and loop.gone < MANY_GONE else <int> (_until_look(loop, now) // 1000000) + 1
 
 
+# How fast calls are answered, the thread's being kept from its core included: a mean of the last some rounds.
+cdef inline void _pace(Loop* loop, uint64_t begun) noexcept nogil:
+    if loop.asked >= FEW:
+        loop.batch.service_ns = (7 * loop.batch.service_ns + (monotonic_ns() - begun) // loop.asked) // 8
+    loop.asked = 0
+
+
 cdef void* loop_run(void* of) noexcept nogil:
     cdef Loop* loop = <Loop*> of
     cdef epoll_event[EVENTS] events
     cdef uint64_t now = monotonic_ns(), spin_until = 0, drain_by = 0
-    cdef int n, i, sleep
-    loop.wall_ns = <int64_t> (clock_ns(CLOCK_REALTIME) - now)
+    cdef int n, i
     while drain_by == 0 or (loop.connections is not NULL and now < drain_by):
-        sleep = 0
-        if loop.batch.n == 0 and loop.touched is NULL and now >= spin_until:
+        loop.since = now
+        n = epoll_wait(loop.epoll, events, EVENTS, 0)
+        if n == 0 and loop.batch.n == 0 and loop.touched is NULL and now >= spin_until:
             get_up(&loop.desk)
-            sleep = _sleep(loop, now)
-        n = epoll_wait(loop.epoll, events, EVENTS, sleep)
+            n = epoll_wait(loop.epoll, events, EVENTS, _sleep(loop, now))
+            loop.since = monotonic_ns()
         sit_down(&loop.desk)
         now = monotonic_ns()
         if n > 0:
             stats_bump(&loop.traffic.wakes, 1)
-            _wake(loop, now)
             spin_until = now + loop.spin_ns
-        elif sleep and loop.gone >= MANY_GONE:
+        elif loop.gone >= MANY_GONE:
             malloc_trim(0)
             loop.gone = 0
         for i in range(n):
@@ -340,6 +333,7 @@ cdef void* loop_run(void* of) noexcept nogil:
             _look(loop, now)
         _speak(loop)
         _bury(loop)
+        _pace(loop, now)
     while loop.connections is not NULL:
         connection_end(loop.connections, Ending.ENDED_DRAINED, &loop.batch)
         _let_go(loop, loop.connections)

@@ -1,7 +1,6 @@
 # What of Linux this front stands on and Cython's own declarations lack: epoll, sockets, pipes, threads, clocks.
 from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t, uint64_t
-from posix.uio cimport iovec
 
 cdef extern from "<sys/epoll.h>" nogil:
     ctypedef union epoll_data_t:
@@ -32,8 +31,6 @@ cdef extern from "<sys/socket.h>" nogil:
         SOCK_CLOEXEC
         SOL_SOCKET
         SO_LINGER
-        SO_TIMESTAMPNS
-        SCM_TIMESTAMPNS
         MSG_NOSIGNAL
         SHUT_WR
 
@@ -41,19 +38,6 @@ cdef extern from "<sys/socket.h>" nogil:
         int l_onoff
         int l_linger
 
-    cdef struct cmsghdr:
-        int cmsg_level
-        int cmsg_type
-
-    cdef struct msghdr:
-        iovec* msg_iov
-        size_t msg_iovlen
-        void* msg_control
-        size_t msg_controllen
-
-    cmsghdr* CMSG_FIRSTHDR(msghdr* message)
-    unsigned char* CMSG_DATA(cmsghdr* part)
-    ssize_t recvmsg(int fd, msghdr* message, int flags)
     int accept4(int fd, void* address, void* length, int flags)
     ssize_t recv(int fd, void* out, size_t room, int flags)
     ssize_t send(int fd, const void* data, size_t n, int flags)
@@ -104,7 +88,6 @@ cdef extern from "<pthread.h>" nogil:
 cdef extern from "<time.h>" nogil:
     enum:
         CLOCK_MONOTONIC
-        CLOCK_REALTIME
 
     cdef struct timespec:
         long tv_sec
@@ -114,18 +97,10 @@ cdef extern from "<time.h>" nogil:
     int nanosleep(const timespec* time, timespec* left)
 
 
-cdef inline uint64_t nanoseconds(const timespec* t) noexcept nogil:
-    return <uint64_t> t.tv_sec * 1000000000u + <uint64_t> t.tv_nsec
-
-
-cdef inline uint64_t clock_ns(int clock) noexcept nogil:
-    cdef timespec t
-    clock_gettime(clock, &t)
-    return nanoseconds(&t)
-
-
 cdef inline uint64_t monotonic_ns() noexcept nogil:
-    return clock_ns(CLOCK_MONOTONIC)
+    cdef timespec t
+    clock_gettime(CLOCK_MONOTONIC, &t)
+    return <uint64_t> t.tv_sec * 1000000000u + <uint64_t> t.tv_nsec
 
 
 cdef inline void reset_when_closed(int fd) noexcept nogil:

@@ -45,6 +45,7 @@ cdef dict traffic_dict(const Traffic* traffic):
         "ended": {ENDINGS[i]: traffic.ended[i] for i in range(<int> N_ENDINGS)},
         "streams_refused": traffic.streams_refused,
         "oversize": traffic.oversize,
+        "shed": traffic.shed,
         "expired": traffic.expired,
         "tls_failed": traffic.tls_failed,
         "batches": [traffic.batches[i] for i in range(BATCH_CELLS)],

@@ -1,14 +1,8 @@
 # One side of a connected, non-blocking socket, plain or under TLS: bytes in and out, in one set of words.
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stddef cimport size_t
-from libc.stdint cimport uint64_t
-from libc.string cimport memcpy, memset
-from posix.uio cimport iovec
 
-from interceptor.dataplane.system cimport (
-    CMSG_DATA, CMSG_FIRSTHDR, MSG_NOSIGNAL, SCM_TIMESTAMPNS, SOL_SOCKET, cmsghdr, msghdr, nanoseconds, recv, recvmsg,
-    send, timespec,
-)
+from interceptor.dataplane.system cimport MSG_NOSIGNAL, recv, send
 from interceptor.dataplane.tls cimport SSL, tls_read, tls_write
 
 cdef extern from "openssl/ssl.h" nogil:
@@ -30,30 +24,6 @@ cdef inline ssize_t transport_read(int fd, SSL* ssl, void* out, size_t room) noe
     if n >= 0:
         return n
     return AGAIN_READ if errno == EAGAIN or errno == EINTR else FAILED
-
-
-# The same for a plain socket; `came` gets when the last of those bytes reached this machine (CLOCK_REALTIME, ns), or 0:
-# it is no TCP socket, or the kernel did not note it (SO_TIMESTAMPNS).
-cdef inline ssize_t transport_read_stamped(int fd, void* out, size_t room, uint64_t* came) noexcept nogil:
-    cdef iovec part
-    cdef msghdr message
-    cdef uint64_t[8] control
-    cdef cmsghdr* note
-    cdef timespec t
-    cdef ssize_t n
-    part.iov_base, part.iov_len = out, room
-    memset(&message, 0, sizeof(msghdr))
-    message.msg_iov, message.msg_iovlen = &part, 1
-    message.msg_control, message.msg_controllen = control, sizeof(control)
-    n = recvmsg(fd, &message, 0)
-    came[0] = 0
-    if n < 0:
-        return AGAIN_READ if errno == EAGAIN or errno == EINTR else FAILED
-    note = CMSG_FIRSTHDR(&message)
-    if note is not NULL and note.cmsg_level == SOL_SOCKET and note.cmsg_type == SCM_TIMESTAMPNS:
-        memcpy(&t, CMSG_DATA(note), sizeof(timespec))
-        came[0] = nanoseconds(&t)
-    return n
 
 
 # Bytes taken: fewer than n when the socket is full.

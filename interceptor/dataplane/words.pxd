@@ -71,7 +71,7 @@ cdef struct Request:            # one complete message, waiting for its turn
     const uint8_t* data         # valid until its batch is answered
     uint32_t length
     uint8_t method
-    uint64_t arrived_ns         # CLOCK_MONOTONIC, when its first byte was read
+    uint64_t arrived_ns         # CLOCK_MONOTONIC: since when its first byte may have been there to be read
     uint64_t deadline_ns        # the same clock; 0: none. Of a unary call; a streamed one carries its own
 
 cdef struct Batch:              # the complete requests of what one thread has read, in order of arrival
@@ -80,6 +80,8 @@ cdef struct Batch:              # the complete requests of what one thread has r
     Request[1024] request
     uint8_t* room               # where messages that came in pieces are put together
     uint32_t room_bytes
+    uint64_t now                # CLOCK_MONOTONIC, when what is being received was read; it may have come some time before
+    uint64_t service_ns         # what a call has taken of late, from one reply to the next
     void (*answer)(Batch* batch, void* desk) noexcept nogil     # answers all and empties it; called when it is full
     void* desk
 
@@ -93,6 +95,7 @@ cdef struct Traffic:            # what one data-plane thread counts; written by 
     uint64_t[9] ended           # by Ending
     uint64_t streams_refused    # REFUSED_STREAM
     uint64_t oversize           # messages and header lists over the bound
+    uint64_t shed               # calls refused unread: too many before them for their deadline
     uint64_t expired            # deadline had passed when its turn came: not decided
     uint64_t tls_failed
     uint64_t[8] batches         # by size: BATCH_CELLS
