@@ -25,6 +25,7 @@ cdef struct Stream:             # what words.Exchange stands for
     uint8_t bad_timeout
     uint8_t encoded             # grpc-encoding says that messages are compressed
     uint8_t too_long            # its header list is over the bound
+    uint8_t begun               # its header list is complete
     uint8_t trailing            # the header block being read is its trailer
     uint8_t ended               # the client has said everything
     uint8_t holding             # messages are held back in `kept`: the client does not take its replies

@@ -96,6 +96,8 @@ cdef inline bint same(const uint8_t* text, size_t n, const char* wanted, size_t 
 cdef bint read_pseudo(Stream* stream, const uint8_t* name, size_t n, const uint8_t* value,
                       size_t length) noexcept nogil:
     cdef uint8_t seen
+    if stream.trailing or stream.pseudo & SEEN_ORDINARY:
+        return False
     if same(name, n, b":path", 5):
         seen = SEEN_PATH
         stream.method = method_of(value, length)
@@ -111,7 +113,7 @@ cdef bint read_pseudo(Stream* stream, const uint8_t* name, size_t n, const uint8
         seen = SEEN_AUTHORITY
     else:
         return False
-    if stream.trailing or stream.pseudo & (seen | SEEN_ORDINARY):
+    if stream.pseudo & seen:
         return False
     stream.pseudo |= seen
     return length != 0 or seen == SEEN_AUTHORITY

@@ -121,7 +121,7 @@ cdef int on_begin_frame(nghttp2_session* http, const nghttp2_frame_hd* hd, void*
         if hd.type == NGHTTP2_HEADERS:
             session.block = 0
         session.block += <uint32_t>max(hd.length, <size_t>FRAGMENT)
-        if session.block > 2 * session.bounds.max_headers + BLOCK_SLACK:
+        if session.block > 2 * <uint64_t>session.bounds.max_headers + BLOCK_SLACK:
             return abused(session)
     elif hd.type == NGHTTP2_DATA and hd.length == 0 and not hd.flags & NGHTTP2_FLAG_END_STREAM:
         session.idle_frames += 1
@@ -212,6 +212,7 @@ cdef int on_frame_of(Stream* stream, const nghttp2_frame_hd* hd) noexcept nogil:
         if not well_formed(stream) or (stream.trailing and not hd.flags & NGHTTP2_FLAG_END_STREAM):
             return reject(stream)
         if not stream.trailing:
+            stream.begun = True
             stream.ended = hd.flags & NGHTTP2_FLAG_END_STREAM
             judge(stream)
     if hd.flags & NGHTTP2_FLAG_END_STREAM:
@@ -273,14 +274,12 @@ cdef int on_sent(nghttp2_session* http, const nghttp2_frame* frame, void* user_d
 cdef int on_stream_close(nghttp2_session* http, int32_t identity, uint32_t error, void* user_data) noexcept nogil:
     cdef Session* session = <Session*>user_data
     cdef Stream* stream = stream_of(session, identity)
-    cdef bint made_us
     if stream == NULL:
         return 0
-    made_us = error != NGHTTP2_NO_ERROR and not stream.abandoned
-    # If we fail now, nghttp2 keeps its stream, and will close it once more.
-    nghttp2_session_set_stream_user_data(http, identity, NULL)
+    if error != NGHTTP2_NO_ERROR and not stream.abandoned:
+        one_reset(session)      # never fails here: nghttp2 would keep its stream, and close it once more
     stream_close(stream)
-    return one_reset(session) if made_us else 0
+    return 0
 
 
 cdef bint prepare() noexcept nogil:

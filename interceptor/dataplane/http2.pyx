@@ -150,7 +150,7 @@ cdef void session_goaway(Session* session, bint final) noexcept nogil:
         nghttp2_submit_shutdown_notice(session.http)
         return
     session.leaving = True
-    session.last = nghttp2_session_get_last_proc_stream_id(session.http)
+    session.last = min(session.last, nghttp2_session_get_last_proc_stream_id(session.http))
     nghttp2_submit_goaway(session.http, NGHTTP2_FLAG_NONE, session.last, NGHTTP2_NO_ERROR, NULL, 0)
 
 
@@ -164,7 +164,9 @@ cdef inline bint keeps_us_waiting(const Stream* stream, uint64_t since) noexcept
         return stream.unsent_ns < since
     if stream.ended or stream.concluding or stream.arrived_ns >= since:
         return False
-    return stream.method != METHOD_DECIDE_STREAM or (stream.kept_n != 0 and not stream.holding)
+    if stream.method != METHOD_DECIDE_STREAM or not stream.begun:
+        return True
+    return stream.kept_n != 0 and not stream.holding        # half a message
 
 
 cdef uint32_t session_expire(Session* session, uint64_t since) noexcept nogil:

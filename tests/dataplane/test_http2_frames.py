@@ -503,11 +503,12 @@ def test_requests_that_stay_incomplete_are_reset() -> None:
     probe = greeted()
     probe.receive(frame(HEADERS, END_HEADERS, 1, block(headers())), SECOND)
     encoder = Encoder()
-    probe.receive(frame(HEADERS, 0, 3, encoder.encode(headers())), 2 * SECOND)
+    probe.receive(frame(HEADERS, 0, 3, encoder.encode(headers(DECIDE_STREAM))), 2 * SECOND)
     assert probe.expire(SECOND) == 0
     assert probe.expire(2 * SECOND) == 1
     assert frames_of(probe.output()) == [(RST_STREAM, 0, 1, struct.pack(">I", ErrorCodes.CANCEL))]
     assert probe.open_streams == 1 and probe.expire(2 * SECOND) == 0
+    assert probe.expire(3 * SECOND) == 1, "half a header list is half a request"
 
 
 def test_only_half_a_message_makes_a_stream_late() -> None:
