@@ -25,6 +25,7 @@ cdef enum Trouble:              # why a connection did not come about; else an e
     REFUSED_TLS = -1
     CLOSED_EARLY = -2
     NOT_HTTP2 = -3
+    TURNED_AWAY = -4
 
 cdef struct Asking:             # what is asked, of whom, and how: the same for all connections of a generator
     const uint8_t* data

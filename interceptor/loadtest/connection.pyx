@@ -196,6 +196,7 @@ cdef void connection_flush(Connection* c) noexcept nogil:
             return
     watch(c, EPOLLIN | EPOLLOUT if c.full else EPOLLIN)
     if c.leaving and c.n_open == 0:
+        a.trouble = TURNED_AWAY
         connection_drop(c, False)
     elif not nghttp2_session_want_read(c.session) and not nghttp2_session_want_write(c.session):
         fail(c, NOT_HTTP2)      # nghttp2 has said GOAWAY: the server broke the rules

@@ -11,6 +11,7 @@ cdef struct Run:
     Connection** queue          # those to flush in this round
     uint32_t queued
     uint32_t turn               # the connection to ask next
+    bint pressed                # more calls are due than one round asks
     uint64_t look_ns            # when to look for connections that are down
     double mean_gap_ns          # 0: closed loop
     uint64_t random

@@ -66,7 +66,7 @@ cdef inline uint64_t next_due(const Run* r) noexcept nogil:
 
 cdef uint64_t sleep_ns(const Run* r) noexcept nogil:
     cdef uint64_t now = r.asking.now, due
-    if now - r.active_ns < r.spin_ns:
+    if r.pressed or now - r.active_ns < r.spin_ns:
         return 0
     due = next_due(r)
     if r.begun == 0 or r.mean_gap_ns == 0 or due >= r.end:
@@ -110,8 +110,9 @@ cdef void give_up_next(Run* r) noexcept nogil:
 # The calls that wait need no memory: they are those from r.due on, as the generator of their times will draw them.
 cdef void ask_due(Run* r) noexcept nogil:
     cdef uint64_t due, deadline = r.asking.tally.deadline_ns
-    cdef Connection* c = NULL
+    cdef Connection* c
     cdef int asked = 0
+    r.pressed = False
     while asked < AT_ONCE:
         due = next_due(r)
         if due > r.asking.now or due >= r.end:
@@ -126,6 +127,7 @@ cdef void ask_due(Run* r) noexcept nogil:
         if session_ask(c, due, r.number, r.request):
             advance(r)
             asked += 1
+    r.pressed = True
 
 
 cdef void ask_more(Run* r, Connection* c) noexcept nogil:       # closed loop
@@ -186,7 +188,7 @@ cdef bint connect_all(Run* r) noexcept nogil:
     while count_stage(r, False) and r.asking.now < until and not ic_load64_relaxed(&r.stop):
         attend(r)
         flush(r)
-    return count_stage(r, True) > 0
+    return count_stage(r, True) > 0 or ic_load64_relaxed(&r.stop) != 0
 
 
 cdef bint finished(Run* r) noexcept nogil:

@@ -15,11 +15,11 @@ from interceptor.dataplane.nghttp2 cimport (
 )
 from interceptor.dataplane.system cimport EPOLL_CLOEXEC, epoll_create1, monotonic_ns
 from interceptor.dataplane.tls cimport TlsClient
-from interceptor.engine.atomics cimport ic_load64, ic_store64_relaxed
+from interceptor.engine.atomics cimport ic_load64, ic_load64_relaxed as read, ic_store64_relaxed
 from interceptor.engine.memory cimport release, reserve
 from interceptor.loadtest.arrivals cimport next_gap
 from interceptor.loadtest.connection cimport (
-    CLOSED_EARLY, IN_BYTES, MAX_MESSAGE, NOT_HTTP2, OUT_BYTES, REFUSED_TLS, Connection,
+    CLOSED_EARLY, IN_BYTES, MAX_MESSAGE, NOT_HTTP2, OUT_BYTES, REFUSED_TLS, TURNED_AWAY, Connection,
 )
 from interceptor.loadtest.drive cimport Run, drive
 from interceptor.loadtest.histogram cimport Histogram
@@ -40,6 +40,7 @@ TROUBLE = {
     REFUSED_TLS: "the TLS handshake failed",
     CLOSED_EARLY: "it closed the connection",
     NOT_HTTP2: "it does not speak HTTP/2",
+    TURNED_AWAY: "it said GOAWAY: it takes no more connections",
     0: "no answer within 5 s",
 }
 
@@ -194,7 +195,7 @@ cdef class Generator:
 
     def run(self):
         cdef bint connected
-        if self.ran:
+        if self.ran or self.run_state.connection == NULL:
             raise RuntimeError("a Generator runs once: make another one")
         self.ran = True
         with nogil:
@@ -217,10 +218,13 @@ cdef class Generator:
     def outcome(self):
         cdef const Tally* t = &self.tally
         return Outcome(
-            due=t.due, unsent=t.unsent, sent=t.sent, answered=t.answered, reset=t.reset, lost=t.lost,
-            missing=t.missing, statuses=tuple([t.statuses[i] for i in range(STATUSES)]),
-            verdicts=tuple([t.verdicts[i] for i in range(VERDICTS)]), mismatched=t.mismatched, late=t.late,
-            unexpected=t.unexpected, opened=t.opened, failed=t.failed, bytes_in=t.bytes_in, bytes_out=t.bytes_out,
+            due=read(&t.due), unsent=read(&t.unsent), sent=read(&t.sent), answered=read(&t.answered),
+            reset=read(&t.reset), lost=read(&t.lost), missing=read(&t.missing),
+            statuses=tuple([read(&t.statuses[i]) for i in range(STATUSES)]),
+            verdicts=tuple([read(&t.verdicts[i]) for i in range(VERDICTS)]),
+            mismatched=read(&t.mismatched), late=read(&t.late), unexpected=read(&t.unexpected),
+            opened=read(&t.opened), failed=read(&t.failed),
+            bytes_in=read(&t.bytes_in), bytes_out=read(&t.bytes_out),
         )
 
     @property
@@ -238,7 +242,7 @@ cdef class Generator:
 
     @property
     def mismatches(self):
-        kept = min(self.tally.mismatched, <uint64_t>MISMATCHES)
+        kept = min(read(&self.tally.mismatched), <uint64_t>MISMATCHES)
         return [(self.tally.odd_request[i], self.tally.odd_verdict[i]) for i in range(kept)]
 
     @property

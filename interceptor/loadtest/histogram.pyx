@@ -5,6 +5,8 @@ from libc.stdint cimport UINT64_MAX, uint64_t
 
 import numpy as np
 
+from interceptor.engine.atomics cimport ic_load64_relaxed as read, ic_store64_relaxed
+
 N_CELLS = CELLS
 LONGEST_NS = 2**36 - 1
 
@@ -33,11 +35,11 @@ cdef class Histogram:
     def add(self, Histogram other not None):
         cdef int cell
         for cell in range(CELLS):
-            counts_bump(&self.c.cell[cell], ic_load64_relaxed(&other.c.cell[cell]))
-        counts_bump(&self.c.total, other.c.total)
-        counts_bump(&self.c.sum_ns, other.c.sum_ns)
-        self.c.min_ns = min(self.c.min_ns, other.c.min_ns)
-        self.c.max_ns = max(self.c.max_ns, other.c.max_ns)
+            counts_bump(&self.c.cell[cell], read(&other.c.cell[cell]))
+        counts_bump(&self.c.total, read(&other.c.total))
+        counts_bump(&self.c.sum_ns, read(&other.c.sum_ns))
+        ic_store64_relaxed(&self.c.min_ns, min(self.c.min_ns, read(&other.c.min_ns)))
+        ic_store64_relaxed(&self.c.max_ns, max(self.c.max_ns, read(&other.c.max_ns)))
 
     def percentile(self, double percent):
         if not 0 <= percent <= 100:
@@ -46,15 +48,15 @@ cdef class Histogram:
         cdef uint64_t total = 0, rank, passed = 0
         cdef int cell
         for cell in range(CELLS):
-            total += ic_load64_relaxed(&self.c.cell[cell])
+            total += read(&self.c.cell[cell])
         if total == 0:
             return 0
         rank = <uint64_t>max(ceil(percent / 100 * total), 1)
         for cell in range(CELLS):
-            passed += ic_load64_relaxed(&self.c.cell[cell])
+            passed += read(&self.c.cell[cell])
             if passed >= min(rank, total):
                 break
-        return self.c.max_ns if cell >= CELLS - 1 else min(longest_of(cell), self.c.max_ns)
+        return read(&self.c.max_ns) if cell >= CELLS - 1 else min(longest_of(cell), read(&self.c.max_ns))
 
     @property
     def counts(self):
@@ -62,20 +64,20 @@ cdef class Histogram:
 
     @property
     def total(self):
-        return self.c.total
+        return read(&self.c.total)
 
     @property
     def sum_ns(self):
-        return self.c.sum_ns
+        return read(&self.c.sum_ns)
 
     @property
     def min_ns(self):
-        return self.c.min_ns if self.c.total else 0
+        return read(&self.c.min_ns) if read(&self.c.total) else 0
 
     @property
     def max_ns(self):
-        return self.c.max_ns
+        return read(&self.c.max_ns)
 
     @property
     def mean_ns(self):
-        return self.c.sum_ns / <double>self.c.total if self.c.total else 0.0
+        return self.sum_ns / self.total if self.total else 0.0

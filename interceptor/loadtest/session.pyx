@@ -247,23 +247,27 @@ cdef void read_replies(Connection* c, const uint8_t* p, size_t n) noexcept nogil
     cdef size_t need, take
     while n and not c.broken:
         if c.piece_bytes == 0 and n >= PREFIX and n - PREFIX >= read_length(p):
-            need = PREFIX + read_length(p)
+            need = <size_t>PREFIX + read_length(p)
             read_reply(c, p + PREFIX, p + need)
             p += need
             n -= need
             continue
-        need = PREFIX if c.piece_bytes < PREFIX else PREFIX + read_length(c.piece)
-        if need > MAX_MESSAGE:
-            c.broken = True
-            return
+        need = PREFIX
+        if c.piece_bytes >= PREFIX:
+            need += read_length(c.piece)
         take = min(n, need - c.piece_bytes)
         memcpy(c.piece + c.piece_bytes, p, take)
         c.piece_bytes += <uint32_t>take
         p += take
         n -= take
-        if c.piece_bytes >= PREFIX and c.piece_bytes == PREFIX + read_length(c.piece):
+        if c.piece_bytes < PREFIX:
+            return
+        need = <size_t>PREFIX + read_length(c.piece)
+        if need > MAX_MESSAGE:
+            c.broken = True
+        elif c.piece_bytes == need:
             c.piece_bytes = 0
-            read_reply(c, c.piece + PREFIX, c.piece + PREFIX + read_length(c.piece))
+            read_reply(c, c.piece + PREFIX, c.piece + need)
 
 
 cdef void read_reply(Connection* c, const uint8_t* p, const uint8_t* end) noexcept nogil:

@@ -28,6 +28,7 @@ from loadtest.peers import (
     OK_HEADERS,
     PASS,
     RST_STREAM,
+    SETTINGS,
     Grpcio,
     Refusal,
     Scripted,
@@ -346,6 +347,21 @@ def test_a_server_that_speaks_something_else_is_no_target() -> None:
         Generator(webserver.address, ONE).run()
 
 
+def test_a_server_that_turns_connections_away_is_no_target() -> None:
+    busy = Scripted(lambda *_: b"", hello=frame(SETTINGS, 0, 0) + frame(GOAWAY, 0, 0, bytes(8)))
+    with busy, pytest.raises(ConnectionError, match="takes no more connections"):
+        Generator(busy.address, ONE).run()
+
+
+def test_a_stream_of_broken_messages_is_given_up() -> None:
+    for broken in (b"\0" + (2**32 - 1).to_bytes(4), b"\0" + (70_000).to_bytes(4), message(b"\x0a\x05abc")):
+        with Scripted(
+            lambda _, stream, __, said=broken: open_stream(stream) + frame(DATA, 0, stream, said)
+        ) as server:
+            outcome, _ = outcome_of(server.address, mode="stream", rate=40, in_flight=40, grace=30)
+            assert outcome.lost == outcome.due > 0
+
+
 def test_no_server_is_no_target(tmp_path: Path) -> None:
     for address in ("127.0.0.1:1", f"unix:{tmp_path / 'nobody.sock'}"):
         with pytest.raises(ConnectionError, match=f"no connection to {address}: "):
@@ -405,6 +421,14 @@ def test_a_run_can_be_stopped_and_watched() -> None:
         assert generator.outcome.answered == generator.outcome.due
         with pytest.raises(RuntimeError, match="runs once"):
             generator.run()
+
+
+def test_a_run_that_was_stopped_before_asks_nothing() -> None:
+    with Grpcio() as server:
+        generator = Generator(server.address, ONE, rate=1e6)
+        generator.stop()
+        generator.run()
+        assert generator.outcome.sent == 0
 
 
 @pytest.mark.parametrize(
