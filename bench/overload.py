@@ -80,7 +80,12 @@ class Memory:
 
 
 def overload(report: Report, service: Service, requests: Requests, most: float, seconds: float) -> None:
-    both = {"deadline_ms": DEADLINE, "connections": CONNECTIONS, "in_flight": IN_FLIGHT, "interval": INTERVAL}
+    both = {
+        "deadline_ms": DEADLINE,
+        "connections": CONNECTIONS,
+        "in_flight": report.args.in_flight,
+        "interval": INTERVAL,
+    }
     found: dict[str, Generator] = {}
 
     def ordinary() -> None:
@@ -162,6 +167,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--listed", type=int, help="listed numbers (default: 1 million, 100,000 with --quick)"
     )
     parser.add_argument(
+        "--in-flight",
+        type=int,
+        default=IN_FLIGHT,
+        help="calls a connection has open at most (default: %(default)s)",
+    )
+    parser.add_argument(
         "--nice",
         type=int,
         default=-5,
@@ -195,7 +206,7 @@ def main() -> None:
         with throttled(args.nice):
             before = capacity(service.listen, requests, 2.0 if args.quick else 5.0)
             report.figure("capacity, throttled", before, "calls/s")
-            report.figure("in flight at most", 2 * CONNECTIONS * IN_FLIGHT, "calls")
+            report.figure("in flight at most", 2 * CONNECTIONS * args.in_flight, "calls")
             report.figure("capacity times deadline", before * DEADLINE / 1000, "calls")
             overload(report, service, requests, before, seconds)
             report.section("Afterwards")
