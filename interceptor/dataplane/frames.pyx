@@ -95,7 +95,8 @@ cdef int one_reset(Session* session) noexcept nogil:
 cdef inline bint too_late(const Stream* stream) noexcept nogil:
     # A client that gives up when its time is over does what it should; of resets it makes sooner there are few.
     cdef uint64_t had = stream.deadline_ns - stream.arrived_ns
-    return stream.deadline_ns != 0 and had >= SHORTEST_NS and stream.session.batch.now - stream.arrived_ns >= had // 4 * 3
+    return (stream.deadline_ns != 0 and had >= SHORTEST_NS
+            and stream.session.batch.now - stream.arrived_ns >= had // 4 * 3)
 
 
 cdef inline bint too_busy(const Session* session) noexcept nogil:

@@ -10,7 +10,7 @@ cdef enum:
     TLS_FAILED = -3
     TLS_CLOSED = 0              # the other side said goodbye, or just went
 
-cdef struct Front               # an SSL_CTX behind a lock, held while a connection takes its reference or a reload swaps
+cdef struct Front               # an SSL_CTX behind a lock, held while a connection takes it or a reload swaps it
 
 # A dead socket raises SIGPIPE in the thread that writes: it is ignored (Python's default) or blocked there.
 # NULL: no memory. The socket stays the caller's.

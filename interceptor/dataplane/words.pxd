@@ -80,7 +80,7 @@ cdef struct Batch:              # the complete requests of what one thread has r
     Request[1024] request
     uint8_t* room               # where messages that came in pieces are put together
     uint32_t room_bytes
-    uint64_t now                # CLOCK_MONOTONIC, when what is being received was read; it may have come some time before
+    uint64_t now                # CLOCK_MONOTONIC, when what is being received was read; it may have come before
     uint64_t service_ns         # what a call has taken of late, from one reply to the next
     void (*answer)(Batch* batch, void* desk) noexcept nogil     # answers all and empties it; called when it is full
     void* desk
