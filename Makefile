@@ -33,8 +33,8 @@ KERNELS := $(wildcard interceptor/*/*.pyx interceptor/*/*.pxd)
 
 # ------------------------------------------------------------------------------------------------- installing
 
-# A compiler, Python's headers and venv module, where they are missing.
-$(STAMP)/system:
+# A compiler, Python's headers and venv module, and what the data plane is built with, where they are missing.
+$(STAMP)/system: Makefile
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there: install Python 3.11 or newer, or say make PYTHON=..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "make: $$($(PYTHON) --version) is too old: say make PYTHON=... with 3.11 or newer"; exit 1; }
@@ -43,6 +43,10 @@ $(STAMP)/system:
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing+=" $$version-venv"; \
 	$(PYTHON) -c 'import pathlib, sys, sysconfig; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' \
 		|| missing+=" $$version-dev"; \
+	command -v pkg-config >/dev/null || missing+=" pkg-config"; \
+	for library in libnghttp2:libnghttp2-dev openssl:libssl-dev; do \
+		pkg-config --exists $${library%:*} 2>/dev/null || missing+=" $${library#*:}"; \
+	done; \
 	if [ -n "$$missing" ]; then \
 		command -v apt-get >/dev/null || { echo "make: install these first:$$missing"; exit 1; }; \
 		echo "installing$$missing"; \

@@ -60,7 +60,7 @@ def start(policy: Path, cache: Path) -> Start:
         "--cache",
         str(cache),
     ]
-    addresses = ["--control", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]
+    addresses = ["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     begun = time.monotonic()
     process = subprocess.Popen([*command, *addresses], stderr=subprocess.PIPE, text=True, env=environment)

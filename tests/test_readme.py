@@ -15,7 +15,7 @@ from service.running import Running, command, environment, run
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
-CONTROL = "127.0.0.1:50052"
+DATA, CONTROL = "127.0.0.1:50051", "127.0.0.1:50052"
 
 
 def blocks(language: str) -> list[str]:
@@ -47,10 +47,10 @@ def service() -> Iterator[Running]:
 
 @pytest.mark.parametrize(("line", "shown"), sessions(), ids=lambda text: text[:40])
 def test_a_command_prints_what_readme_shows(service: Running, line: str, shown: str) -> None:
-    words = shlex.split(line.replace(CONTROL, service.control))
+    words = shlex.split(line.replace(CONTROL, service.control.address))
     if words[0] == "interceptor":
-        at = ["--server", service.control] if words[1] in {"decide", "explain"} else []
-        words = [*command(*words[1:]), *at]
+        at = {"decide": ["--server", service.data.address], "explain": ["--server", service.control.address]}
+        words = [*command(*words[1:]), *at.get(words[1], [])]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         words, capture_output=True, text=True, timeout=60, check=False, env={**environment(), "PATH": path}
@@ -60,7 +60,8 @@ def test_a_command_prints_what_readme_shows(service: Running, line: str, shown: 
 
 def test_the_switch_in_python_is_told_to_refuse_the_call(service: Running) -> None:
     (source,) = blocks("python")
-    patient = source.replace(CONTROL, service.control).replace("timeout=0.1", "timeout=60")
+    assert DATA in source
+    patient = source.replace(DATA, service.data.address).replace("timeout=0.1", "timeout=60")
     done = subprocess.run(
         [sys.executable, "-c", patient],
         capture_output=True,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-SERVER = "127.0.0.1:50052"
+DATA_PORT, CONTROL_PORT = "127.0.0.1:50051", "127.0.0.1:50052"
 CALL = "The call"
 SERVICE = "The service"
 
@@ -21,16 +21,18 @@ def register(app: typer.Typer) -> None:
         app,
         "decide",
         "Asks a running service what to do with a call and prints its answer as JSON. The call is counted.",
+        DATA_PORT,
     )
     add(
         app,
         "explain",
         "Shows what a running service would answer to a call and why: every rule, counter, list entry and number. "
         "Nothing is counted. Tables on a terminal, JSON elsewhere.",
+        CONTROL_PORT,
     )
 
 
-def add(app: typer.Typer, name: Literal["decide", "explain"], text: str) -> None:
+def add(app: typer.Typer, name: Literal["decide", "explain"], text: str, where: str) -> None:
     """Adds a command that takes a call's fields as options."""
 
     @app.command(name, help=text)
@@ -63,7 +65,7 @@ def add(app: typer.Typer, name: Literal["decide", "explain"], text: str) -> None
         tag: Annotated[list[str] | None, told("NAME=VALUE: what else is known; repeat it.")] = None,
         server: Annotated[
             str, typer.Option(help="Its address: HOST:PORT or unix:PATH.", rich_help_panel=SERVICE)
-        ] = SERVER,
+        ] = where,
         timeout: Annotated[
             float, typer.Option(help="Seconds to wait for the answer.", min=0.001, rich_help_panel=SERVICE)
         ] = 2.0,

@@ -9,6 +9,8 @@ import typer
 STOPPING = {signal.SIGTERM, signal.SIGINT}
 SIGNALS = {*STOPPING, signal.SIGHUP}
 SECURITY = "Who may reach it"
+SWITCHES = "The port for switches"
+LISTEN = ("127.0.0.1:50051",)
 
 
 def register(app: typer.Typer) -> None:
@@ -21,10 +23,61 @@ def serve(
     policy: Annotated[
         str, typer.Option(help="A policy file, or the name of a shipped one: default, antifraud-cn.")
     ] = "default",
+    listen: Annotated[
+        list[str],
+        typer.Option(
+            help="Where switches ask over gRPC: HOST:PORT or unix:PATH; repeat it for more. "
+            "Port 0: the system chooses, the log says.",
+            rich_help_panel=SWITCHES,
+        ),
+    ] = list(LISTEN),  # noqa: B006 - typer copies it
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help="Threads that answer switches.",
+            min=1,
+            max=63,
+            show_default="one a core",
+            rich_help_panel=SWITCHES,
+        ),
+    ] = None,
+    spin: Annotated[
+        float,
+        typer.Option(
+            metavar="MICROSECONDS",
+            help="How long a thread looks for requests before it sleeps: lower latency for a busy core. 0: not at all.",
+            min=0,
+            rich_help_panel=SWITCHES,
+        ),
+    ] = 0.0,
+    max_connections: Annotated[
+        int,
+        typer.Option(
+            help="Connections open at once; one more is turned away.", min=1, rich_help_panel=SWITCHES
+        ),
+    ] = 16384,
+    idle: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            help="Close a connection on which nothing was asked for so long. 0: never.",
+            min=0,
+            rich_help_panel=SWITCHES,
+        ),
+    ] = 0.0,
+    max_age: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            help="Ask a client to connect anew after so long, so that load spreads over new nodes. 0: never.",
+            min=0,
+            rich_help_panel=SWITCHES,
+        ),
+    ] = 0.0,
     control: Annotated[
         str,
         typer.Option(
-            help="Where gRPC is served: HOST:PORT or unix:PATH. Port 0: the system chooses, the log says."
+            help="Where operators ask over gRPC: Explain, Reload, reflection. HOST:PORT or unix:PATH; port 0: any."
         ),
     ] = "127.0.0.1:50052",
     metrics: Annotated[
@@ -77,6 +130,15 @@ def serve(
             rich_help_panel=SECURITY,
         ),
     ] = None,
+    tls_allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only clients whose certificate has this name are answered; repeat it for more.",
+            rich_help_panel=SECURITY,
+            show_default=False,
+        ),
+    ] = None,
     insecure: Annotated[
         bool,
         typer.Option(
@@ -87,7 +149,7 @@ def serve(
     ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
-    """Runs the service until SIGTERM or Ctrl-C. SIGHUP reads the policy and its lists again.
+    """Runs the service until SIGTERM or Ctrl-C. SIGHUP reads policy, lists and certificates again.
 
     Policy and lists are loaded first; then health says SERVING. A policy with problems ends the start, and on a reload
     leaves the last good one in force. Logs go to stderr: readable on a terminal, JSON lines elsewhere.
@@ -100,6 +162,12 @@ def serve(
     serving.serve(
         serving.Options(
             policy=policy,
+            listen=tuple(listen),
+            threads=threads,
+            spin=spin,
+            max_connections=max_connections,
+            idle=idle,
+            max_age=max_age,
             control=control,
             metrics=metrics,
             home=home,
@@ -112,6 +180,7 @@ def serve(
             tls_cert=tls_cert,
             tls_key=tls_key,
             tls_client_ca=tls_client_ca,
+            tls_allow=tuple(tls_allow or ()),
             insecure=insecure,
             log_level=log_level,
         )

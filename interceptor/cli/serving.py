@@ -13,10 +13,12 @@ from interceptor.cli.failing import EXIT_USAGE, Failure
 from interceptor.cli.loading import progress_bar
 from interceptor.cli.serve import SIGNALS, STOPPING
 from interceptor.control.server import ControlServer, Tls
+from interceptor.dataplane.server import DataPlane
+from interceptor.dataplane.tls import TlsServer
 from interceptor.runtime.addresses import ListenError, endpoint, guard, local
 from interceptor.runtime.loader import Loaded, LoadError, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
-from interceptor.runtime.metrics import MetricsServer, serve_metrics
+from interceptor.runtime.metrics import serve_metrics
 from interceptor.runtime.service import Service, Settings
 
 PATIENCE = 0.02  # seconds between looks for a signal while lists load
@@ -27,6 +29,12 @@ class Options:
     """The command line of `interceptor serve`."""
 
     policy: str
+    listen: tuple[str, ...]
+    threads: int | None
+    spin: float
+    max_connections: int
+    idle: float
+    max_age: float
     control: str
     metrics: str
     home: str
@@ -39,6 +47,7 @@ class Options:
     tls_cert: Path | None
     tls_key: Path | None
     tls_client_ca: Path | None
+    tls_allow: tuple[str, ...]
     insecure: bool
     log_level: str
 
@@ -60,11 +69,31 @@ class Options:
 
     def tls(self) -> Tls | None:
         """The files of TLS, or None for plain text."""
+        if self.tls_allow and self.tls_client_ca is None:
+            raise Failure("--tls-allow needs --tls-client-ca, the CA of the clients it names", EXIT_USAGE)
         if self.tls_cert is None and self.tls_key is None and self.tls_client_ca is None:
             return None
         if self.tls_cert is None or self.tls_key is None:
             raise Failure("--tls-cert and --tls-key go together", EXIT_USAGE)
         return Tls(self.tls_cert, self.tls_key, self.tls_client_ca)
+
+
+@dataclass(frozen=True)
+class Fronts:
+    """The service and all its sockets, bound."""
+
+    service: Service
+    plane: DataPlane
+    encrypted: bool  #: the data plane has a certificate
+    control: ControlServer
+    metrics: str | None  #: address of the page
+
+    def close(self, grace: float) -> None:
+        """Both planes stop at once: each has the whole of `grace`, in seconds."""
+        with ThreadPoolExecutor(1, "stop") as other:
+            closing = other.submit(self.control.close, grace)
+            self.plane.close(grace)
+            closing.result()
 
 
 def serve(options: Options) -> None:
@@ -74,46 +103,79 @@ def serve(options: Options) -> None:
         raise Failure(f"--log-level {options.log_level}: say {', '.join(LEVELS)}", EXIT_USAGE)
     log = open_log(options.log_level)
     with ExitStack() as stopping:
-        service, server, page = assemble(options, log)
-        stopping.callback(service.stop)
-        if page is not None:
-            stopping.callback(page.close)
-        stopping.callback(server.close, options.grace)
-        server.start()
-        service.open(load(service))
-        server.open()
+        fronts = assemble(options, log, stopping)
+        stopping.callback(fronts.close, options.grace)
+        fronts.plane.start()
+        fronts.control.start()
+        fronts.service.open(load(fronts.service))
+        fronts.plane.open()
+        fronts.control.open()
         log.info(
             "serving",
-            control=server.address,
-            metrics=page.address if page else None,
+            listen=list(fronts.plane.addresses),
+            control=fronts.control.address,
+            metrics=fronts.metrics,
             ready_seconds=round(time.monotonic() - begun, 3),
             pid=os.getpid(),
         )
-        follow(service, log)
+        follow(fronts, log)
         log.info("stopping", grace_seconds=options.grace)
     log.info("stopped")
 
 
-def assemble(options: Options, log: Log) -> tuple[Service, ControlServer, MetricsServer | None]:
-    """Makes service, server and metrics page; every address is bound before anything is loaded."""
+def assemble(options: Options, log: Log, stopping: ExitStack) -> Fronts:
+    """Makes the service and binds every address before anything is loaded; what has to end is told to `stopping`."""
     settings, tls = options.settings(), options.tls()
     try:
-        guard(options.control, tls is not None, options.insecure)
-        if options.metrics:
-            guard(options.metrics, tls is not None, options.insecure)
+        for address in (*options.listen, options.control, *filter(None, [options.metrics])):
+            guard(address, tls is not None, options.insecure)
         service = Service(settings, log)
-        server = ControlServer(service, options.control, tls=tls, insecure=options.insecure)
-        if not options.metrics:
-            return service, server, None
-        host, port = endpoint(options.metrics)
+        stopping.callback(service.stop)
+        plane = data_plane(options, service, tls)
+        stopping.callback(plane.close, 0)
+        control = ControlServer(
+            service, options.control, tls=tls, allowed=options.tls_allow, insecure=options.insecure
+        )
+        page = metrics_page(options, service, plane, tls, stopping)
     except (ListenError, ValueError) as error:
         raise Failure(str(error)) from None
-    # Where only this machine listens, the page is plain; to others it is as guarded as the rest.
-    pem = (None, None) if tls is None or local(options.metrics) else (str(tls.certificate), str(tls.key))
+    return Fronts(service, plane, tls is not None, control, page)
+
+
+def data_plane(options: Options, service: Service, tls: Tls | None) -> DataPlane:
+    """The compiled front, bound. Raises Failure, ValueError for a bad setting or file."""
     try:
-        return service, server, serve_metrics(service, host, port, *pem)
+        return DataPlane(
+            service.engine,
+            listen=options.listen,
+            threads=options.threads or len(os.sched_getaffinity(0)),
+            clock_offset_ns=service.clock.offset_ns,
+            tls=None if tls is None else TlsServer(tls.certificate, tls.key, tls.clients),
+            client_names=frozenset(options.tls_allow) if options.tls_allow else None,
+            spin_us=options.spin,
+            max_connections=options.max_connections,
+            idle_s=options.idle,
+            age_s=options.max_age,
+        )
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise Failure(f"{where}{error.strerror or error}") from None
+
+
+def metrics_page(
+    options: Options, service: Service, plane: DataPlane, tls: Tls | None, stopping: ExitStack
+) -> str | None:
+    """Address of the metrics page, if there is one."""
+    if not options.metrics:
+        return None
+    # Where only this machine listens, the page is plain; to others it is as guarded as the rest.
+    pem = None if tls is None or local(options.metrics) else (str(tls.certificate), str(tls.key))
+    try:
+        page = serve_metrics(service, plane, *endpoint(options.metrics), pem)
     except OSError as error:
         raise Failure(f"--metrics {options.metrics}: {error.strerror or error}") from None
+    stopping.callback(page.close)
+    return page.address
 
 
 def load(service: Service) -> Loaded:
@@ -131,11 +193,29 @@ def load(service: Service) -> Loaded:
         raise Failure(str(error)) from None
 
 
-def follow(service: Service, log: Log) -> None:
+def follow(fronts: Fronts, log: Log) -> None:
     """Reloads on SIGHUP; returns on SIGTERM and SIGINT."""
     while signal.sigwait(SIGNALS) == signal.SIGHUP:
         log.info("reload asked for by SIGHUP")
+        if fronts.encrypted:
+            read_certificate(fronts, log)
         try:
-            service.reload()
+            fronts.service.reload()
         except LoadError:
             continue  # logged and counted; the last good policy stays
+
+
+def read_certificate(fronts: Fronts, log: Log) -> None:
+    """Reads the certificate again, for connections that begin from now on; one that is not good changes nothing.
+
+    The data plane reads it first: it looks at what the files hold, and gRPC at no more than that they are there.
+    """
+    try:
+        fronts.plane.reload_tls()
+        fronts.control.reload_tls()
+    except (ListenError, OSError, ValueError) as error:
+        log.error("certificate not taken, the last good one stays", problem=str(error))
+        fronts.service.tally.certificates_read(good=False)
+    else:
+        log.info("certificate read")
+        fronts.service.tally.certificates_read(good=True)

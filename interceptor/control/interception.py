@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import grpc
 
 from interceptor.control import border
+from interceptor.control.allowing import name_of
 from interceptor.control.border import Call, Streamed, Unreadable
 from interceptor.control.messages import answer
 from interceptor.control.refusing import refuse
@@ -122,8 +123,4 @@ class Interception:
         refuse(context, self._service.tally, code, message)
 
     def _switch(self, context: grpc.ServicerContext) -> str | None:
-        """The client's authenticated name: a subject alternative name of its certificate, else the common name."""
-        if not self._authenticated:
-            return None
-        names = context.peer_identities()
-        return next((name.decode(errors="replace") for name in names or ()), None)
+        return name_of(context) or None if self._authenticated else None

@@ -1,5 +1,7 @@
 """The control plane's socket: one grpcio server with Interception, Admin, health and reflection."""
 
+import threading
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 
 from interceptor.control import admin, interception
 from interceptor.control.admin import Admin
+from interceptor.control.allowing import AllowList
 from interceptor.control.interception import Interception
 from interceptor.runtime.addresses import ListenError, guard
 from interceptor.runtime.service import Service
@@ -22,18 +25,17 @@ QUEUED = 1024  # requests inside the server at once; the next one is refused, no
 
 @dataclass(frozen=True)
 class Tls:
-    """Files of the server's identity, PEM."""
+    """Files of the service's identity, PEM."""
 
     certificate: Path
     key: Path
     clients: Path | None = None  #: CA of the clients; given, a client must show a certificate
 
-    def credentials(self) -> grpc.ServerCredentials:
+    def read(self) -> grpc.ServerCertificateConfiguration:
         """Raises ListenError when a file cannot be read."""
-        return grpc.ssl_server_credentials(
+        return grpc.ssl_server_certificate_configuration(
             [(contents(self.key), contents(self.certificate))],
             root_certificates=contents(self.clients) if self.clients else None,
-            require_client_auth=self.clients is not None,
         )
 
 
@@ -41,12 +43,23 @@ class ControlServer:
     """The server on `address`, bound when made, answering when started, SERVING when `open` is called."""
 
     def __init__(
-        self, service: Service, address: str, *, tls: Tls | None = None, insecure: bool = False
+        self,
+        service: Service,
+        address: str,
+        *,
+        tls: Tls | None = None,
+        allowed: Collection[str] = (),
+        insecure: bool = False,
     ) -> None:
+        """Binds `address`. allowed: names of the clients that are answered, if not all are. Raises ListenError."""
         guard(address, tls is not None, insecure)
+        self._tls = tls
+        self._certificate: grpc.ServerCertificateConfiguration | None = None  # read, and not yet used
+        self._reading = threading.Lock()
         self._pool = ThreadPoolExecutor(THREADS, "control")
         self._server = grpc.server(
             self._pool,
+            interceptors=[AllowList(allowed, service.tally)] if allowed else [],
             options=[
                 ("grpc.max_receive_message_length", LARGEST),
                 # A second server on the port is an error, not a partner.
@@ -72,7 +85,7 @@ class ControlServer:
             port = (
                 self._server.add_insecure_port(address)
                 if tls is None
-                else self._server.add_secure_port(address, tls.credentials())
+                else self._server.add_secure_port(address, self._credentials(tls))
             )
         except RuntimeError as error:
             raise ListenError(
@@ -89,11 +102,31 @@ class ControlServer:
         """Health says SERVING."""
         self._tell(health_pb2.HealthCheckResponse.SERVING)
 
+    def reload_tls(self) -> None:
+        """Reads the files of TLS again, for connections that begin from now on. Raises ListenError."""
+        assert self._tls is not None
+        newer = self._tls.read()
+        with self._reading:
+            self._certificate = newer
+
     def close(self, grace: float) -> None:
         """Health says NOT_SERVING, new requests are refused, those in flight finish within `grace` seconds."""
         self._health.enter_graceful_shutdown()
         self._server.stop(grace).wait()
         self._pool.shutdown()
+
+    def _credentials(self, tls: Tls) -> grpc.ServerCredentials:
+        return grpc.dynamic_ssl_server_credentials(
+            tls.read(),
+            self._newer_certificate,  # type: ignore[arg-type]  # its stub forgets that None is no change
+            require_client_authentication=tls.clients is not None,
+        )
+
+    def _newer_certificate(self) -> grpc.ServerCertificateConfiguration | None:
+        """What gRPC asks as a connection begins."""
+        with self._reading:
+            newer, self._certificate = self._certificate, None
+        return newer
 
     def _tell(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for name in self._names:

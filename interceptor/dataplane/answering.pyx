@@ -191,6 +191,6 @@ cdef void turn_down(Request* request, uint32_t code, const char* message) noexce
 cdef void turn_away(Request* request) noexcept nogil:
     cdef char[512] text
     cdef int n = snprintf(
-        text, sizeof(text), b"client \"%.*s\" is not on the list of clients (--tls-client-name)",
+        text, sizeof(text), b"client \"%.*s\" is not on the list of clients (--tls-allow)",
         <int> min(request.peer.name.length, <uint32_t> 400), request.peer.name.data)
     refuse(request, Code.CODE_PERMISSION_DENIED, text, <uint32_t> n)

@@ -14,12 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from interceptor.dataplane.phrasebook import Phrasebook
 from interceptor.engine.engine import Engine, ListContent
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListSpec, Spec
 from interceptor.policy import PolicyError, load_policy
 from interceptor.runtime.clock import Clock
-from interceptor.runtime.outcomes import RecentOutcomes
+from interceptor.runtime.outcomes import EMERGENCY, RecentOutcomes
 from interceptor.store.listfile import ListFile, ListFileError, read_list
 
 Result = TypeVar("Result")
@@ -77,6 +78,7 @@ class Loader:
         self._policy = policy
         self._home = home
         self._allow_bad = allow_bad
+        self._phrases: Phrasebook | None = None
         self._builder = ThreadPoolExecutor(1, "builder", initializer=step_back)
         self.current: Loaded | None = None
 
@@ -113,10 +115,21 @@ class Loader:
         content: dict[str, ListContent] = {name: each.content for name, each in lists.items()}
         # Before the first decision of the new policy, what its rules say must be known.
         self._outcomes.record(revision, spec)
+        outcomes = self._outcomes[revision]
         try:
-            self._engine.publish(spec, content, revision=revision)
+            phrases = Phrasebook(
+                revision,
+                spec.tags,
+                outcomes.rules,
+                outcomes.default,
+                EMERGENCY,
+                outcomes.shadows,
+                self._phrases,
+            )
+            self._engine.publish(spec, content, revision=revision, companion=phrases)
         except (ValueError, MemoryError, OverflowError) as error:
             raise LoadError(Fault.BUILD, f"{self._policy}: {error or 'not enough memory'}") from error
+        self._phrases = phrases
         self.current = Loaded(spec, revision, now, lists)
         return self.current
 

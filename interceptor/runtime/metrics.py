@@ -1,32 +1,29 @@
 """Prometheus metrics: read from the engine's counters when they are scraped, never touched by a call."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, start_http_server
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from interceptor.dataplane.server import DataPlane
 from interceptor.engine.spec import Spec
+from interceptor.runtime.families import NANO, counter, gauge, histogram, total
 from interceptor.runtime.loader import Loaded
 from interceptor.runtime.service import Service
-
-NANO = 1e-9
+from interceptor.runtime.traffic import TrafficCollector, refused
 
 
 class ServiceCollector(Collector):
     """All metrics of one service. Labels name rules, lists, reasons and kinds of entity; never a number."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, plane: DataPlane) -> None:
         self._service = service
+        self._plane = plane
 
     def collect(self) -> Iterator[Metric]:
         """Called once a scrape."""
@@ -38,6 +35,7 @@ class ServiceCollector(Collector):
         yield from self._of_decisions(spec, stats)
         yield from self._of_lists(loaded, stats)
         yield from self._of_entities(stats)
+        yield from self._of_locks(stats)
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: what there is shows when it is collected."""
@@ -70,12 +68,18 @@ class ServiceCollector(Collector):
             "When a policy was last put into force, in seconds since the epoch.",
             tally.last_reload_time,
         )
-        refused = counter(
+        refusals = counter(
             "interceptor_requests_refused", "Requests that were not decided, by gRPC status.", "status"
         )
-        for status, count in sorted(tally.refused.items()):
-            refused.add_metric([status], count)
-        yield refused
+        for status, count in sorted((tally.refused + refused(self._plane.traffic())).items()):
+            refusals.add_metric([status], count)
+        yield refusals
+        certificates = counter(
+            "interceptor_certificate_reloads", "Reads of the data plane's certificate on SIGHUP.", "result"
+        )
+        certificates.add_metric(["good"], tally.certificates_good)
+        certificates.add_metric(["failed"], tally.certificates_failed)
+        yield certificates
         lines = counter("interceptor_decision_log_lines", "Lines of the decision log.", "result")
         lines.add_metric(["written"], tally.log_lines)
         lines.add_metric(["lost"], tally.log_errors)
@@ -116,7 +120,14 @@ class ServiceCollector(Collector):
             "Blocks by analytics passed over because the called party dialled an emergency number lately.",
             stats["graced"],
         )
-        yield latency(stats["latency"])
+        latency = stats["latency"]
+        yield histogram(
+            "interceptor_decision_latency_seconds",
+            "Time a decision took inside the engine.",
+            latency["bounds_ns"],
+            latency["counts"],
+            latency["sum_ns"],
+        )
         yield total(
             "interceptor_events_dropped",
             "Decisions that found the ring to the decision log full.",
@@ -172,15 +183,29 @@ class ServiceCollector(Collector):
         saturated = counter(
             "interceptor_entity_saturations", "Distinct counts that outgrew what they hold.", "kind"
         )
-        for table in stats["entities"]:
-            kind = [table["kind"]]
-            live.add_metric(kind, table["used"])
-            slots.add_metric(kind, table["slots"])
-            memory.add_metric(kind, table["bytes"])
-            evicted.add_metric([*kind, "probation"], table["evicted_probation"])
-            evicted.add_metric([*kind, "protected"], table["evicted_protected"])
-            saturated.add_metric(kind, table["saturated"])
+        for kind, tables in kinds(stats["entities"]).items():
+            live.add_metric([kind], tables["used"])
+            slots.add_metric([kind], tables["slots"])
+            memory.add_metric([kind], tables["bytes"])
+            evicted.add_metric([kind, "probation"], tables["evicted_probation"])
+            evicted.add_metric([kind, "protected"], tables["evicted_protected"])
+            saturated.add_metric([kind], tables["saturated"])
         yield from (live, slots, memory, evicted, saturated)
+
+    def _of_locks(self, stats: dict[str, Any]) -> Iterator[Metric]:
+        waits = counter(
+            "interceptor_lock_waits", "Times a thread found a short lock of a table taken.", "table"
+        )
+        seconds = counter("interceptor_lock_wait_seconds", "Time threads waited for them.", "table")
+        longest = GaugeMetricFamily(
+            "interceptor_lock_wait_longest_seconds", "The longest of these waits.", labels=["table"]
+        )
+        tables = {table: recent["waited"] for table, recent in stats["recent"].items()}
+        for table, waited in {**lock_waits(stats["entities"]), **tables}.items():
+            waits.add_metric([table], waited["waits"])
+            seconds.add_metric([table], waited["ns"] * NANO)
+            longest.add_metric([table], waited["longest_ns"] * NANO)
+        yield from (waits, seconds, longest)
 
 
 @dataclass(frozen=True)
@@ -198,41 +223,38 @@ class MetricsServer:
 
 
 def serve_metrics(
-    service: Service, host: str, port: int, certificate: str | None = None, key: str | None = None
+    service: Service, plane: DataPlane, host: str, port: int, pem: tuple[str, str] | None = None
 ) -> MetricsServer:
-    """Serves the metrics of `service` and of this process; port 0 lets the system choose. Raises OSError."""
+    """Serves the metrics of service, data plane and this process; port 0 lets the system choose.
+
+    pem: files of certificate and key; None serves plain text. Raises OSError.
+    """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(ServiceCollector(service))
+    registry.register(ServiceCollector(service, plane))
+    registry.register(TrafficCollector(plane))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
+    certificate, key = pem or (None, None)
     server, thread = start_http_server(port, host, registry, certfile=certificate, keyfile=key)
     shown = f"[{host}]" if ":" in host else host
     return MetricsServer(f"{shown}:{server.server_port}", server, thread)
 
 
-def counter(name: str, text: str, *labels: str) -> CounterMetricFamily:
-    return CounterMetricFamily(name, text, labels=labels)
+def kinds(entities: list[dict[str, Any]]) -> dict[str, Counter[str]]:
+    """Entity tables summed by kind: reloads may have split a kind into several."""
+    sums: dict[str, Counter[str]] = {}
+    for table in entities:
+        of_kind = sums.setdefault(table["kind"], Counter())
+        of_kind.update({name: value for name, value in table.items() if isinstance(value, int)})
+    return sums
 
 
-def total(name: str, text: str, value: float) -> CounterMetricFamily:
-    return CounterMetricFamily(name, text, value=value)
-
-
-def gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, text, value=value)
-
-
-def latency(counted: dict[str, Any]) -> HistogramMetricFamily:
-    """The engine's histogram, in seconds and cumulative as Prometheus wants it."""
-    buckets: list[tuple[str, float]] = []
-    seen = 0
-    for bound, count in zip([*counted["bounds_ns"], None], counted["counts"], strict=True):
-        seen += count
-        # 2e-07, not 2.0000000000000002e-07
-        buckets.append(("+Inf" if bound is None else repr(bound / 1e9), seen))
-    return HistogramMetricFamily(
-        "interceptor_decision_latency_seconds",
-        "Time a decision took inside the engine.",
-        buckets=buckets,
-        sum_value=counted["sum_ns"] * NANO,
-    )
+def lock_waits(entities: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """The same for the waits at their locks."""
+    waited: dict[str, dict[str, int]] = {}
+    for table in entities:
+        one = waited.setdefault(table["kind"], {"waits": 0, "ns": 0, "longest_ns": 0})
+        one["waits"] += table["waited"]["waits"]
+        one["ns"] += table["waited"]["ns"]
+        one["longest_ns"] = max(one["longest_ns"], table["waited"]["longest_ns"])
+    return waited

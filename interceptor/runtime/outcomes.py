@@ -1,7 +1,7 @@
 """What the rules of a policy make of a call beyond the verdict: reason, SIP response code, Reason header."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from interceptor.engine.spec import Rule, Spec
 from interceptor.engine.types import BlockClass, RuleIndex, Verdict
@@ -20,8 +20,7 @@ ANALYTICS_603 = "v=analytics1"
 KEPT = 8
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a rule says about a call it decides."""
 
     rule: str
@@ -37,22 +36,23 @@ class Outcomes:
     """The outcomes of one policy."""
 
     def __init__(self, spec: Spec) -> None:
-        self._by_index = tuple(Outcome(rule.id, rule.reason, *refusal(rule)) for rule in spec.rules)
+        self.rules = tuple(Outcome(rule.id, rule.reason, *refusal(rule)) for rule in spec.rules)
         blocks = spec.default == Verdict.BLOCK
-        self._default = Outcome(
+        self.default = Outcome(
             "default", "", *(standard(DECLINE, BlockClass.CLASS_NONE) if blocks else (0, ""))
         )
-        self._shadow = tuple(rule.id for rule in spec.rules if rule.shadow)
+        #: ids of the shadow rules, in the policy's order
+        self.shadows = tuple(rule.id for rule in spec.rules if rule.shadow)
 
     def at(self, index: int) -> Outcome:
         """Outcome of the rule at `index` of the policy, or of a RuleIndex."""
         if index == RuleIndex.RULE_EMERGENCY:
             return EMERGENCY
-        return self._by_index[index] if index < len(self._by_index) else self._default
+        return self.rules[index] if index < len(self.rules) else self.default
 
     def shadow(self, bits: int) -> list[str]:
         """Ids of the shadow rules whose bits are set: bit i is the policy's i-th shadow rule."""
-        return [rule for i, rule in enumerate(self._shadow) if bits >> i & 1]
+        return [rule for i, rule in enumerate(self.shadows) if bits >> i & 1]
 
 
 class RecentOutcomes:

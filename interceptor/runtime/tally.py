@@ -13,6 +13,8 @@ class Tally:
     reloads_failed: int = 0
     last_reload_good: bool = True
     last_reload_time: float = 0.0  #: of the last good one, seconds since the epoch
+    certificates_good: int = 0  #: reads of the data plane's certificate after the first
+    certificates_failed: int = 0
     refused: Counter[str] = field(default_factory=Counter)  #: by gRPC status name
     log_lines: int = 0
     log_errors: int = 0
@@ -29,6 +31,14 @@ class Tally:
         with self._lock:
             self.reloads_failed += 1
             self.last_reload_good = False
+
+    def certificates_read(self, good: bool) -> None:
+        """The data plane's certificate was read again, or kept because the new one is not good."""
+        with self._lock:
+            if good:
+                self.certificates_good += 1
+            else:
+                self.certificates_failed += 1
 
     def request_refused(self, status: str) -> None:
         with self._lock:

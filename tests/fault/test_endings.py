@@ -8,10 +8,11 @@ from pathlib import Path
 from threading import Event
 
 import grpc
+import pytest
 
 from interceptor.pb.v1 import interception_pb2 as pb
 from interceptor.pb.v1 import interception_pb2_grpc
-from service.running import CALLEE, LISTED, Running
+from service.running import CALLEE, LISTED, Front, Running
 
 Start = Callable[..., Running]
 SWITCHES = 4
@@ -21,8 +22,8 @@ PATIENCE = 60.0
 class Switches:
     """Switches that ask about a listed number until they are told to hang up, each on a connection of its own."""
 
-    def __init__(self, service: Running) -> None:
-        self._address = service.control
+    def __init__(self, front: Front) -> None:
+        self._address = front.address
         self._hang_up = Event()
         self._warm = [Event() for _ in range(SWITCHES)]
         self._pool = ThreadPoolExecutor(SWITCHES)
@@ -66,19 +67,24 @@ def heard(service: Running, event: str, times: int) -> None:
         after += 1 + [line["event"] for line in service.events()[after:]].index(event)
 
 
+BOTH = pytest.mark.parametrize("name", ["data", "control"])
+
+
+@BOTH
 def test_a_killed_service_comes_back_on_its_port_with_its_lists(
-    tmp_path: Path, policy: Path, start: Start
+    tmp_path: Path, policy: Path, start: Start, name: str
 ) -> None:
     log = tmp_path / "decisions.log"
     service = start(policy, "--decision-log", log)
-    switches = Switches(service)
+    switches = Switches(service.front(name))
     service.signal(signal.SIGKILL)
     before, broken = switches.broken()
     assert broken == [grpc.StatusCode.UNAVAILABLE] * SWITCHES
     assert {answer.verdict for answer in before} == {pb.VERDICT_BLOCK}
 
-    again = start(policy, "--decision-log", log, "--control", service.control)
-    after = again.decide(caller=LISTED, callee=CALLEE)
+    ports = ("--listen", service.data.address, "--control", service.control.address)
+    again = start(policy, "--decision-log", log, *ports)
+    after = again.front(name).decide(caller=LISTED, callee=CALLEE)
     assert after.verdict == pb.VERDICT_BLOCK
     assert after.decision_id not in {answer.decision_id for answer in before}
     assert again.stop() == 0
@@ -86,9 +92,10 @@ def test_a_killed_service_comes_back_on_its_port_with_its_lists(
     assert json.loads(log.read_text().splitlines()[-1])["decision_id"] == after.decision_id
 
 
-def test_sigterm_under_load_answers_what_it_took_and_ends(policy: Path, start: Start) -> None:
+@BOTH
+def test_sigterm_under_load_answers_what_it_took_and_ends(policy: Path, start: Start, name: str) -> None:
     service = start(policy)
-    switches = Switches(service)
+    switches = Switches(service.front(name))
     assert service.stop() == 0
     answers, broken = switches.broken()
     assert {answer.rule for answer in answers} == {"listed"}
@@ -97,9 +104,12 @@ def test_sigterm_under_load_answers_what_it_took_and_ends(policy: Path, start: S
     assert len(broken) == SWITCHES
 
 
-def test_reloads_under_load_drop_no_call_and_never_mix_two_policies(policy: Path, start: Start) -> None:
+@BOTH
+def test_reloads_under_load_drop_no_call_and_never_mix_two_policies(
+    policy: Path, start: Start, name: str
+) -> None:
     service = start(policy)
-    switches = Switches(service)
+    switches = Switches(service.front(name))
     odd = policy.read_text()
     even = odd.replace("id: listed", "id: known").replace("listed-fraud", "known-fraud")
     for revision in range(2, 8):

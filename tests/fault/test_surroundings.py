@@ -4,6 +4,8 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from interceptor.pb.v1 import interception_pb2 as pb
 from service.running import CALLEE, LISTED, Running, run
 
@@ -32,16 +34,19 @@ def refusal(*options: str | Path) -> str:
 
 def test_a_second_service_on_the_port_says_so_and_leaves_the_first_alone(policy: Path, start: Start) -> None:
     service = start(policy)
-    said = refusal("--policy", policy, "--control", service.control, "--metrics", "")
-    assert service.control in said
-    assert "in use" in said
+    for option, taken in (("--listen", service.data.address), ("--control", service.control.address)):
+        ports = {"--listen": "127.0.0.1:0", "--control": "127.0.0.1:0", "--metrics": "", option: taken}
+        said = refusal("--policy", policy, *(part for pair in ports.items() for part in pair))
+        assert taken in said
+        assert "in use" in said
     assert blocks(service)
 
 
 def test_a_metrics_port_that_is_taken_is_named(policy: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        said = refusal("--policy", policy, "--control", "127.0.0.1:0", "--metrics", address)
+        ports = ("--listen", "127.0.0.1:0", "--control", "127.0.0.1:0")
+        said = refusal("--policy", policy, *ports, "--metrics", address)
     assert address in said
 
 
@@ -72,9 +77,10 @@ def test_a_full_disk_under_the_decision_log_is_counted_and_calls_go_on(policy: P
     assert service.stop() == 0
 
 
-def test_a_peer_that_talks_rubbish_costs_the_others_nothing(policy: Path, start: Start) -> None:
+@pytest.mark.parametrize("name", ["data", "control"])
+def test_a_peer_that_talks_rubbish_costs_the_others_nothing(policy: Path, start: Start, name: str) -> None:
     service = start(policy)
-    host, _, port = service.control.rpartition(":")
+    host, _, port = service.front(name).address.rpartition(":")
     for rubbish in RUBBISH:
         peers = [socket.create_connection((host, int(port)), 60) for _ in range(20)]
         for peer in peers:

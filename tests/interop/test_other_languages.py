@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from interop.programs import Program, go_program, node_program, write_descriptors
-from service.certificates import Authority, needs_openssl
 from service.running import CALLEE, LISTED, Running
 
 PROGRAMS = {"grpc-js": node_program, "go": go_program}
@@ -38,7 +37,7 @@ def connect(command: list[str], descriptors: Path) -> Iterator[Callable[..., Pro
 
 @pytest.fixture(scope="module")
 def client(connect: Callable[..., Program], service: Running) -> Program:
-    return connect(service.control)
+    return connect(service.data.address)
 
 
 def test_a_call_is_decided(client: Program) -> None:

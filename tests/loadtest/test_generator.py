@@ -83,7 +83,14 @@ def arrivals(seed: int, rate: float, seconds: float) -> int:
 @pytest.mark.parametrize("mode", ["unary", "stream"])
 def test_in_open_loop_every_call_that_was_due_is_answered(service: Running, mode: str) -> None:
     outcome, _ = outcome_of(
-        service.control, mode=mode, rate=500, seed=7, connections=2, in_flight=100, grace=30, duration=0.5
+        service.data.address,
+        mode=mode,
+        rate=500,
+        seed=7,
+        connections=2,
+        in_flight=100,
+        grace=30,
+        duration=0.5,
     )
     assert outcome.answered == outcome.due == arrivals(7, 500, 0.5)
     assert outcome.opened == 2
@@ -92,7 +99,7 @@ def test_in_open_loop_every_call_that_was_due_is_answered(service: Running, mode
 
 @pytest.mark.parametrize("mode", ["unary", "stream"])
 def test_in_closed_loop_every_call_that_was_sent_is_answered(service: Running, mode: str) -> None:
-    outcome, _ = outcome_of(service.control, mode=mode, connections=2, grace=30)
+    outcome, _ = outcome_of(service.data.address, mode=mode, connections=2, grace=30)
     assert outcome.answered == outcome.due > 0
 
 
@@ -106,7 +113,7 @@ def test_verdicts_are_counted_and_the_unexpected_ones_named(service: Running, mo
         {"call_id": "any", "caller": LISTED, "callee": CALLEE},
     ]
     requests = requests_of(calls, [PASSES, BLOCKS, PASSES | WARNS, PASSES | BLOCKS, 0])
-    outcome, generator = outcome_of(service.control, requests, mode=mode, rate=200, grace=30)
+    outcome, generator = outcome_of(service.data.address, requests, mode=mode, rate=200, grace=30)
     rounds = outcome.due // 5
     assert rounds > 0
     assert rounds <= outcome.mismatched <= rounds + 1
@@ -117,7 +124,7 @@ def test_verdicts_are_counted_and_the_unexpected_ones_named(service: Running, mo
 @pytest.mark.parametrize("mode", ["unary", "stream"])
 def test_calls_that_are_refused_are_counted_by_status(service: Running, mode: str) -> None:
     bad = requests_of([{"caller": "+86 137\n", "callee": CALLEE}])
-    outcome, generator = outcome_of(service.control, bad, mode=mode, rate=100, grace=30)
+    outcome, generator = outcome_of(service.data.address, bad, mode=mode, rate=100, grace=30)
     assert outcome.statuses[grpc.StatusCode.INVALID_ARGUMENT.value[0]] == outcome.answered == outcome.due > 0
     assert generator.first_error.startswith("status 3: caller")
 
@@ -125,7 +132,7 @@ def test_calls_that_are_refused_are_counted_by_status(service: Running, mode: st
 def test_a_server_that_is_killed_costs_calls_and_no_time(tmp_path: Path) -> None:
     doomed = Running(write_policy(tmp_path))
     generators = [
-        Generator(doomed.control, ONE, mode=mode, rate=300, duration=60, deadline_ms=100)
+        Generator(doomed.data.address, ONE, mode=mode, rate=300, duration=60, deadline_ms=100)
         for mode in ("unary", "stream")
     ]
     threads = [threading.Thread(target=generator.run) for generator in generators]

@@ -24,7 +24,7 @@ def service() -> Iterator[Running]:
 
 
 def loadtest(service: Running, *options: str | Path) -> Any:
-    return run("loadtest", "--target", service.control, *SHORT, *options)
+    return run("loadtest", "--target", service.data.address, *SHORT, *options)
 
 
 def test_an_open_loop_run_reports_rates_latencies_and_verdicts(service: Running, tmp_path: Path) -> None:

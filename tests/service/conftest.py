@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.running import Running, write_policy
+from service.running import Front, Running, write_policy
 
 
 @pytest.fixture(scope="module")
@@ -14,6 +14,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(write_policy(tmp_path_factory.mktemp("service")), "--pass-sample", "0")
     yield running
     running.stop()
+
+
+@pytest.fixture(params=["data", "control"])
+def front(request: pytest.FixtureRequest, service: Running) -> Front:
+    """Each of the shared service's ports that answer switches: what a call means is the same at both."""
+    return service.front(request.param)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ PACKAGE = Path(interceptor.__file__).resolve().parent
 SAMPLE = re.compile(r"^(?P<name>[a-z_]+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$")
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
+PORTS = ("--listen", "--control", "--metrics")
 LISTED = "+8613800000001"
 CALLEE = "+8613900139000"
 
@@ -68,8 +69,34 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "PYTHONWARNINGS": "default", "COLUMNS": "120"}
 
 
+class Front:
+    """One of the service's ports that answer switches."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.channel = grpc.insecure_channel(address)
+
+    def decide(self, timeout: float = 10, **call: Any) -> pb.DecideResponse:
+        return self.ask("InterceptionService/Decide", pb.DecideRequest(**call), pb.DecideResponse, timeout)
+
+    def ask(self, method: str, request: Any, kind: Any, timeout: float = 10) -> Any:
+        return kind.FromString(self.raw(method, request.SerializeToString(), timeout))
+
+    def raw(self, method: str, data: bytes, timeout: float = 10) -> bytes:
+        """Sends bytes that may be no message."""
+        answer: bytes = self.channel.unary_unary(f"/interceptor.v1.{method}")(data, timeout=timeout)
+        return answer
+
+    def stream(self, messages: Iterable[bytes], timeout: float = 30) -> Iterator[pb.DecideStreamResponse]:
+        call = self.channel.stream_stream(
+            "/interceptor.v1.InterceptionService/DecideStream",
+            response_deserializer=pb.DecideStreamResponse.FromString,
+        )
+        return iter(call(iter(messages), timeout=timeout))
+
+
 class Running:
-    """`interceptor serve`, started and SERVING."""
+    """`interceptor serve`, started and SERVING: the compiled port for switches, and the control port."""
 
     def __init__(self, policy: Path | str, *arguments: str | Path) -> None:
         self.process = subprocess.Popen(
@@ -77,10 +104,7 @@ class Running:
                 "serve",
                 "--policy",
                 policy,
-                "--control",
-                "127.0.0.1:0",
-                "--metrics",
-                "127.0.0.1:0",
+                *(part for port in PORTS if port not in arguments for part in (port, "127.0.0.1:0")),
                 *arguments,
             ),
             stdout=subprocess.DEVNULL,
@@ -97,34 +121,25 @@ class Running:
         except BaseException:
             self.process.kill()
             raise
-        self.control: str = serving["control"]
+        self.data = Front(serving["listen"][0])
+        self.control = Front(serving["control"])
         self.metrics: str = serving["metrics"]
-        self.channel = grpc.insecure_channel(self.control)
 
-    def decide(self, timeout: float = 10, **call: Any) -> pb.DecideResponse:
-        return self.ask("InterceptionService/Decide", pb.DecideRequest(**call), pb.DecideResponse, timeout)
+    def front(self, name: str) -> Front:
+        """The port called `name`: data, or control."""
+        return {"data": self.data, "control": self.control}[name]
+
+    def decide(self, **call: Any) -> pb.DecideResponse:
+        return self.data.decide(**call)
 
     def explain(self, **call: Any) -> admin_pb2.ExplainResponse:
         request = admin_pb2.ExplainRequest(call=pb.DecideRequest(**call))
-        return self.ask("AdminService/Explain", request, admin_pb2.ExplainResponse)
+        return self.control.ask("AdminService/Explain", request, admin_pb2.ExplainResponse)
 
     def reload(self) -> admin_pb2.ReloadResponse:
-        return self.ask("AdminService/Reload", admin_pb2.ReloadRequest(), admin_pb2.ReloadResponse, 60)
-
-    def ask(self, method: str, request: Any, kind: Any, timeout: float = 10) -> Any:
-        return kind.FromString(self.raw(method, request.SerializeToString(), timeout))
-
-    def raw(self, method: str, data: bytes, timeout: float = 10) -> bytes:
-        """Sends bytes that may be no message."""
-        answer: bytes = self.channel.unary_unary(f"/interceptor.v1.{method}")(data, timeout=timeout)
-        return answer
-
-    def stream(self, messages: Iterable[bytes], timeout: float = 30) -> Iterator[pb.DecideStreamResponse]:
-        call = self.channel.stream_stream(
-            "/interceptor.v1.InterceptionService/DecideStream",
-            response_deserializer=pb.DecideStreamResponse.FromString,
+        return self.control.ask(
+            "AdminService/Reload", admin_pb2.ReloadRequest(), admin_pb2.ReloadResponse, 60
         )
-        return iter(call(iter(messages), timeout=timeout))
 
     def page(self) -> str:
         with urllib.request.urlopen(f"http://{self.metrics}/metrics", timeout=10) as answer:
@@ -170,7 +185,8 @@ class Running:
             self._reader.join()
         assert self.process.stderr is not None
         self.process.stderr.close()
-        self.channel.close()
+        for front in (self.data, self.control):
+            front.channel.close()
         return code
 
     def _await(self, found: Callable[[], Any], timeout: float, what: str) -> Any:

@@ -12,7 +12,7 @@ from interceptor.control import border
 from interceptor.control.border import Unreadable
 from interceptor.pb.v1 import admin_pb2
 from interceptor.pb.v1 import interception_pb2 as pb
-from service.running import CALLEE, LISTED, Running, refused
+from service.running import CALLEE, LISTED, Front, Running, refused
 
 DECIDE = "InterceptionService/Decide"
 FIELDS = pb.DecideRequest.DESCRIPTOR.fields_by_name
@@ -76,68 +76,80 @@ def nothing_changes(service: Running) -> Iterator[None]:
     ],
     ids=["nul", "crlf", "del", "c1", "ff", "overlong", "surrogate", "cut", "1025", "60000"],
 )
-def test_a_malformed_text_is_refused_by_its_name(
-    service: Running, field: str, value: bytes, told: str
-) -> None:
+def test_a_malformed_text_is_refused_by_its_name(front: Front, field: str, value: bytes, told: str) -> None:
     others = b"".join(text(each, b"+8613700000000") for each in ("caller", "callee") if each != field)
-    status, message = refused(lambda: service.raw(DECIDE, others + text(field, value)))
+    status, message = refused(lambda: front.raw(DECIDE, others + text(field, value)))
     assert status == "INVALID_ARGUMENT"
     assert message.startswith(f"{field}: ")
     assert told in message
 
 
 @pytest.mark.parametrize("value", [b"\x01", b"\xff", b"9" * 1025], ids=["control", "bytes", "long"])
-def test_malformed_redirecting_numbers_and_tags_are_refused_too(service: Running, value: bytes) -> None:
+def test_malformed_redirecting_numbers_and_tags_are_refused_too(front: Front, value: bytes) -> None:
     redirecting = GOOD + text("redirecting", b"+8613900000000") + text("redirecting", value)
-    status, message = refused(lambda: service.raw(DECIDE, redirecting))
+    status, message = refused(lambda: front.raw(DECIDE, redirecting))
     assert (status, message.startswith("redirecting: [1]")) == ("INVALID_ARGUMENT", True)
     entry = b"\x0a\x06dealer\x12" + varint(len(value)) + value
-    status, message = refused(lambda: service.raw(DECIDE, GOOD + text("tags", entry)))
+    status, message = refused(lambda: front.raw(DECIDE, GOOD + text("tags", entry)))
     assert (status, message.startswith("tags: [dealer]")) == ("INVALID_ARGUMENT", True)
 
 
 @pytest.mark.parametrize("field", ["caller", "imei", "redirecting", "tags"])
-def test_a_number_where_the_contract_has_a_text_is_refused(service: Running, field: str) -> None:
-    status, message = refused(lambda: service.raw(DECIDE, GOOD + number(field, 13800138000)))
+def test_a_number_where_the_contract_has_a_text_is_refused(front: Front, field: str) -> None:
+    status, message = refused(lambda: front.raw(DECIDE, GOOD + number(field, 13800138000)))
     assert (status, message.startswith(f"{field}: must be")) == ("INVALID_ARGUMENT", True)
 
 
 @pytest.mark.parametrize("field", ["roaming", "international_ingress", "sim_age_days"])
-def test_a_text_where_the_contract_has_a_number_is_refused(service: Running, field: str) -> None:
-    status, message = refused(lambda: service.raw(DECIDE, GOOD + text(field, b"true")))
+def test_a_text_where_the_contract_has_a_number_is_refused(front: Front, field: str) -> None:
+    status, message = refused(lambda: front.raw(DECIDE, GOOD + text(field, b"true")))
     assert (status, message.startswith(f"{field}: must be")) == ("INVALID_ARGUMENT", True)
 
 
-def test_a_negative_age_is_refused(service: Running) -> None:
-    status, message = refused(lambda: service.decide(caller=CALLER, callee=CALLEE, sim_age_days=-1))
+def test_a_negative_age_is_refused(front: Front) -> None:
+    status, message = refused(lambda: front.decide(caller=CALLER, callee=CALLEE, sim_age_days=-1))
     assert (status, message.startswith("sim_age_days: ")) == ("INVALID_ARGUMENT", True)
 
 
-@pytest.mark.parametrize(
+NO_MESSAGE = pytest.mark.parametrize(
     "data",
     [b"\xff", b"\x00\x00", b"\x12\x7f12", b"\x0b", b"\x12" + b"\xff" * 10, b"GET / HTTP/1.1\r\n\r\n"],
     ids=["tag", "field 0", "short", "group", "varint", "http"],
 )
-def test_bytes_that_are_no_message_are_refused(service: Running, data: bytes) -> None:
-    status, message = refused(lambda: service.raw(DECIDE, data))
+
+
+@NO_MESSAGE
+def test_bytes_that_are_no_message_are_refused(front: Front, data: bytes) -> None:
+    status, message = refused(lambda: front.raw(DECIDE, data))
     assert status == "INVALID_ARGUMENT"
     assert "is no interceptor.v1.DecideRequest" in message
-    assert refused(lambda: service.raw("AdminService/Explain", data))[0] == "INVALID_ARGUMENT"
 
 
-@pytest.mark.parametrize("method", [DECIDE, "AdminService/Explain", "AdminService/Reload"])
-def test_a_megabyte_is_refused_unread(service: Running, method: str) -> None:
-    status, _ = refused(lambda: service.raw(method, text("caller", b"8" * 1_000_000)))
+@NO_MESSAGE
+def test_bytes_that_are_no_message_to_operators_are_refused(service: Running, data: bytes) -> None:
+    assert refused(lambda: service.control.raw("AdminService/Explain", data))[0] == "INVALID_ARGUMENT"
+
+
+def test_a_megabyte_is_refused_unread(front: Front) -> None:
+    status, _ = refused(lambda: front.raw(DECIDE, text("caller", b"8" * 1_000_000)))
+    assert status == "RESOURCE_EXHAUSTED"
+
+
+@pytest.mark.parametrize("method", ["AdminService/Explain", "AdminService/Reload"])
+def test_a_megabyte_for_operators_is_refused_as_well(service: Running, method: str) -> None:
+    status, _ = refused(lambda: service.control.raw(method, text("caller", b"8" * 1_000_000)))
     assert status == "RESOURCE_EXHAUSTED"
 
 
 def test_explain_names_the_malformed_field_as_well(service: Running) -> None:
     call = text("caller", b"\xff") + text("callee", CALLEE.encode())
-    status, message = refused(lambda: service.raw("AdminService/Explain", b"\x0a" + varint(len(call)) + call))
+    status, message = refused(
+        lambda: service.control.raw("AdminService/Explain", b"\x0a" + varint(len(call)) + call)
+    )
     assert (status, message.startswith("call.caller: ")) == ("INVALID_ARGUMENT", True)
 
 
-def test_a_malformed_call_costs_its_stream_nothing(service: Running) -> None:
+def test_a_malformed_call_costs_its_stream_nothing(front: Front) -> None:
     def message(identity: int, call: bytes) -> bytes:
         return b"\x08" + varint(identity) + b"\x1a" + varint(len(call)) + call
 
@@ -149,7 +161,7 @@ def test_a_malformed_call_costs_its_stream_nothing(service: Running) -> None:
         b"\xff",
         message(6, text("callee", b"112") + text("caller", b"\xff")),
     ]
-    answers = {answer.id: answer for answer in service.stream(calls)}
+    answers = {answer.id: answer for answer in front.stream(calls)}
     assert [answers[i].error.code for i in (1, 2, 3, 4, 0)] == [3] * 5
     assert (answers[1].error.field, answers[2].error.field) == ("user_agent", "cell")
     assert answers[6].decision.rule == "emergency"
@@ -165,8 +177,8 @@ def test_a_malformed_call_costs_its_stream_nothing(service: Running) -> None:
     ],
     ids=["bytes", "long", "number for text", "text for number"],
 )
-def test_an_emergency_call_passes_whatever_else_is_malformed(service: Running, rest: bytes) -> None:
-    answer = pb.DecideResponse.FromString(service.raw(DECIDE, rest + text("callee", b"110")))
+def test_an_emergency_call_passes_whatever_else_is_malformed(front: Front, rest: bytes) -> None:
+    answer = pb.DecideResponse.FromString(front.raw(DECIDE, rest + text("callee", b"110")))
     assert (answer.verdict, answer.rule) == (pb.VERDICT_PASS, "emergency")
 
 
@@ -175,9 +187,9 @@ def test_unknown_fields_of_a_newer_client_are_ignored() -> None:
     assert border.read_call(newer) == {"caller": CALLER, "callee": CALLEE}
 
 
-def test_refusals_are_counted_by_status(service: Running) -> None:
+def test_refusals_are_counted_by_status(front: Front, service: Running) -> None:
     before = service.metric("interceptor_requests_refused_total", status="INVALID_ARGUMENT")
-    refused(lambda: service.raw(DECIDE, b"\xff"))
+    refused(lambda: front.raw(DECIDE, b"\xff"))
     assert service.metric("interceptor_requests_refused_total", status="INVALID_ARGUMENT") == before + 1
 
 
@@ -227,9 +239,9 @@ def test_damaged_bytes_never_raise(call: pb.DecideRequest, seed: int) -> None:
     assert isinstance(border.read_call(bytes(data)), dict | Unreadable)
 
 
-def test_a_method_of_another_protocol_version_is_unimplemented(service: Running) -> None:
+def test_a_method_of_another_protocol_version_is_unimplemented(front: Front) -> None:
     def ask() -> bytes:
-        answer: bytes = service.channel.unary_unary("/interceptor.v2.InterceptionService/Decide")(
+        answer: bytes = front.channel.unary_unary("/interceptor.v2.InterceptionService/Decide")(
             b"", timeout=10
         )
         return answer

@@ -12,7 +12,17 @@ from typing import NamedTuple
 import pytest
 
 from interceptor.cli import main
-from service.running import CALLEE, LISTED, POLICY, Running, command, environment, run, write_policy
+from service.running import (
+    CALLEE,
+    LISTED,
+    POLICY,
+    PORTS,
+    Running,
+    command,
+    environment,
+    run,
+    write_policy,
+)
 
 
 class Done(NamedTuple):
@@ -56,7 +66,7 @@ def one_line(done: "Done | subprocess.CompletedProcess[str]", code: int) -> str:
 
 
 def test_decide_prints_the_answer_as_json(cli: Cli, service: Running) -> None:
-    done = cli("decide", "--server", service.control, "--caller", LISTED, "--callee", CALLEE)
+    done = cli("decide", "--server", service.data.address, "--caller", LISTED, "--callee", CALLEE)
     assert (done.returncode, done.stderr) == (0, "")
     answer = json.loads(done.stdout)
     assert list(answer)[:4] == ["verdict", "rule", "reason", "block_class"]
@@ -80,7 +90,7 @@ def test_explain_takes_every_field_of_a_call(cli: Cli, service: Running) -> None
         "--redirecting",
         "10086",
     ]
-    done = cli("explain", "--server", service.control, *options, *flags)
+    done = cli("explain", "--server", service.control.address, *options, *flags)
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
     assert found["decision"]["rule"] == "scanner"
@@ -91,7 +101,7 @@ def test_explain_takes_every_field_of_a_call(cli: Cli, service: Running) -> None
 
 
 def test_a_malformed_call_is_one_line(cli: Cli, service: Running) -> None:
-    done = cli("decide", "--server", service.control, "--caller", "1\t2", "--callee", CALLEE)
+    done = cli("decide", "--server", service.data.address, "--caller", "1\t2", "--callee", CALLEE)
     assert (
         one_line(done, 1)
         == "interceptor: the service says INVALID_ARGUMENT: caller: holds a control character"
@@ -169,6 +179,9 @@ def test_a_policy_that_is_not_there_is_one_line_that_names_the_shipped_ones(cli:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (("--listen", "0.0.0.0:0"), "--insecure"),
+        (("--listen", "nonsense"), "HOST:PORT"),
+        (("--listen", "unix:/nonexistent/switch.sock"), "/nonexistent"),
         (("--control", "0.0.0.0:0"), "--insecure"),
         (("--metrics", "0.0.0.0:0"), "--insecure"),
         (("--control", "nonsense"), "HOST:PORT"),
@@ -177,12 +190,23 @@ def test_a_policy_that_is_not_there_is_one_line_that_names_the_shipped_ones(cli:
         (("--tls-cert", "/nonexistent.pem", "--tls-key", "/nonexistent.key"), "/nonexistent"),
         (("--decision-log", "/nonexistent/decisions.log"), "/nonexistent"),
     ],
-    ids=["open", "open metrics", "no address", "no port", "no region", "no certificate", "no directory"],
+    ids=[
+        "open",
+        "no address for switches",
+        "no socket",
+        "open control",
+        "open metrics",
+        "no address",
+        "no port",
+        "no region",
+        "no certificate",
+        "no directory",
+    ],
 )
 def test_what_cannot_be_served_is_one_line(
     cli: Cli, tmp_path: Path, arguments: tuple[str, ...], told: str
 ) -> None:
-    given = {"--control": "127.0.0.1:0", "--metrics": "127.0.0.1:0"}
+    given = dict.fromkeys(PORTS, "127.0.0.1:0")
     given.update(zip(arguments[::2], arguments[1::2], strict=True))
     done = cli(
         "serve", "--policy", write_policy(tmp_path), *(part for pair in given.items() for part in pair)
@@ -191,15 +215,17 @@ def test_what_cannot_be_served_is_one_line(
 
 
 def test_a_port_in_use_is_one_line(cli: Cli, service: Running, tmp_path: Path) -> None:
-    policy = write_policy(tmp_path)
-    done = cli("serve", "--policy", policy, "--control", service.control, "--metrics", "")
-    assert service.control in one_line(done, 1)
-    done = cli("serve", "--policy", policy, "--control", "127.0.0.1:0", "--metrics", service.metrics)
-    assert service.metrics in one_line(done, 1)
+    taken = (service.data.address, service.control.address, service.metrics)
+    for port, address in zip(PORTS, taken, strict=True):
+        ports = {**dict.fromkeys(PORTS, "127.0.0.1:0"), port: address}
+        done = cli(
+            "serve", "--policy", write_policy(tmp_path), *(part for pair in ports.items() for part in pair)
+        )
+        assert address in one_line(done, 1)
 
 
 def test_a_broken_policy_or_list_ends_the_start(cli: Cli, tmp_path: Path) -> None:
-    address = ("--control", "127.0.0.1:0", "--metrics", "")
+    address = ("--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--metrics", "")
     done = cli("serve", "--policy", write_policy(tmp_path, fraud="not a number\n"), *address)
     assert "fraud.csv" in one_line(done, 1)
     done = cli("serve", "--policy", write_policy(tmp_path, POLICY.replace("> 5", "> 'five'")), *address)
@@ -223,14 +249,17 @@ def test_help_names_the_commands_and_the_exit_codes(cli: Cli) -> None:
     assert cli("nonsense").returncode == 2
 
 
-def test_the_service_listens_on_a_unix_socket(tmp_path: Path) -> None:
-    socket_path = f"unix:{tmp_path}/switch.sock"
-    serve = command("serve", "--policy", write_policy(tmp_path), "--control", socket_path, "--metrics", "")
+def test_the_service_listens_on_unix_sockets(tmp_path: Path) -> None:
+    sockets = [f"unix:{tmp_path}/{name}.sock" for name in ("switch", "operator")]
+    ports = ("--listen", sockets[0], "--control", sockets[1], "--metrics", "")
+    serve = command("serve", "--policy", write_policy(tmp_path), *ports)
     process = subprocess.Popen(serve, stderr=subprocess.PIPE, text=True, env=environment())
     assert process.stderr is not None
     assert any('"event": "serving"' in line for line in process.stderr)
-    done = run("decide", "--server", socket_path, "--caller", LISTED, "--callee", CALLEE)
-    assert json.loads(done.stdout)["rule"] == "listed"
+    for each in sockets:
+        done = run("decide", "--server", each, "--caller", LISTED, "--callee", CALLEE)
+        assert json.loads(done.stdout)["rule"] == "listed"
     process.terminate()
     process.communicate(timeout=60)
     assert process.returncode == 0
+    assert not (tmp_path / "switch.sock").exists()

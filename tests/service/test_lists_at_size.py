@@ -87,7 +87,7 @@ def test_the_service_blocks_what_is_listed_and_nothing_else(
         ).SerializeToString()
         for i, number in asked.items()
     )
-    verdicts = {answer.id: answer.decision.verdict for answer in service.stream(messages, timeout=60)}
+    verdicts = {answer.id: answer.decision.verdict for answer in service.data.stream(messages, timeout=60)}
     blocked = {number for i, number in asked.items() if verdicts[i] == pb.VERDICT_BLOCK}
     assert len(verdicts) == len(asked) >= 2000
     assert blocked == set(listed)

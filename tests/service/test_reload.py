@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from interceptor.control.server import ControlServer
+from interceptor.dataplane.server import DataPlane
 from interceptor.pb.v1 import interception_pb2 as pb
 from interceptor.runtime.logs import open_log
 from interceptor.runtime.service import Service, Settings
@@ -140,9 +142,11 @@ def test_reloads_under_load_drop_no_call_and_half_apply_none(start: Start, tmp_p
     assert service.metric("interceptor_decisions_total", rule="dealer") == len(answers)
 
 
-def test_sigterm_finishes_what_is_in_flight_and_exits_0(start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["data", "control"])
+def test_sigterm_finishes_what_is_in_flight_and_exits_0(start: Start, tmp_path: Path, name: str) -> None:
     service = start(write_policy(tmp_path), "--grace", "20", "--decision-log", tmp_path / "decisions.log")
-    health = health_pb2_grpc.HealthStub(service.channel)
+    front = service.front(name)
+    health = health_pb2_grpc.HealthStub(front.channel)
     watch = health.Watch(health_pb2.HealthCheckRequest(), timeout=60)
     seen = iter(watch)
     assert next(seen).status == health_pb2.HealthCheckResponse.SERVING
@@ -157,7 +161,7 @@ def test_sigterm_finishes_what_is_in_flight_and_exits_0(start: Start, tmp_path: 
         stopping.wait()
         yield message
 
-    stream = service.stream(calls(), timeout=60)
+    stream = front.stream(calls(), timeout=60)
     assert next(stream).decision.rule == "listed"
     service.signal(signal.SIGTERM)
     assert next(seen).status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -167,7 +171,7 @@ def test_sigterm_finishes_what_is_in_flight_and_exits_0(start: Start, tmp_path: 
     assert [answer.decision.rule for answer in stream] == ["listed"]
     watch.cancel()
     assert service.process.wait(60) == 0
-    assert refused(lambda: service.decide(caller=LISTED, callee=CALLEE))[0] == "UNAVAILABLE"
+    assert refused(lambda: front.decide(caller=LISTED, callee=CALLEE))[0] == "UNAVAILABLE"
     # What was decided is in the log before the process ends.
     assert len((tmp_path / "decisions.log").read_text().splitlines()) == 2
 
@@ -180,14 +184,25 @@ def test_sigint_ends_it_as_well(start: Start, tmp_path: Path) -> None:
 
 def test_calls_before_the_policy_is_there_are_told_to_come_back(tmp_path: Path) -> None:
     service = Service(Settings(write_policy(tmp_path)), open_log("error"))
-    server = ControlServer(service, "127.0.0.1:0")
-    server.start()
-    with grpc.insecure_channel(server.address) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
-        answer = health.Check(health_pb2.HealthCheckRequest(), timeout=10)
-        assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
-        ask = channel.unary_unary("/interceptor.v1.InterceptionService/Decide")
-        status, message = refused(lambda: ask(b"", timeout=10))
-        assert (status, "SERVING" in message) == ("UNAVAILABLE", True)
-    server.close(0)
+    control = ControlServer(service, "127.0.0.1:0")
+    control.start()
+    plane = DataPlane(
+        service.engine,
+        listen=("127.0.0.1:0",),
+        threads=1,
+        clock_offset_ns=service.clock.offset_ns,
+        tls=None,
+        client_names=None,
+    )
+    plane.start()
+    for address in (control.address, *plane.addresses):
+        with grpc.insecure_channel(address) as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+            answer = health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+            assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+            ask = channel.unary_unary("/interceptor.v1.InterceptionService/Decide")
+            status, message = refused(lambda ask=ask: ask(b"", timeout=10))
+            assert (status, "SERVING" in message) == ("UNAVAILABLE", True)
+    plane.close(0)
+    control.close(0)
     service.stop()
