@@ -1,29 +1,9 @@
 """Drives a server with calls from one thread, in open or closed loop, and measures what comes back."""
 
-from typing import TypedDict
-
-import numpy as np
-from numpy.typing import NDArray
-
 from interceptor.dataplane.tls import TlsClient
 from interceptor.loadtest.histogram import Histogram
-from interceptor.loadtest.outcome import Outcome
+from interceptor.loadtest.outcome import Outcome, Series
 from interceptor.loadtest.requests import Requests
-
-class Series(TypedDict):
-    """What happened in every interval of a run, by the time it happened; all arrays have one length."""
-
-    seconds: NDArray[
-        np.float64
-    ]  #: where the interval begins, from the end of the warm-up (in which it is negative)
-    sent: NDArray[np.uint64]
-    ok: NDArray[np.uint64]  #: answers with status OK, in time
-    late: NDArray[np.uint64]  #: answers with status OK, after their deadline
-    failed: NDArray[np.uint64]  #: other statuses, streams reset, calls lost with their connection
-    unsent: NDArray[np.uint64]
-    max_ns: NDArray[
-        np.uint64
-    ]  #: the longest latency of an answer that came in the interval (whatever its status)
 
 class Generator:
     """One run against one server.
