@@ -239,6 +239,11 @@ cdef inline uint64_t _since(uint64_t now, uint64_t then) noexcept nogil:
     return now - then if now > then else 0
 
 
+# Switches that came together do not leave together: up to a tenth more, by the lowest bits of when they came.
+cdef inline uint64_t _age_of_leaving(const Connection* c) noexcept nogil:
+    return c.terms.bounds.age_ns + c.opened % 1024 * (c.terms.bounds.age_ns // 10240)
+
+
 cdef void _warn(Connection* c, uint32_t ending, uint64_t now) noexcept nogil:
     c.drain, c.drained, c.ending = Drain.WARNED, now, <uint8_t> ending
     session_goaway(c.session, False)
@@ -266,7 +271,7 @@ cdef bint connection_look(Connection* c, bint stopping, uint64_t now, Batch* bat
         session_goaway(c.session, True)
     elif c.drain == Drain.LAST_STREAM_NAMED and not stopping and _since(now, c.drained) > bounds.stall_ns:
         connection_leave(c, c.ending, now, batch)
-    elif c.drain == Drain.STAYS and bounds.age_ns and _since(now, c.opened) > bounds.age_ns:
+    elif c.drain == Drain.STAYS and bounds.age_ns and _since(now, c.opened) > _age_of_leaving(c):
         _warn(c, Ending.ENDED_AGE, now)
     elif c.drain == Drain.STAYS and bounds.idle_ns and c.streams == 0 and _since(now, c.heard) > bounds.idle_ns:
         c.last_words, c.ending = True, Ending.ENDED_IDLE

@@ -8,7 +8,7 @@ from interceptor.dataplane.words cimport Batch, Traffic
 
 cdef enum:
     INPUT_ROOM = 256 * 1024     # what is read before it is answered: some milliseconds of work
-    OUTPUT_ROOM = 256 * 1024
+    OUTPUT_ROOM = 128 * 1024    # also the most that is kept for a connection that does not read
     BATCH_ROOM = 1 << 20        # for messages that come in pieces
     ANSWERED = 1024             # (connection, arrival) pairs of a round
 

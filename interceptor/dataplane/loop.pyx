@@ -19,6 +19,7 @@ from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.stats cimport stats_bump
 
 cdef enum:
+    ENOUGH = 256                # requests after which nobody else is read before they have their answers
     EVENTS = 256                # of one epoll_wait
     LOOK_NS = 250000000         # between two looks at the clock for every connection
     DRAIN_LOOK_NS = 20000000    # the same while everybody is to go
@@ -210,7 +211,7 @@ cdef void _hear(Loop* loop, Connection* c) noexcept nogil:
     if c.unsent is not NULL:        # who does not take our answers is not asked for more
         c.behind = arrived
         return
-    if INPUT_ROOM - loop.input_used < READ_ROOM:
+    if INPUT_ROOM - loop.input_used < READ_ROOM or loop.batch.n >= ENOUGH:
         _speak(loop)
         _touch(loop, c)
     loop.batch.now = monotonic_ns()
