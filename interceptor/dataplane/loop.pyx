@@ -17,9 +17,10 @@ from interceptor.dataplane.words cimport BATCH_CELLS, LATENCY_CELLS, Batch, Endi
 from interceptor.engine.atomics cimport ic_add64, ic_load64, ic_prefetch_read, ic_store64_relaxed
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.stats cimport stats_bump
+from interceptor.engine.types cimport CHUNK
 
 cdef enum:
-    ENOUGH = 256                # requests after which nobody else is read before they have their answers
+    ENOUGH_NS = 500000          # work after which nobody else is read before it is done and its answers are out
     EVENTS = 256                # of one epoll_wait
     LOOK_NS = 250000000         # between two looks at the clock for every connection
     DRAIN_LOOK_NS = 20000000    # the same while everybody is to go
@@ -211,7 +212,9 @@ cdef void _hear(Loop* loop, Connection* c) noexcept nogil:
     if c.unsent is not NULL:        # who does not take our answers is not asked for more
         c.behind = arrived
         return
-    if INPUT_ROOM - loop.input_used < READ_ROOM or loop.batch.n >= ENOUGH:
+    if INPUT_ROOM - loop.input_used < READ_ROOM or (
+        loop.batch.n >= CHUNK and loop.batch.n * loop.batch.service_ns >= ENOUGH_NS
+    ):
         _speak(loop)
         _touch(loop, c)
     loop.batch.now = monotonic_ns()

@@ -1,9 +1,6 @@
 """What a data-plane thread owes its connections when some of them are slow, late, encrypted, or all at once."""
 
-import signal
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -127,42 +124,6 @@ def test_who_never_reads_has_to_go_and_holds_nobody_up(serve: Serve, tmp_path: P
             assert other.ask() == SERVING
         assert ended(plane) == {"stalled": 1}
         sending.join()
-
-
-# --- late requests
-
-STOPPABLE = """
-import sys
-from interceptor.dataplane.server import DataPlane
-from interceptor.engine.engine import Engine
-from interceptor.numbering import load_plan
-plane = DataPlane(Engine(load_plan(), repeats=1 << 10, events=1 << 10), listen=["127.0.0.1:0"], threads=1,
-                  clock_offset_ns=0, tls=None, client_names=None)
-plane.start()
-plane.open()
-print(plane.addresses[0], flush=True)
-sys.stdin.read()
-plane.close(0)
-"""
-
-
-def test_a_request_that_waited_for_a_stopped_process_is_too_late() -> None:
-    command = [sys.executable, "-c", STOPPABLE]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        with Switch(process.stdout.readline().strip()) as switch:
-            assert switch.ask() == SERVING
-            process.send_signal(signal.SIGSTOP)
-            hurried = [switch.begin(more=[("grpc-timeout", "50m")]) for _ in range(3)]
-            patient = switch.begin(more=[("grpc-timeout", "1H")])
-            switch.send()
-            time.sleep(0.1)
-            process.send_signal(signal.SIGCONT)
-            statuses = [switch.until(lambda s=s: switch.trailers(s))["grpc-status"] for s in hurried]
-            assert statuses == ["4"] * 3
-            assert switch.until(lambda: switch.trailers(patient))["grpc-status"] == "0"
-        process.communicate("")
-        assert process.returncode == 0
 
 
 # --- TLS
