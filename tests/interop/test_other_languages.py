@@ -1,12 +1,14 @@
 """Clients that are not grpcio - grpc-js from npm and Go's grpc - get what grpcio gets."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from interop.programs import Program, go_program, node_program, write_descriptors
-from service.running import CALLEE, LISTED, Running
+from service.certificates import Authority, needs_openssl
+from service.running import CALLEE, LISTED, POLICY, Running, write_policy
 
 PROGRAMS = {"grpc-js": node_program, "go": go_program}
 
@@ -97,3 +99,55 @@ def test_health_is_watched(client: Program) -> None:
         "CANCELLED",
     ]
     assert list(client.watch("nobody", cancel_after=1)) == ["SERVICE_UNKNOWN", "CANCELLED"]
+
+
+def test_a_unix_socket_serves_too(connect: Callable[..., Program], unix_address: str) -> None:
+    answers, code = connect(unix_address).stream({"id": 1, "call": {"caller": LISTED, "callee": CALLEE}})
+    assert (answers[0]["decision"]["rule"], code) == ("listed", "OK")
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("identities"))
+
+
+@pytest.fixture(scope="module")
+def guarded(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service that wants certificates, and has a rule for one of them."""
+    mine = (
+        '  - {id: mine, when: call.switch == "switch-1.example", verdict: warn, reason: mine}\ndefault: pass'
+    )
+    policy = write_policy(tmp_path_factory.mktemp("guarded"), POLICY.replace("default: pass", mine))
+    own = authority.issue("service", "DNS:localhost,IP:127.0.0.1")
+    running = Running(
+        policy, "--tls-cert", own.certificate, "--tls-key", own.key, "--tls-client-ca", authority.ca,
+        "--tls-allow", "switch-1.example",
+    )  # fmt: skip
+    yield running
+    running.stop()
+
+
+@needs_openssl
+def test_a_switch_is_known_by_its_certificate(
+    connect: Callable[..., Program], authority: Authority, guarded: Running
+) -> None:
+    call = {"caller": "+8613700000005", "callee": CALLEE}
+    switch = authority.issue("switch", "DNS:switch-1.example")
+    known = connect(guarded.data.address, CA=authority.ca, Certificate=switch.certificate, Key=switch.key)
+    assert known.decide(call)[0]["rule"] == "mine"
+    other = authority.issue("other", "DNS:switch-2.example")
+    denied = connect(guarded.data.address, CA=authority.ca, Certificate=other.certificate, Key=other.key)
+    assert denied.decide(call)[0]["code"] == "PERMISSION_DENIED"
+    nobody = connect(guarded.data.address, CA=authority.ca)
+    assert nobody.decide(call, timeout=5)[0]["code"] in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
+
+
+def test_a_watcher_hears_of_the_end(
+    connect: Callable[..., Program], start: Callable[..., Running], tmp_path: Path
+) -> None:
+    service = start(write_policy(tmp_path))
+    watch = connect(service.data.address).watch()
+    assert next(watch) == "SERVING"
+    service.signal(signal.SIGTERM)
+    assert next(watch) == "NOT_SERVING"
+    assert list(watch) == ["UNAVAILABLE"]
