@@ -20,14 +20,8 @@ from service.running import POLICY, Running, refused, write_policy
 
 pytestmark = needs_openssl
 
-#: What one switch may not do, and another may.
-BY_SWITCH = POLICY.replace(
-    "default: pass",
-    """
-  - {id: mine, when: call.switch == "switch-1.example", verdict: block, class: analytics, reason: by-name}
-default: pass
-""".strip(),
-)
+MINE = "  - {id: mine, when: call.switch == 'switch-1.example', verdict: warn, reason: mine}\n"
+BY_SWITCH = POLICY.replace("default: pass", MINE + "default: pass")
 
 
 @pytest.fixture(scope="module")

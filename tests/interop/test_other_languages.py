@@ -10,6 +10,8 @@ from interop.programs import Program, go_program, node_program, write_descriptor
 from service.certificates import Authority, needs_openssl
 from service.running import CALLEE, LISTED, POLICY, Running, write_policy
 
+MINE = "  - {id: mine, when: call.switch == 'switch-1.example', verdict: warn, reason: mine}\n"
+BY_SWITCH = POLICY.replace("default: pass", MINE + "default: pass")
 PROGRAMS = {"grpc-js": node_program, "go": go_program}
 
 
@@ -114,10 +116,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="module")
 def guarded(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A service that wants certificates, and has a rule for one of them."""
-    mine = (
-        '  - {id: mine, when: call.switch == "switch-1.example", verdict: warn, reason: mine}\ndefault: pass'
-    )
-    policy = write_policy(tmp_path_factory.mktemp("guarded"), POLICY.replace("default: pass", mine))
+    policy = write_policy(tmp_path_factory.mktemp("guarded"), BY_SWITCH)
     own = authority.issue("service", "DNS:localhost,IP:127.0.0.1")
     running = Running(
         policy, "--tls-cert", own.certificate, "--tls-key", own.key, "--tls-client-ca", authority.ca,
