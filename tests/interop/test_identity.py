@@ -141,7 +141,7 @@ def test_a_renewed_certificate_is_shown_after_sighup_and_streams_go_on(
         shutil.copy(renewed.key, own.key)
         reloads = len(service.events())
         service.signal(signal.SIGHUP)
-        service.event("reloaded", after=reloads)
+        service.event("certificate read", after=reloads)
         assert shown(service.data.address, authority, switch) != before
         turns.say(*messages(1, 1))
         assert next(stream).decision.rule == "mine"
