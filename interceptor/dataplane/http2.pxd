@@ -28,7 +28,8 @@ cdef size_t session_gather(Session* session, uint8_t* out, size_t room) noexcept
 
 cdef bint session_finished(const Session* session) noexcept nogil           # nothing more to read or write: close
 cdef uint32_t session_open_streams(const Session* session) noexcept nogil
-cdef void session_goaway(Session* session, bint final) noexcept nogil       # first a warning, then the last stream's id
+# First a warning, then the last stream's id: Health/Watches end, all else goes on to its own end.
+cdef void session_goaway(Session* session, bint final) noexcept nogil
 cdef void session_turn_away(Session* session) noexcept nogil                # GOAWAY at once: one connection too many
 
 # Resets streams that have kept us waiting since before `since`: for the rest of a request, or for the taking of a

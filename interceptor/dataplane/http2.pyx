@@ -27,7 +27,7 @@ from interceptor.dataplane.nghttp2 cimport (
     nghttp2_submit_settings,
     nghttp2_submit_shutdown_notice,
 )
-from interceptor.dataplane.replies cimport reset
+from interceptor.dataplane.replies cimport reset, watch_end
 from interceptor.dataplane.words cimport (
     ENDED_BY_CLIENT,
     ENDED_EXCESS,
@@ -152,6 +152,7 @@ cdef void session_goaway(Session* session, bint final) noexcept nogil:
     session.leaving = True
     session.last = min(session.last, nghttp2_session_get_last_proc_stream_id(session.http))
     nghttp2_submit_goaway(session.http, NGHTTP2_FLAG_NONE, session.last, NGHTTP2_NO_ERROR, NULL, 0)
+    watch_end(session)          # it would keep the connection for as long as its client likes
 
 
 cdef void session_turn_away(Session* session) noexcept nogil:

@@ -13,4 +13,6 @@ cdef void watch_all(Session* session, bint serving) noexcept nogil
 cdef void conclude(Stream* stream, uint8_t code, const char* message, uint32_t length) noexcept nogil
 # An HTTP status instead of a gRPC one: 405 or 415; `code` is what is counted.
 cdef void conclude_plainly(Stream* stream, uint32_t status, uint8_t code) noexcept nogil
+# Every Watch is over: it would never end of itself.
+cdef void watch_end(Session* session) noexcept nogil
 cdef void reset(Stream* stream, uint32_t error_code) noexcept nogil

@@ -21,6 +21,7 @@ from interceptor.dataplane.nghttp2 cimport (
 )
 from interceptor.dataplane.words cimport (
     CODE_OK,
+    CODE_UNAVAILABLE,
     HEALTH_NOT_SERVING,
     HEALTH_SERVING,
     METHOD_DECIDE_STREAM,
@@ -42,6 +43,7 @@ NUMBERS[:] = [
 if len(NUMBERS) != N_CODES:
     raise ImportError("interceptor.dataplane.replies: a status has no number")
 
+cdef const char* LEAVING = b"this connection ends: watch on another"
 cdef nghttp2_nv[2] RESPONSE
 cdef nghttp2_nv[1] TRAILER_OK
 
@@ -226,4 +228,12 @@ cdef void watch_all(Session* session, bint serving) noexcept nogil:
                 and unsent(stream) <= session.bounds.max_unsent and put_message(stream, message, 2)):
             stream.serving = status
             respond(stream)
+        stream = stream.after
+
+
+cdef void watch_end(Session* session) noexcept nogil:
+    cdef Stream* stream = session.open
+    while stream != NULL:
+        if stream.method == METHOD_HEALTH_WATCH and stream.responded:
+            conclude(stream, CODE_UNAVAILABLE, LEAVING, <uint32_t>strlen(LEAVING))
         stream = stream.after
