@@ -4,7 +4,11 @@ import queue
 from collections.abc import Iterator
 
 from interceptor.pb.v1 import interception_pb2 as pb
-from service.running import CALLEE
+from service.running import CALLEE, POLICY
+
+#: the test policy, and before all else a rule that one switch alone meets
+MINE = "  - {id: mine, when: call.switch == 'switch-1.example', verdict: warn, reason: mine}\n"
+BY_SWITCH = POLICY.replace("rules:\n", "rules:\n" + MINE)
 
 
 def call(number: int, **fields: str) -> pb.DecideRequest:

@@ -13,15 +13,12 @@ import pytest
 
 from interceptor.pb.v1 import interception_pb2 as pb
 from interceptor.pb.v1.interception_pb2_grpc import InterceptionServiceStub
-from interop.calls import Turns, call, messages
+from interop.calls import BY_SWITCH, Turns, call, messages
 from interop.relay import Relay
 from service.certificates import Authority, Identity, needs_openssl
-from service.running import POLICY, Running, refused, write_policy
+from service.running import Running, refused, write_policy
 
 pytestmark = needs_openssl
-
-MINE = "  - {id: mine, when: call.switch == 'switch-1.example', verdict: warn, reason: mine}\n"
-BY_SWITCH = POLICY.replace("default: pass", MINE + "default: pass")
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from interop.calls import BY_SWITCH
 from interop.programs import Program, go_program, node_program, write_descriptors
 from service.certificates import Authority, needs_openssl
-from service.running import CALLEE, LISTED, POLICY, Running, write_policy
+from service.running import CALLEE, LISTED, Running, write_policy
 
-MINE = "  - {id: mine, when: call.switch == 'switch-1.example', verdict: warn, reason: mine}\n"
-BY_SWITCH = POLICY.replace("default: pass", MINE + "default: pass")
 PROGRAMS = {"grpc-js": node_program, "go": go_program}
 
 
