@@ -28,7 +28,6 @@ from _service import (
     Service,
     antifraud,
     capacity,
-    complain,
     drive,
     requests_of,
     scratch,
@@ -148,12 +147,11 @@ def told(
     report.ratio("goodput against capacity", float(good), most, at_least=GOODPUT)
     for name, run in (("ordinary", ordinary), ("additional", additional)):
         outcome = run.outcome
-        refused = outcome.statuses[4]
         report.note(
-            f"{name}: {outcome.ok:,} in time, {outcome.late:,} late, {refused:,} refused as too late,"
-            f" {outcome.unsent:,} given up unsent, {outcome.reset:,} reset, {outcome.lost + outcome.missing:,} lost"
+            f"{name}: {outcome.ok:,} in time, {outcome.late:,} late, {outcome.statuses[4]:,} answered too late to be"
+            f" decided, {outcome.reset:,} refused unread, {outcome.unsent:,} given up unsent,"
+            f" {outcome.lost + outcome.missing:,} lost, {outcome.mismatched:,} with another verdict than expected"
         )
-        complain(report, name, run, DEADLINE)
     failed = series["late"] + series["failed"] + series["unsent"]
     ill = failed > WELL * most * ORDINARY * INTERVAL
     report.figure("ordinary intervals ill before it", np.count_nonzero(ill & (at < began - INTERVAL)), "")

@@ -174,7 +174,7 @@ def drive(run: Generator, options: Options) -> None:
             while thread.is_alive():
                 thread.join(LOOK if terminal else LINE)
                 if live is not None:
-                    live.update(Text(seen()), refresh=True)
+                    live.update(Text(seen(), no_wrap=True, overflow="ellipsis"), refresh=True)
                 elif thread.is_alive():
                     print(seen(), file=sys.stderr, flush=True)
     finally:
@@ -197,14 +197,21 @@ def watch(run: Generator, options: Options) -> Callable[[], str]:
         answered, at = outcome.answered, now
         whole = options.warm_up + options.duration
         failed = outcome.answered - outcome.statuses[0]
-        p50, p99 = latency.percentile(50) / 1000, latency.percentile(99) / 1000
         return (
-            f"{min(now, whole):5.1f} of {whole:g} s  {rate:>9,.0f} answers/s  "
-            f"p50 {p50:,.0f} µs  p99 {p99:,.0f} µs  longest {latency.max_ns / 1000:,.0f} µs  "
-            f"{failed:,} failed, {outcome.late:,} late, {outcome.mismatched:,} wrong"
+            f"{min(now, whole):.0f}/{whole:g} s  {rate:,.0f} answers/s  p50 {short(latency.percentile(50))}  "
+            f"p99 {short(latency.percentile(99))}  max {short(latency.max_ns)}  "
+            f"{failed:,} failed  {outcome.late:,} late  {outcome.mismatched:,} wrong"
         )
 
     return line
+
+
+def short(ns: int) -> str:
+    """A duration in three digits or so."""
+    for unit, size in (("s", 1_000_000_000), ("ms", 1_000_000)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns / 1000:.0f} µs"
 
 
 def tell(document: Document) -> None:

@@ -26,7 +26,10 @@ class TlsServer:
     """
 
     def __init__(
-        self, certificate: str | PathLike[str], key: str | PathLike[str], clients: str | PathLike[str] | None = None
+        self,
+        certificate: str | PathLike[str],
+        key: str | PathLike[str],
+        clients: str | PathLike[str] | None = None,
     ) -> None: ...
     def reload(self) -> None:
         """Reads the files again, for connections that begin from now on; raises as above and then changes nothing."""

@@ -45,12 +45,21 @@ def plot(document: Document, path: Path) -> None:
     by_percentile, rates, longest = figure.subplots(3, 1, height_ratios=(2, 1, 1))
     figure.suptitle(title(document))
     draw_percentiles(by_percentile, document)
-    draw_rates(rates, document["series"])
-    draw_longest(longest, document["series"])
+    series = happened(document["series"])
+    draw_rates(rates, series)
+    draw_longest(longest, series)
+    longest.sharex(rates)
     try:
         figure.savefig(path, dpi=110)
     except ValueError as error:  # an ending it has no format for
         raise PlotError(f"{path}: {error}") from None
+
+
+def happened(series: dict[str, list[float]]) -> dict[str, list[float]]:
+    """The series without what lies behind the last call: answers are waited for longer than they take."""
+    busy = np.any([series[name] for name in ("sent", "ok", "late", "failed", "unsent")], axis=0)
+    end = int(np.flatnonzero(busy).max(initial=0)) + 1
+    return {name: column[:end] for name, column in series.items()}
 
 
 def title(document: Document) -> str:
@@ -82,7 +91,7 @@ def draw_percentiles(axes: "Axes", document: Document) -> None:
     axes.set(yscale="log", xlabel="calls answered within", ylabel="µs from the intended start")
     axes.grid(visible=True, which="both", alpha=0.3)
     if held or idle is not None:
-        axes.legend(loc="upper left")
+        axes.legend(loc="lower right")
 
 
 def draw_rates(axes: "Axes", series: dict[str, list[float]]) -> None:
@@ -94,7 +103,7 @@ def draw_rates(axes: "Axes", series: dict[str, list[float]]) -> None:
             axes.plot(seconds, values, label=name, alpha=DRAWN)
     axes.set(xlabel="s", ylabel="calls/s", ylim=(0, None))
     axes.grid(visible=True, alpha=0.3)
-    axes.legend(loc="lower left", ncols=5)
+    axes.legend(loc="lower right", ncols=5)
 
 
 def draw_longest(axes: "Axes", series: dict[str, list[float]]) -> None:
