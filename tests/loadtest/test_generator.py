@@ -81,16 +81,9 @@ def arrivals(seed: int, rate: float, seconds: float) -> int:
 
 
 @pytest.mark.parametrize("mode", ["unary", "stream"])
-def test_in_open_loop_every_call_that_was_due_is_answered(service: Running, mode: str) -> None:
+def test_in_open_loop_every_call_that_was_due_is_answered(address: str, mode: str) -> None:
     outcome, _ = outcome_of(
-        service.data.address,
-        mode=mode,
-        rate=500,
-        seed=7,
-        connections=2,
-        in_flight=100,
-        grace=30,
-        duration=0.5,
+        address, mode=mode, rate=500, seed=7, connections=2, in_flight=100, grace=30, duration=0.5
     )
     assert outcome.answered == outcome.due == arrivals(7, 500, 0.5)
     assert outcome.opened == 2
@@ -98,13 +91,13 @@ def test_in_open_loop_every_call_that_was_due_is_answered(service: Running, mode
 
 
 @pytest.mark.parametrize("mode", ["unary", "stream"])
-def test_in_closed_loop_every_call_that_was_sent_is_answered(service: Running, mode: str) -> None:
-    outcome, _ = outcome_of(service.data.address, mode=mode, connections=2, grace=30)
+def test_in_closed_loop_every_call_that_was_sent_is_answered(address: str, mode: str) -> None:
+    outcome, _ = outcome_of(address, mode=mode, connections=2, grace=30)
     assert outcome.answered == outcome.due > 0
 
 
 @pytest.mark.parametrize("mode", ["unary", "stream"])
-def test_verdicts_are_counted_and_the_unexpected_ones_named(service: Running, mode: str) -> None:
+def test_verdicts_are_counted_and_the_unexpected_ones_named(address: str, mode: str) -> None:
     calls = [
         {"call_id": "right-pass", "caller": "+8613711111111", "callee": CALLEE},
         {"call_id": "right-block", "caller": LISTED, "callee": CALLEE},
@@ -113,7 +106,7 @@ def test_verdicts_are_counted_and_the_unexpected_ones_named(service: Running, mo
         {"call_id": "any", "caller": LISTED, "callee": CALLEE},
     ]
     requests = requests_of(calls, [PASSES, BLOCKS, PASSES | WARNS, PASSES | BLOCKS, 0])
-    outcome, generator = outcome_of(service.data.address, requests, mode=mode, rate=200, grace=30)
+    outcome, generator = outcome_of(address, requests, mode=mode, rate=200, grace=30)
     rounds = outcome.due // 5
     assert rounds > 0
     assert rounds <= outcome.mismatched <= rounds + 1
@@ -122,9 +115,9 @@ def test_verdicts_are_counted_and_the_unexpected_ones_named(service: Running, mo
 
 
 @pytest.mark.parametrize("mode", ["unary", "stream"])
-def test_calls_that_are_refused_are_counted_by_status(service: Running, mode: str) -> None:
+def test_calls_that_are_refused_are_counted_by_status(address: str, mode: str) -> None:
     bad = requests_of([{"caller": "+86 137\n", "callee": CALLEE}])
-    outcome, generator = outcome_of(service.data.address, bad, mode=mode, rate=100, grace=30)
+    outcome, generator = outcome_of(address, bad, mode=mode, rate=100, grace=30)
     assert outcome.statuses[grpc.StatusCode.INVALID_ARGUMENT.value[0]] == outcome.answered == outcome.due > 0
     assert generator.first_error.startswith("status 3: caller")
 
