@@ -95,6 +95,9 @@ cdef void _shake_hands(Connection* c, uint64_t now, Batch* batch) noexcept nogil
         c.interest = EPOLLIN if done == AGAIN_READ else EPOLLOUT
         return
     c.interest = EPOLLIN
+    if done == GONE:                # whoever asks whether a port is open says no more
+        connection_end(c, Ending.ENDED_BY_CLIENT, batch)
+        return
     if done == 1:
         c.peer.name.data = c.name
         c.peer.name.length = <uint32_t> tls_peer_name(c.ssl, c.name, NAME_ROOM)
@@ -129,9 +132,9 @@ cdef size_t connection_read(Connection* c, uint8_t* slice, uint64_t now, Batch* 
             c.last_words, c.ending = True, <uint8_t> session_ending(c.session)
         taken += <size_t> n
         room -= <size_t> n
-        if c.ssl is NULL:           # what is left is for the next round: epoll reports it again
+        if not transport_holds(c.ssl):      # what is left is for the next round: epoll reports it again
             break
-        if room == 0 and transport_holds(c.ssl):
+        if room == 0:
             c.interest = EPOLLIN | EPOLLOUT     # a socket that takes bytes wakes us for those that it knows nothing of
     if taken:
         stats_bump(&c.traffic.bytes_in, taken)

@@ -79,6 +79,7 @@ cdef extern from "openssl/ssl.h" nogil:
     long SSL_set_tlsext_host_name(SSL* ssl, const char* name)
     void SSL_set_accept_state(SSL* ssl)
     void SSL_set_connect_state(SSL* ssl)
+    int SSL_get_shutdown(const SSL* ssl)
     void SSL_set_shutdown(SSL* ssl, int mode)
     void SSL_set_quiet_shutdown(SSL* ssl, int yes)
     int SSL_get_quiet_shutdown(const SSL* ssl)

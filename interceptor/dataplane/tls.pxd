@@ -17,9 +17,10 @@ cdef struct Front               # an SSL_CTX behind a lock, held while a connect
 cdef SSL* tls_begin(Front* front, int fd) noexcept nogil
 # 1: done and ALPN is h2 (read at once: a request may have come along); else one of the above.
 cdef int tls_handshake(SSL* ssl) noexcept nogil
-# Bytes, or one of the above. Fewer than `room`: nothing is left but what the socket will announce. Exactly `room`: more
-# may lie in the SSL object, of which epoll knows nothing: call again.
+# Bytes, or one of the above. Fewer than `room`, and nothing is left but what the socket or `tls_holds` will tell of.
 cdef ssize_t tls_read(SSL* ssl, void* out, size_t room) noexcept nogil
+# Whether the SSL object has what no socket announces again: bytes, or an ending that came with the last ones.
+cdef bint tls_holds(const SSL* ssl) noexcept nogil
 # Bytes taken, or one of the above. Fewer than `n`: the socket is full. What is left comes first in the next call.
 cdef ssize_t tls_write(SSL* ssl, const void* data, size_t n) noexcept nogil
 cdef void tls_end(SSL* ssl) noexcept nogil                                  # says goodbye if it can; frees

@@ -87,6 +87,10 @@ cdef int tls_handshake(SSL* ssl) noexcept nogil:
     return 1
 
 
+cdef bint tls_holds(const SSL* ssl) noexcept nogil:
+    return SSL_has_pending(ssl) != 0 or SSL_get_shutdown(ssl) != 0 or SSL_get_quiet_shutdown(ssl) != 0
+
+
 # Until the SSL object has no more: of bytes in there epoll knows nothing.
 cdef ssize_t tls_read(SSL* ssl, void* out, size_t room) noexcept nogil:
     cdef size_t have = 0, got = 0

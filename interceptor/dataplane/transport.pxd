@@ -3,10 +3,7 @@ from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stddef cimport size_t
 
 from interceptor.dataplane.system cimport MSG_NOSIGNAL, recv, send
-from interceptor.dataplane.tls cimport SSL, tls_read, tls_write
-
-cdef extern from "openssl/ssl.h" nogil:
-    int SSL_has_pending(const SSL* ssl)
+from interceptor.dataplane.tls cimport SSL, tls_holds, tls_read, tls_write
 
 cdef enum:                      # instead of a number of bytes; the values are those of tls.pxd
     GONE = 0                    # the other side has closed
@@ -38,6 +35,6 @@ cdef inline ssize_t transport_write(int fd, SSL* ssl, const void* data, size_t n
     return AGAIN_WRITE if errno == EAGAIN or errno == EINTR else FAILED
 
 
-# Whether bytes that have left the socket wait inside TLS.
+# Whether what has left the socket waits inside TLS: bytes, or an ending.
 cdef inline bint transport_holds(SSL* ssl) noexcept nogil:
-    return ssl is not NULL and SSL_has_pending(ssl) != 0
+    return ssl is not NULL and tls_holds(ssl)

@@ -202,6 +202,40 @@ def test_plain_bytes_on_a_tls_port_are_a_failed_handshake(serve: Serve, server: 
 
 
 @needs_openssl
+def test_who_only_asks_whether_a_tls_port_is_open_is_no_failed_handshake(
+    serve: Serve, server: TlsServer
+) -> None:
+    plane = serve(tls=server)
+    with closing(connect(plane.addresses[0])):
+        eventually(lambda: plane.traffic()["opened"] == 1)
+    eventually(lambda: ended(plane) == {"by_client": 1})
+    assert plane.traffic()["tls_failed"] == 0
+
+
+@needs_openssl
+def test_a_goodbye_ends_the_connection_though_the_socket_stays_open(
+    serve: Serve, authority: Authority, server: TlsServer
+) -> None:
+    plane = serve(tls=server)
+    heard, said = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with closing(connect(plane.addresses[0])) as leaving:
+        client = shown(authority, "switch").wrap_bio(heard, said, server_hostname="localhost")
+        shaken = False
+        while not shaken:
+            try:
+                client.do_handshake()
+                shaken = True
+            except ssl.SSLWantReadError:
+                leaving.sendall(said.read())
+                heard.write(leaving.recv(1 << 16))
+        client.write(PREFACE)
+        with suppress(ssl.SSLWantReadError):
+            client.unwrap()
+        leaving.sendall(said.read())
+        eventually(lambda: ended(plane) == {"by_client": 1})
+
+
+@needs_openssl
 def test_far_too_many_connections_are_closed_without_a_word(serve: Serve, server: TlsServer) -> None:
     plane = serve(tls=server, max_connections=1)
     with ExitStack() as open_now:
