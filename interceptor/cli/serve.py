@@ -11,6 +11,7 @@ SIGNALS = {*STOPPING, signal.SIGHUP}
 SECURITY = "Who may reach it"
 SWITCHES = "The port for switches"
 LISTEN = ("127.0.0.1:50051",)
+MOST_THREADS = 56  # of the 64 an engine decides with: the others are the control plane's
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +37,7 @@ def serve(
         typer.Option(
             help="Threads that answer switches.",
             min=1,
-            max=63,
+            max=MOST_THREADS,
             show_default="one a core",
             rich_help_panel=SWITCHES,
         ),

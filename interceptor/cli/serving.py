@@ -11,7 +11,7 @@ from pathlib import Path
 
 from interceptor.cli.failing import EXIT_USAGE, Failure
 from interceptor.cli.loading import progress_bar
-from interceptor.cli.serve import SIGNALS, STOPPING
+from interceptor.cli.serve import MOST_THREADS, SIGNALS, STOPPING
 from interceptor.control.server import ControlServer, Tls
 from interceptor.dataplane.server import DataPlane
 from interceptor.dataplane.tls import TlsServer
@@ -148,7 +148,7 @@ def data_plane(options: Options, service: Service, tls: Tls | None) -> DataPlane
         return DataPlane(
             service.engine,
             listen=options.listen,
-            threads=options.threads or len(os.sched_getaffinity(0)),
+            threads=options.threads or min(len(os.sched_getaffinity(0)), MOST_THREADS),
             clock_offset_ns=service.clock.offset_ns,
             tls=None if tls is None else TlsServer(tls.certificate, tls.key, tls.clients),
             client_names=frozenset(options.tls_allow) if options.tls_allow else None,

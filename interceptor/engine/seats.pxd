@@ -26,4 +26,5 @@ cdef class Seats:                   # all of it under the GIL
     cdef int leave(self, Seat seat) except -1
     cdef int enlist(self, Worker* w, SnapshotHolder current) except -1   # `current` may be None
     cdef int enrol(self, SnapshotHolder snapshot) except -1             # the enlisted may decide with it
-    cdef void _begin(self, Worker* w) noexcept
+    cdef uint32_t _place(self) noexcept
+    cdef void _begin(self, Worker* w, uint32_t place) noexcept

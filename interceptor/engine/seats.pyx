@@ -24,13 +24,15 @@ cdef class Seats:
 
     cdef Seat free(self):
         cdef Seat seat
+        cdef uint32_t place
         try:
             return self.idle.get_nowait()
         except queue.Empty:
             if self.made == MAX_WORKERS:
                 return self.idle.get()
+            place = self._place()       # before anything lets another thread in
             seat = Seat()
-            self._begin(&seat.w)
+            self._begin(&seat.w, place)
             return seat
 
     cdef int leave(self, Seat seat) except -1:
@@ -41,13 +43,15 @@ cdef class Seats:
         return 0
 
     cdef int enlist(self, Worker* w, SnapshotHolder current) except -1:
+        cdef uint32_t place
         if self.made >= MAX_WORKERS - 1:        # one is left to Python threads, which wait for each other
             raise RuntimeError(f"an engine decides with {MAX_WORKERS} threads, and {self.made} have their place: "
                                "start fewer")
+        place = self._place()
         if current is not None:
-            current.enrol(self.made)
-        self.enlisted.append(self.made)
-        self._begin(w)
+            current.enrol(place)
+        self.enlisted.append(place)
+        self._begin(w, place)
         return 0
 
     cdef int enrol(self, SnapshotHolder snapshot) except -1:
@@ -55,7 +59,10 @@ cdef class Seats:
             snapshot.enrol(worker)
         return 0
 
-    cdef void _begin(self, Worker* w) noexcept:
-        w.index, w.next_id = self.made, self.first_id
-        w.ring, w.pass_sample = self.events.ring, self.pass_sample
+    cdef uint32_t _place(self) noexcept:
         self.made += 1
+        return self.made - 1
+
+    cdef void _begin(self, Worker* w, uint32_t place) noexcept:
+        w.index, w.next_id = place, self.first_id
+        w.ring, w.pass_sample = self.events.ring, self.pass_sample

@@ -77,6 +77,11 @@ def of_requests(traffic: dict[str, Any]) -> Iterator[Metric]:
         traffic["expired"],
     )
     yield total(
+        "interceptor_rpc_shed",
+        "Requests refused unread: too many were before them for their deadline.",
+        traffic["shed"],
+    )
+    yield total(
         "interceptor_rpc_oversize", "Messages and header lists beyond the bound.", traffic["oversize"]
     )
     yield total(
@@ -104,8 +109,9 @@ def of_connections(traffic: dict[str, Any]) -> Iterator[Metric]:
 
 
 def refused(traffic: dict[str, Any]) -> Counter[str]:
-    """Calls that were not decided, by gRPC status."""
+    """Calls that were not decided, by the gRPC status their client sees."""
     sums: Counter[str] = Counter(traffic["call_errors"])
     for method in CALLS:
         sums.update({k: n for k, n in traffic["requests"][method].items() if k not in NOT_REFUSED})
-    return sums
+    sums["RESOURCE_EXHAUSTED"] += traffic["shed"]  # what ENHANCE_YOUR_CALM means to a gRPC client
+    return +sums

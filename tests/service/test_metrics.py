@@ -56,6 +56,7 @@ PROMISED = {
     "interceptor_rpc_latency_seconds_sum": set(),
     "interceptor_rpc_latency_longest_seconds": set(),
     "interceptor_rpc_expired_total": set(),
+    "interceptor_rpc_shed_total": set(),
     "interceptor_rpc_oversize_total": set(),
     "interceptor_rpc_streams": set(),
     "interceptor_rpc_streams_refused_total": set(),
