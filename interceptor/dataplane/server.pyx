@@ -209,22 +209,26 @@ cdef class DataPlane:
 
     cdef int _end(self, uint64_t grace_ns) except -1:
         cdef uint32_t i
+        self._stop_accepting()
+        self._close_listeners()     # who comes now is refused and goes elsewhere, rather than waiting for nobody
         self._join(grace_ns)
         for i in range(self.n_loops):
             traffic_add(&self.ended, &self.loops[i].traffic)
             loop_free(self.loops[i])
         self.n_loops = 0
         self.enlisted = []
-        return self._close_listeners()
+        return 0
 
-    cdef void _join(self, uint64_t grace_ns) noexcept:
-        cdef uint32_t i
+    cdef void _stop_accepting(self) noexcept:
         with nogil:
             if self.accepts:
                 acceptor_stop(&self.acceptor)
                 pthread_join(self.accepting, NULL)
         self.accepts = False
         acceptor_end(&self.acceptor)
+
+    cdef void _join(self, uint64_t grace_ns) noexcept:
+        cdef uint32_t i
         ic_store64(&self.orders.drain_by, monotonic_ns() + grace_ns)
         self._nudge()
         with nogil:
@@ -234,6 +238,7 @@ cdef class DataPlane:
 
     def __dealloc__(self):
         cdef uint32_t i
+        self._stop_accepting()
         self._join(0)
         for i in range(self.n_loops):
             loop_free(self.loops[i])

@@ -143,5 +143,9 @@ def connect(address: str, buffer: int | None = None) -> socket.socket:
     one.settimeout(TIMEOUT)
     if buffer is not None:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-    one.connect(target)
+    try:
+        one.connect(target)
+    except OSError:
+        one.close()
+        raise
     return one

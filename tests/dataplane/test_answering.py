@@ -1,5 +1,7 @@
 """From a request's bytes to its reply: who is answered what, on a data plane of the test's own and a real client."""
 
+import queue
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -9,7 +11,7 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from dataplane.encoding import integer, text
-from dataplane.switch import Switch
+from dataplane.switch import Switch, connect
 from interceptor.dataplane.phrasebook import Phrasebook
 from interceptor.dataplane.server import DataPlane
 from interceptor.engine.engine import Engine
@@ -259,3 +261,24 @@ def test_a_repeated_call_is_answered_in_the_words_it_was_answered_in_first(
     publish(engine, 3, POLICY.replace("id: dealer", "id: renamed"), book)
     assert client.decide(call(call_id="a@b")) == first
     assert client.decide(call(call_id="c@d", tags={"dealer": "bad"})).rule == "renamed"
+
+
+def test_a_stream_is_answered_until_its_client_ends_it_though_the_plane_is_closing(
+    plane: tuple[DataPlane, Asking],
+) -> None:
+    served, client = plane
+    messages: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    answers = client.channel.stream_stream(STREAM)(iter(messages.get, None), timeout=30)
+    messages.put(message(1, call()))
+    assert pb.DecideStreamResponse.FromString(next(answers)).id == 1
+    closing = threading.Thread(target=served.close, args=(30,))
+    closing.start()
+    with pytest.raises(ConnectionRefusedError):
+        while True:
+            connect(served.addresses[0]).close()
+    messages.put(message(2, call()))
+    assert pb.DecideStreamResponse.FromString(next(answers)).decision.rule == "default"
+    messages.put(None)
+    assert list(answers) == []
+    closing.join()
+    assert served.traffic()["ended"]["drained"] + served.traffic()["ended"]["by_client"] >= 1
