@@ -1,7 +1,6 @@
 # Percentiles of a histogram of nanoseconds, and its counts as arrays.
-from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.math cimport ceil
-from libc.stdint cimport UINT64_MAX, uint64_t
+from libc.stdint cimport UINT64_MAX, uint64_t, uintptr_t
 
 import numpy as np
 
@@ -60,7 +59,12 @@ cdef class Histogram:
 
     @property
     def counts(self):
-        return np.frombuffer(PyBytes_FromStringAndSize(<char*>self.c.cell, sizeof(self.c.cell)), np.uint64)
+        copy = np.empty(CELLS, np.uint64)
+        cdef uint64_t* into = <uint64_t*><uintptr_t>copy.ctypes.data
+        cdef int cell
+        for cell in range(CELLS):
+            into[cell] = read(&self.c.cell[cell])
+        return copy
 
     @property
     def total(self):
