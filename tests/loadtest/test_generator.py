@@ -29,6 +29,7 @@ from loadtest.peers import (
     PASS,
     RST_STREAM,
     SETTINGS,
+    WINDOW_UPDATE,
     Grpcio,
     Refusal,
     Scripted,
@@ -251,6 +252,29 @@ def test_streamed_replies_may_come_a_byte_at_a_time() -> None:
     with Scripted(reply, piece=1) as server:
         outcome, _ = outcome_of(server.address, mode="stream", rate=100, grace=30)
         assert outcome.verdicts[pb.VERDICT_WARN] == outcome.due > 0
+
+
+def test_a_stream_keeps_to_a_window_of_a_few_bytes() -> None:
+    taken = bytearray()
+
+    def sip(_: int, stream: int, payload: bytes) -> bytes:
+        assert len(payload) <= 7
+        said = b"" if stream in opened else open_stream(stream)
+        opened.add(stream)
+        taken.extend(payload)
+        if len(taken) >= 5 and len(taken) == 5 + int.from_bytes(taken[1:5]):
+            asked = pb.DecideStreamRequest.FromString(bytes(taken[5:]))
+            said += frame(DATA, 0, stream, message(decided(asked.id).SerializeToString()))
+            taken.clear()
+        more = len(payload).to_bytes(4)
+        return said + frame(WINDOW_UPDATE, 0, stream, more) + frame(WINDOW_UPDATE, 0, 0, more)
+
+    opened: set[int] = set()
+    window = (4).to_bytes(2) + (7).to_bytes(4)  # SETTINGS_INITIAL_WINDOW_SIZE
+    with Scripted(sip, hello=frame(SETTINGS, 0, 0, window)) as server:
+        outcome, _ = outcome_of(server.address, mode="stream", in_flight=1, rate=100, grace=30)
+        assert outcome.verdicts[pb.VERDICT_WARN] == outcome.due > 0
+        assert len(server.connections) == 1
 
 
 def test_streamed_replies_may_come_in_another_order() -> None:
