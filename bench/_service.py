@@ -116,6 +116,12 @@ class Service:
         return sum(map(float, found))
 
 
+def processor_seconds(pid: int) -> float:
+    """Processor time a process has used, all its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
 def serve(policy: Path, *options: str, cores: Sequence[int] = (SERVER_CORE,)) -> Iterator[Service]:
     """Runs `interceptor serve` on the given cores until the block ends."""

@@ -3,7 +3,8 @@
 One run, the same calls (scenario mixed), the same policy (antifraud-cn with a million listed numbers), the same load
 generator and h2load too; servers on one core, clients on the other:
 
-- calls a second in closed loop, 4 connections with 50 calls in flight each
+- calls a second in closed loop, 4 connections with 50 calls in flight each; and for each second of the server's
+  processor time, which says the same on a machine that other programs work on
 - median latency with one call in flight on each of 4 connections
 - calls a second on one DecideStream with 1,024 in flight, against unary calls of the same run
 - the data plane with TLS and without
@@ -14,16 +15,17 @@ import functools
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from _report import ROOT, Report, arguments, interleaved
 from _service import (
     CLIENT_CORE,
     SERVER_CORE,
-    Service,
     antifraud,
     complain,
     drive,
+    processor_seconds,
     requests_of,
     scratch,
     serve,
@@ -43,28 +45,40 @@ METHOD = "interceptor.v1.InterceptionService/Decide"
 IN_FLIGHT = 1024
 
 
+@dataclass
+class Peer:
+    """A server."""
+
+    address: str
+    pid: int
+    worked: list[float] = field(default_factory=list)  #: calls for a second of its processor time, run by run
+
+
 class Bench:
     """The runs, each of which returns its own figure."""
 
     def __init__(self, report: Report, requests: Requests, seconds: float) -> None:
         self.report, self.requests, self.seconds = report, requests, seconds
 
-    def throughput(self, address: str, tls: TlsClient | None = None) -> float:
-        return self._rate(address, connections=4, in_flight=50, tls=tls)
+    def throughput(self, peer: Peer, tls: TlsClient | None = None) -> float:
+        return self._rate(peer, connections=4, in_flight=50, tls=tls)
 
-    def stream(self, address: str) -> float:
-        return self._rate(address, mode="stream", connections=1, in_flight=IN_FLIGHT)
+    def stream(self, peer: Peer) -> float:
+        return self._rate(peer, mode="stream", connections=1, in_flight=IN_FLIGHT)
 
-    def median(self, address: str, tls: TlsClient | None = None) -> float:
-        run = self._run(address, connections=4, in_flight=1, tls=tls)
+    def median(self, peer: Peer, tls: TlsClient | None = None) -> float:
+        run = self._run(peer, connections=4, in_flight=1, tls=tls)
         return run.latency.percentile(50) / 1000
 
-    def _rate(self, address: str, **settings: object) -> float:
-        return self._run(address, **settings).outcome.ok / self.seconds
+    def _rate(self, peer: Peer, **settings: object) -> float:
+        before = processor_seconds(peer.pid)
+        run = self._run(peer, **settings)
+        peer.worked.append(run.outcome.answered / (processor_seconds(peer.pid) - before))
+        return run.outcome.ok / self.seconds
 
-    def _run(self, address: str, **settings: object) -> Generator:
-        run = drive(address, self.requests, duration=self.seconds, warm_up=0.5, **settings)
-        complain(self.report, address, run)
+    def _run(self, peer: Peer, **settings: object) -> Generator:
+        run = drive(peer.address, self.requests, duration=self.seconds, **settings)
+        complain(self.report, peer.address, run)
         return run
 
 
@@ -123,46 +137,58 @@ def side_by_side(
     return {name: report.figure(name, samples[name], unit) for name in variants}
 
 
-def compare(report: Report, bench: Bench, addresses: dict[str, str], body: Path) -> None:
+def compare(report: Report, bench: Bench, peers: dict[str, Peer], body: Path) -> None:
     """What was promised against grpcio, and the stream."""
-    each = {name: functools.partial(bench.throughput, address) for name, address in addresses.items()}
-    each["one stream"] = functools.partial(bench.stream, addresses[OURS])
+
+    def against_grpcio(figures: dict[str, float], **promised: float) -> None:
+        for name in (SYNC, AIO):
+            report.ratio(f"{OURS} against {name}", figures[OURS], figures[name], **promised)
+
+    each = {name: functools.partial(bench.throughput, peer) for name, peer in peers.items()}
+    streamed = Peer(peers[OURS].address, peers[OURS].pid)
+    each["one stream"] = functools.partial(bench.stream, streamed)
     rates = side_by_side(report, "Calls a second, 4 connections, 50 in flight on each", "calls/s", each)
-    for peer in (SYNC, AIO):
-        report.ratio(f"{OURS} against {peer}", rates[OURS], rates[peer], at_least=THROUGHPUT)
+    against_grpcio(rates, at_least=THROUGHPUT)
     report.ratio(
         f"one stream, {IN_FLIGHT:,} in flight, against unary",
         rates["one stream"],
         rates[OURS],
         at_least=STREAM,
     )
-    each = {name: functools.partial(bench.median, address) for name, address in addresses.items()}
+    report.section("The same for a second of the server's processor time")
+    against_grpcio({name: report.figure(name, peer.worked, "calls/s") for name, peer in peers.items()})
+    report.figure("one stream", streamed.worked, "calls/s")
+    report.ratio("one stream against unary", streamed.worked, peers[OURS].worked)
+
+    each = {name: functools.partial(bench.median, peer) for name, peer in peers.items()}
     times = side_by_side(report, "Median latency, 4 connections, one call in flight on each", "us", each)
-    for peer in (SYNC, AIO):
-        report.ratio(f"{OURS} against {peer}", times[OURS], times[peer], at_most=LATENCY)
+    against_grpcio(times, at_most=LATENCY)
 
     each = {
-        name: functools.partial(h2load, address, body, bench.seconds) for name, address in addresses.items()
+        name: functools.partial(h2load, peer.address, body, bench.seconds) for name, peer in peers.items()
     }
-    rates = side_by_side(report, "The same seen by h2load (one and the same call)", "calls/s", each)
-    for peer in (SYNC, AIO):
-        report.ratio(f"{OURS} against {peer}", rates[OURS], rates[peer], at_least=THROUGHPUT)
+    rates = side_by_side(report, "Seen by h2load (one and the same call)", "calls/s", each)
+    against_grpcio(rates, at_least=THROUGHPUT)
 
 
-def with_tls(report: Report, bench: Bench, plain: Service, policy: Path, directory: Path) -> None:
+def with_tls(report: Report, bench: Bench, plain: Peer, policy: Path, directory: Path) -> None:
+    """What TLS costs."""
     pem, key = certificate(directory)
     client = TlsClient(pem, None, None, "127.0.0.1")
-    with serve(policy, "--threads", "1", "--tls-cert", str(pem), "--tls-key", str(key)) as secured:
-        settle(secured.listen, bench.requests, tls=client)
+    with serve(policy, "--threads", "1", "--tls-cert", str(pem), "--tls-key", str(key)) as service:
+        secured = Peer(service.listen, service.process.pid)
+        settle(secured.address, bench.requests, tls=client)
         each = {
-            "plain": functools.partial(bench.throughput, plain.listen),
-            "TLS": functools.partial(bench.throughput, secured.listen, client),
+            "plain": functools.partial(bench.throughput, plain),
+            "TLS": functools.partial(bench.throughput, secured, client),
         }
+        plain.worked.clear()
         rates = side_by_side(report, "TLS: calls a second", "calls/s", each)
         report.ratio("TLS against plain", rates["TLS"], rates["plain"])
+        report.ratio("the same for a second of processor time", secured.worked, plain.worked)
         each = {
-            "plain": functools.partial(bench.median, plain.listen),
-            "TLS": functools.partial(bench.median, secured.listen, client),
+            "plain": functools.partial(bench.median, plain),
+            "TLS": functools.partial(bench.median, secured, client),
         }
         times = side_by_side(report, "TLS: median latency, one call in flight on each connection", "us", each)
         report.ratio("TLS against plain", times["TLS"], times["plain"])
@@ -191,13 +217,17 @@ def main() -> None:
         policy = antifraud(directory, listed)
         with (
             serve(policy, "--threads", "1") as ours,
-            started([str(ROOT / "bench/_aio.py"), str(policy)], (SERVER_CORE,)) as (_, log),
+            started([str(ROOT / "bench/_aio.py"), str(policy)], (SERVER_CORE,)) as (aio, log),
         ):
-            addresses = {OURS: ours.listen, SYNC: ours.control, AIO: log[-1]["control"]}
+            peers = {
+                OURS: Peer(ours.listen, ours.process.pid),
+                SYNC: Peer(ours.control, ours.process.pid),
+                AIO: Peer(log[-1]["control"], aio.pid),
+            }
             settle(ours.listen, requests)
-            settle(addresses[AIO], requests, calls=100_000)
-            compare(report, bench, addresses, one_call(directory))
-            with_tls(report, bench, ours, policy, directory)
+            settle(peers[AIO].address, requests, calls=100_000)
+            compare(report, bench, peers, one_call(directory))
+            with_tls(report, bench, peers[OURS], policy, directory)
     report.close()
 
 
