@@ -10,7 +10,7 @@ from interceptor.dataplane.connection cimport (
 )
 from interceptor.dataplane.http2 cimport session_resume, watch_all
 from interceptor.dataplane.system cimport (
-    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLIN, O_CLOEXEC, O_NONBLOCK, epoll_create1,
+    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLIN, O_CLOEXEC, O_NONBLOCK, epoll_create1,
     epoll_ctl, epoll_event, epoll_wait, malloc_trim, monotonic_ns, pipe2,
 )
 from interceptor.dataplane.words cimport BATCH_CELLS, LATENCY_CELLS, Batch, Ending, Request, Traffic
@@ -185,6 +185,8 @@ cdef void _let_go(Loop* loop, Connection* c) noexcept nogil:
         c.previous.next = c.next
     if c.next is not NULL:
         c.next.previous = c.previous
+    # Closing does not do it while another process has the socket too: one that was forked and has not executed yet.
+    epoll_ctl(loop.epoll, EPOLL_CTL_DEL, c.fd, NULL)
     connection_free(c, &loop.batch)
     loop.gone += 1
     ic_add64(&loop.open, <uint64_t> -1)

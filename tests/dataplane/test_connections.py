@@ -1,5 +1,6 @@
 """Connections of the data plane: who gets in, who has to go, and that nobody else notices. Real sockets throughout."""
 
+import os
 import resource
 import socket
 import threading
@@ -229,6 +230,29 @@ def test_connections_cut_in_the_middle_of_a_frame_leave_nothing(serve: Serve) ->
         assert other.ask() == SERVING
         eventually(lambda: connections(plane) == 1)
     eventually(lambda: ended(plane) == {"by_client": 120})
+
+
+def test_a_connection_that_a_forked_process_still_has_is_heard_of_no_more(serve: Serve) -> None:
+    plane = serve()
+    until, tell = os.pipe()
+    with Switch(plane.addresses[0]) as switch:
+        switch.ask()
+        child = os.fork()
+        if child == 0:  # nothing but the copies of our sockets
+            os.close(tell)
+            os.read(until, 1)
+            os._exit(0)
+        switch.socket.shutdown(socket.SHUT_RDWR)
+    try:
+        eventually(lambda: connections(plane) == 0)
+        with Switch(plane.addresses[0]) as other:
+            woken = plane.traffic()["wakes"]
+            assert [other.ask() for _ in range(20)] == [SERVING] * 20
+            assert plane.traffic()["wakes"] - woken <= 4 * 20
+    finally:
+        os.close(tell)
+        os.close(until)
+        os.waitpid(child, 0)
 
 
 def test_who_never_reads_has_to_go_and_holds_nobody_up(serve: Serve) -> None:
