@@ -71,6 +71,15 @@ $(BIN)/promtool: | $(BIN)/python
 		dpkg-deb -x prometheus_*.deb .; cp usr/bin/promtool $(CURDIR)/$@; \
 	else echo "make: no promtool here: its tests are skipped"; fi
 
+# What tests and benchmarks use beside us: certificates are made with openssl, and h2load asks besides our own generator.
+$(STAMP)/tools: Makefile | $(STAMP)/system
+	@missing=; command -v openssl >/dev/null || missing+=" openssl"; command -v h2load >/dev/null || missing+=" nghttp2-client"; \
+	if [ -n "$$missing" ] && command -v apt-get >/dev/null; then \
+		echo "installing$$missing"; \
+		$(SUDO) $(APT) update -qq && $(SUDO) $(APT) install -qq -y --no-install-recommends $$missing >/dev/null; \
+	elif [ -n "$$missing" ]; then echo "make: install these for all tests and benchmarks:$$missing"; fi
+	@mkdir -p $(@D) && touch $@
+
 # ------------------------------------------------------------------------------------------------- building
 
 .PHONY: build
@@ -106,11 +115,11 @@ lint: $(VENV)/locked
 	$(BIN)/buf format --diff --exit-code proto
 
 .PHONY: test
-test: build lint debug $(BIN)/promtool
+test: build lint debug $(BIN)/promtool $(STAMP)/tools
 	$(BIN)/pytest $(TWO_CORES)
 
 .PHONY: test-long
-test-long: build debug $(BIN)/promtool
+test-long: build debug $(BIN)/promtool $(STAMP)/tools
 	$(BIN)/pytest $(TWO_CORES) --long
 
 # Bounds checks and the kernels' own asserts on.
@@ -144,7 +153,7 @@ sanitize: build
 		$(BIN)/python -P -m pytest tests/kernels
 
 .PHONY: bench
-bench: build
+bench: build $(STAMP)/tools
 	for script in bench/[!_]*.py; do $(BIN)/python $$script $(ARGS); done
 
 .PHONY: lock
