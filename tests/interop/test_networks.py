@@ -1,5 +1,7 @@
 """Between a stock client and the service lies a network: it splits, delays and cuts."""
 
+import threading
+
 import grpc
 import pytest
 
@@ -49,12 +51,13 @@ def test_a_connection_cut_at_any_byte_is_replaced(service: Running) -> None:
 
 
 def test_the_same_channel_finds_back_after_a_cut(service: Running) -> None:
-    with Relay(service.data.address) as relay:
-        options = [("grpc.initial_reconnect_backoff_ms", 10), ("grpc.min_reconnect_backoff_ms", 10)]
-        with grpc.insecure_channel(relay.address, options) as channel:
-            stub = InterceptionServiceStub(channel)
-            assert stub.Decide(call(7), timeout=20).rule == "default"
-            relay.cut()
-            answer = stub.Decide(call(8), timeout=20, wait_for_ready=True)
-            assert answer.rule == "default"
-            assert relay.accepted == 2
+    options = [("grpc.initial_reconnect_backoff_ms", 10), ("grpc.min_reconnect_backoff_ms", 10)]
+    with Relay(service.data.address) as relay, grpc.insecure_channel(relay.address, options) as channel:
+        stub = InterceptionServiceStub(channel)
+        assert stub.Decide(call(7), timeout=20).rule == "default"
+        noticed = threading.Event()
+        channel.subscribe(lambda state: state is grpc.ChannelConnectivity.READY or noticed.set())
+        relay.cut()
+        assert noticed.wait(20)
+        assert stub.Decide(call(8), timeout=20, wait_for_ready=True).rule == "default"
+        assert relay.accepted == 2
