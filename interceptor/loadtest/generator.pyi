@@ -78,7 +78,7 @@ class Generator:
     def run(self) -> None:
         """Runs to the end, in the calling thread, without the GIL. Once.
 
-        The clock starts when every connection is open, or has been tried for 5 s.
+        The clock starts when every connection is open or has failed, after 5 s at the latest.
 
         Raises
         ------
