@@ -15,6 +15,7 @@ from interceptor.cli.serve import MOST_THREADS, SIGNALS, STOPPING
 from interceptor.control.server import ControlServer, Tls
 from interceptor.dataplane.server import DataPlane
 from interceptor.dataplane.tls import TlsServer
+from interceptor.engine.memory import take_at_once
 from interceptor.runtime.addresses import ListenError, endpoint, guard, local
 from interceptor.runtime.loader import Loaded, LoadError, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
@@ -126,6 +127,7 @@ def serve(options: Options) -> None:
 def assemble(options: Options, log: Log, stopping: ExitStack) -> Fronts:
     """Makes the service and binds every address before anything is loaded; what has to end is told to `stopping`."""
     settings, tls = options.settings(), options.tls()
+    take_at_once()  # the first calls are not to wait for memory
     try:
         for address in (*options.listen, options.control, *filter(None, [options.metrics])):
             guard(address, tls is not None, options.insecure)
