@@ -59,6 +59,7 @@ MODULES = [
     "interceptor.dataplane.responses",
     "interceptor.dataplane.messages",
     "interceptor.dataplane.answering",
+    "interceptor.dataplane.spares",
     "interceptor.dataplane.grpc",
     "interceptor.dataplane.exchanges",
     "interceptor.dataplane.replies",

@@ -3,18 +3,18 @@
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
 from interceptor.dataplane.nghttp2 cimport nghttp2_session
+from interceptor.dataplane.spares cimport Spares
 from interceptor.dataplane.words cimport Batch, Bounds, Peer, Traffic
 
 cdef enum:
     INLINE = 256                # bytes of replies a stream holds without asking for memory
-    POOLED = 64                 # closed streams a session keeps for its next ones
 
 cdef inline uint64_t no_length() noexcept nogil:     # of Stream.announced
     return <uint64_t>-1
 
 cdef struct Stream:             # what words.Exchange stands for
     Session* session
-    Stream* after               # in the session's list of open ones, or of pooled ones
+    Stream* after               # in the session's list of open ones
     Stream* before
     int32_t id
     uint8_t method              # Method
@@ -69,9 +69,7 @@ cdef struct Session:
     Stream* current             # whose frames are being read
     Stream* borrowing           # its message lies in the bytes being received
     Stream* open
-    Stream* pooled
     uint32_t n_open
-    uint32_t n_pooled
     uint32_t n_holding
     uint32_t taken              # bytes of DATA that the connection's window is short of
     uint32_t block              # bytes of the header block being read
@@ -83,6 +81,9 @@ cdef struct Session:
     uint8_t leaving             # one of the two said GOAWAY
     const uint8_t* frame        # of nghttp2's, not gathered yet
     uint32_t frame_n
+
+cdef inline Spares* spares_of(const Session* session) noexcept nogil:
+    return session.batch.spares if session.batch != NULL else NULL
 
 cdef Stream* stream_open(Session* session, int32_t identity) noexcept nogil     # NULL: no memory
 cdef void stream_close(Stream* stream) noexcept nogil       # its requests in the session's batch lose it

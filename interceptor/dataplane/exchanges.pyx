@@ -1,9 +1,9 @@
-# Streams of a connection: a short pool, input that is incomplete, output that waits (contract: exchanges.pxd).
-from interceptor.dataplane.exchanges cimport INLINE, POOLED, Session, Stream, no_length, unsent
+# Streams of a connection: input that is incomplete, output that waits (contract: exchanges.pxd).
+from interceptor.dataplane.exchanges cimport INLINE, Session, Stream, no_length, spares_of, unsent
+from interceptor.dataplane.spares cimport spare_free, spare_malloc, spare_realloc
 from interceptor.dataplane.words cimport CODE_CANCELLED, METHOD_UNKNOWN, Batch, Exchange
 from interceptor.engine.stats cimport stats_bump
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 
 cdef enum:
@@ -18,14 +18,9 @@ cdef inline size_t head_size() noexcept nogil:
 
 
 cdef Stream* stream_open(Session* session, int32_t identity) noexcept nogil:
-    cdef Stream* stream = session.pooled
-    if stream != NULL:
-        session.pooled = stream.after
-        session.n_pooled -= 1
-    else:
-        stream = <Stream*>malloc(sizeof(Stream))
-        if stream == NULL:
-            return NULL
+    cdef Stream* stream = <Stream*>spare_malloc(spares_of(session), sizeof(Stream))
+    if stream == NULL:
+        return NULL
     memset(stream, 0, head_size())
     stream.session = session
     stream.id = identity
@@ -73,16 +68,11 @@ cdef void stream_close(Stream* stream) noexcept nogil:
     if stream.after != NULL:
         stream.after.before = stream.before
     session.n_open -= 1
-    free(stream.kept)
-    free(stream.text)
+    spare_free(spares_of(session), stream.kept)
+    spare_free(spares_of(session), stream.text)
     if stream.out != stream.inline:
-        free(stream.out)
-    if session.n_pooled < POOLED:
-        stream.after = session.pooled
-        session.pooled = stream
-        session.n_pooled += 1
-    else:
-        free(stream)
+        spare_free(spares_of(session), stream.out)
+    spare_free(spares_of(session), stream)
 
 
 cdef inline uint32_t grown(uint32_t room, uint64_t wanted) noexcept nogil:
@@ -97,7 +87,7 @@ cdef bint keep(Stream* stream, const uint8_t* data, uint32_t n) noexcept nogil:
     cdef void* moved
     if wanted > stream.kept_room:
         room = grown(stream.kept_room, wanted)
-        moved = realloc(stream.kept, room) if room else NULL
+        moved = spare_realloc(spares_of(stream.session), stream.kept, room) if room else NULL
         if moved == NULL:
             return False
         stream.kept = <uint8_t*>moved
@@ -115,12 +105,12 @@ cdef uint8_t* room_for(Stream* stream, uint32_t n) noexcept nogil:
             memmove(stream.out, stream.out + stream.out_at, held)
         else:
             room = grown(stream.out_room, held + <uint64_t>n)
-            larger = <uint8_t*>malloc(room) if room else NULL
+            larger = <uint8_t*>spare_malloc(spares_of(stream.session), room) if room else NULL
             if larger == NULL:
                 return NULL
             memcpy(larger, stream.out + stream.out_at, held)
             if stream.out != stream.inline:
-                free(stream.out)
+                spare_free(spares_of(stream.session), stream.out)
             stream.out = larger
             stream.out_room = room
         stream.out_at = 0

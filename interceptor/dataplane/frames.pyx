@@ -1,6 +1,6 @@
 # What each frame of a client does (contract: frames.pxd): what nghttp2 calls back with, and what a client may do to us
 # before it has to go.
-from interceptor.dataplane.exchanges cimport Session, Stream, no_length, stream_close, stream_open
+from interceptor.dataplane.exchanges cimport Session, Stream, no_length, spares_of, stream_close, stream_open
 from interceptor.dataplane.fields cimport read_field, well_formed
 from interceptor.dataplane.frames cimport beyond_help
 from interceptor.dataplane.framing cimport take, take_end
@@ -22,6 +22,7 @@ from interceptor.dataplane.nghttp2 cimport (
     NGHTTP2_RST_STREAM,
     nghttp2_frame,
     nghttp2_frame_hd,
+    nghttp2_mem,
     nghttp2_option,
     nghttp2_option_new,
     nghttp2_option_set_max_outbound_ack,
@@ -41,12 +42,13 @@ from interceptor.dataplane.nghttp2 cimport (
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback,
     nghttp2_session_callbacks_set_on_stream_close_callback,
     nghttp2_session_get_stream_user_data,
-    nghttp2_session_server_new2,
+    nghttp2_session_server_new3,
     nghttp2_session_set_stream_user_data,
     nghttp2_session_terminate_session,
     nghttp2_submit_rst_stream,
 )
 from interceptor.dataplane.replies cimport conclude, conclude_plainly, reset
+from interceptor.dataplane.spares cimport spare_calloc, spare_free, spare_malloc, spare_realloc
 from interceptor.dataplane.words cimport (
     CODE_INTERNAL,
     CODE_INVALID_ARGUMENT,
@@ -307,5 +309,27 @@ if not prepare():
     raise MemoryError("no memory for the callbacks of nghttp2")
 
 
+cdef void* on_malloc(size_t n, void* session) noexcept nogil:
+    return spare_malloc(spares_of(<Session*>session), n)
+
+
+cdef void on_free(void* block, void* session) noexcept nogil:
+    spare_free(spares_of(<Session*>session), block)
+
+
+cdef void* on_calloc(size_t n, size_t size, void* session) noexcept nogil:
+    return spare_calloc(spares_of(<Session*>session), n, size)
+
+
+cdef void* on_realloc(void* block, size_t n, void* session) noexcept nogil:
+    return spare_realloc(spares_of(<Session*>session), block, n)
+
+
 cdef bint begin(Session* session) noexcept nogil:
-    return nghttp2_session_server_new2(&session.http, CALLBACKS, session, OPTIONS) == 0
+    cdef nghttp2_mem memory
+    memory.mem_user_data = session
+    memory.malloc = on_malloc
+    memory.free = on_free
+    memory.calloc = on_calloc
+    memory.realloc = on_realloc
+    return nghttp2_session_server_new3(&session.http, CALLBACKS, session, OPTIONS, &memory) == 0

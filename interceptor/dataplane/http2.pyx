@@ -79,14 +79,9 @@ cdef Session* session_new(const Bounds* bounds, const Peer* peer, Traffic* traff
 
 
 cdef void session_free(Session* session, Batch* batch) noexcept nogil:
-    cdef Stream* stream
     session.batch = batch
     while session.open != NULL:
         stream_close(session.open)
-    while session.pooled != NULL:
-        stream = session.pooled
-        session.pooled = stream.after
-        free(stream)
     nghttp2_session_del(session.http)
     free(session)
 

@@ -17,6 +17,7 @@ from interceptor.dataplane.http2 cimport (
     session_turn_away,
     watch_all,
 )
+from interceptor.dataplane.spares cimport spares_free, spares_new
 from interceptor.dataplane.words cimport N_CODES, N_METHODS, Batch, Bounds, Peer, Request, Traffic
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -61,6 +62,7 @@ cdef class SessionProbe:
             raise MemoryError("no memory for a batch")
         self.batch.room_bytes = 4 * self.bounds.max_message
         self.batch.room = <uint8_t*>malloc(self.batch.room_bytes)
+        self.batch.spares = spares_new()
         self.batch.answer = overflow
         self.batch.desk = &self.overflowed
         self.session = session_new(&self.bounds, &self.peer, &self.c, now_ns)
@@ -71,6 +73,7 @@ cdef class SessionProbe:
         if self.session != NULL:
             session_free(self.session, self.batch)
         if self.batch != NULL:
+            spares_free(self.batch.spares)
             free(self.batch.room)
             free(self.batch)
 

@@ -9,6 +9,7 @@ from interceptor.dataplane.connection cimport (
     connection_new, connection_read,
 )
 from interceptor.dataplane.http2 cimport session_resume, watch_all
+from interceptor.dataplane.spares cimport spares_free, spares_new
 from interceptor.dataplane.system cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLIN, O_CLOEXEC, O_NONBLOCK, epoll_create1,
     epoll_ctl, epoll_event, epoll_wait, malloc_trim, monotonic_ns, pipe2,
@@ -41,6 +42,7 @@ cdef Loop* loop_new(const Terms* terms, const Orders* orders, uint64_t spin_ns) 
     loop.output = <uint8_t*> reserve(OUTPUT_ROOM)
     loop.batch.room, loop.batch.room_bytes = <uint8_t*> reserve(BATCH_ROOM), BATCH_ROOM
     loop.batch.answer, loop.batch.desk = _answer, loop
+    loop.batch.spares = spares_new()
     event.events, event.data.ptr = EPOLLIN, NULL
     if (
         loop.input is NULL or loop.output is NULL or loop.batch.room is NULL or loop.epoll < 0
@@ -65,6 +67,7 @@ cdef void loop_free(Loop* loop) noexcept nogil:
     release(loop.input, INPUT_ROOM)
     release(loop.output, OUTPUT_ROOM)
     release(loop.batch.room, BATCH_ROOM)
+    spares_free(loop.batch.spares)
     release(loop, sizeof(Loop))
 
 

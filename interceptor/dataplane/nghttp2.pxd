@@ -27,6 +27,13 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
     ctypedef struct nghttp2_option
     ctypedef struct nghttp2_rcbuf
 
+    ctypedef struct nghttp2_mem:
+        void* mem_user_data
+        void* (*malloc)(size_t n, void* user_data) noexcept
+        void (*free)(void* block, void* user_data) noexcept
+        void* (*calloc)(size_t n, size_t size, void* user_data) noexcept
+        void* (*realloc)(void* block, size_t n, void* user_data) noexcept
+
     ctypedef struct nghttp2_vec:
         uint8_t* base
         size_t len
@@ -185,6 +192,8 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
 
     int nghttp2_session_server_new2(nghttp2_session** session, const nghttp2_session_callbacks* callbacks,
                                     void* user_data, const nghttp2_option* option)
+    int nghttp2_session_server_new3(nghttp2_session** session, const nghttp2_session_callbacks* callbacks,
+                                    void* user_data, const nghttp2_option* option, nghttp2_mem* mem)
     int nghttp2_session_client_new2(nghttp2_session** session, const nghttp2_session_callbacks* callbacks,
                                     void* user_data, const nghttp2_option* option)
     void nghttp2_session_del(nghttp2_session* session)

@@ -1,5 +1,5 @@
 # Replies on a stream (contract: replies.pxd). What never changes is handed to nghttp2 without a copy.
-from interceptor.dataplane.exchanges cimport Session, Stream, room_for, unsent
+from interceptor.dataplane.exchanges cimport Session, Stream, room_for, spares_of, unsent
 from interceptor.dataplane.grpc cimport MAX_STATUS_MESSAGE, PREFIX, encode_message, put_prefix
 from interceptor.dataplane.nghttp2 cimport (
     NGHTTP2_DATA_FLAG_EOF,
@@ -19,6 +19,7 @@ from interceptor.dataplane.nghttp2 cimport (
     nghttp2_submit_rst_stream,
     nghttp2_submit_trailer,
 )
+from interceptor.dataplane.spares cimport spare_malloc
 from interceptor.dataplane.words cimport (
     CODE_OK,
     CODE_UNAVAILABLE,
@@ -31,7 +32,6 @@ from interceptor.dataplane.words cimport (
 )
 from interceptor.engine.stats cimport stats_bump
 from libc.stdint cimport int32_t, uint8_t, uint32_t
-from libc.stdlib cimport malloc
 from libc.string cimport memcpy, strlen
 
 ctypedef const char* Literal
@@ -146,7 +146,7 @@ cdef void conclude(Stream* stream, uint8_t code, const char* message, uint32_t l
     if stream.code == CODE_OK:              # the first thing that is wrong is what the client hears
         stream.code = code
         if length:
-            stream.text = <char*>malloc(3 * MAX_STATUS_MESSAGE)
+            stream.text = <char*>spare_malloc(spares_of(stream.session), 3 * MAX_STATUS_MESSAGE)
             if stream.text != NULL:         # without memory the code has to say it all
                 stream.text_n = encode_message(message, length, stream.text)
     stream.concluding = True

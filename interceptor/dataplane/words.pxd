@@ -1,6 +1,7 @@
 # The words of the data plane: methods, statuses, bounds, a request on its way, what a thread counts. Structs only.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+from interceptor.dataplane.spares cimport Spares
 from interceptor.engine.types cimport Text
 
 cpdef enum Method:
@@ -80,6 +81,7 @@ cdef struct Batch:              # the complete requests of what one thread has r
     Request[1024] request
     uint8_t* room               # where messages that came in pieces are put together
     uint32_t room_bytes
+    Spares* spares              # the thread's; NULL: none
     uint64_t now                # CLOCK_MONOTONIC, when what is being received was read; it may have come before
     uint64_t service_ns         # what a call has taken of late, from one reply to the next
     void (*answer)(Batch* batch, void* desk) noexcept nogil     # answers all and empties it; called when it is full
