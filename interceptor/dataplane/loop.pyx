@@ -9,7 +9,7 @@ from interceptor.dataplane.connection cimport (
     connection_new, connection_read,
 )
 from interceptor.dataplane.http2 cimport session_resume, watch_all
-from interceptor.dataplane.spares cimport spares_free, spares_new
+from interceptor.dataplane.spares cimport spares_empty, spares_free, spares_new
 from interceptor.dataplane.system cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLIN, O_CLOEXEC, O_NONBLOCK, epoll_create1,
     epoll_ctl, epoll_event, epoll_wait, malloc_trim, monotonic_ns, pipe2,
@@ -329,6 +329,7 @@ cdef void* loop_run(void* of) noexcept nogil:
             stats_bump(&loop.traffic.wakes, 1)
             spin_until = now + loop.spin_ns
         elif loop.gone >= MANY_GONE:
+            spares_empty(loop.batch.spares)
             malloc_trim(0)
             loop.gone = 0
         for i in range(n):

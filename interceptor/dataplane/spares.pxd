@@ -4,6 +4,7 @@ from libc.stddef cimport size_t
 cdef struct Spares              # of one thread, whatever connection the blocks belonged to
 
 cdef Spares* spares_new() noexcept nogil                                    # NULL: no memory, or a build that checks it
+cdef void spares_empty(Spares* spares) noexcept nogil                       # gives the blocks back. NULL is allowed
 cdef void spares_free(Spares* spares) noexcept nogil                        # gives everything back. NULL is allowed
 
 # As malloc and its like; a block may be given back to other spares than it came from. Without spares: the system's.

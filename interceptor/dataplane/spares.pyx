@@ -32,7 +32,7 @@ cdef Spares* spares_new() noexcept nogil:
     return NULL if CHECKED else <Spares*>calloc(1, sizeof(Spares))
 
 
-cdef void spares_free(Spares* spares) noexcept nogil:
+cdef void spares_empty(Spares* spares) noexcept nogil:
     cdef Spare* spare
     cdef int units
     if spares == NULL:
@@ -42,6 +42,11 @@ cdef void spares_free(Spares* spares) noexcept nogil:
             spare = spares.of[units].first
             spares.of[units].first = spare.next
             free(head_of(spare))
+        spares.of[units].n = 0
+
+
+cdef void spares_free(Spares* spares) noexcept nogil:
+    spares_empty(spares)
     free(spares)
 
 
