@@ -56,7 +56,8 @@ cdef class Engine:
     cdef uint64_t added_until
     cdef Publication* publication
     cdef Seats seats
-    cdef object lock                # publish, list changes, stats, enlist
+    cdef object changing            # held while a snapshot is built, for seconds, and while lists change
+    cdef object lock                # then this: which snapshots there are, and who decides with them
     cdef list past                  # replaced snapshots that Python threads may still be deciding with
     cdef object totals
     cdef dict specs                 # by revision: the last policies, one of which gave the answer that is repeated
@@ -82,14 +83,15 @@ cdef class Engine:
         self.added = RecentTable(added, seed)
         self.events = EventRing(events)
         self.seats = Seats(self.events, (<uint64_t> boot_ms << 13) & ((<uint64_t> 1 << 54) - 1), pass_sample)
-        self.lock, self.past, self.totals, self.fed = threading.Lock(), [], trace.Totals(), set()
+        self.changing, self.lock = threading.Lock(), threading.Lock()
+        self.past, self.totals, self.fed = [], trace.Totals(), set()
         self.specs = {}
 
     # --- policy
 
     def publish(self, spec, lists, *, int revision, Companion companion=None):
         cdef SnapshotHolder snapshot
-        with self.lock:
+        with self.changing:
             previous = () if self.current is None else self.current.residents
             # entries outlive the rule that made them, as long as a policy has the list
             fed = self.fed | {spec.lists[rule.add_to.list].name for rule in spec.rules if rule.add_to is not None}
@@ -97,14 +99,15 @@ cdef class Engine:
             snapshot = SnapshotHolder(spec, lists, self.plan, self.home, self.secret, previous, self.repeats,
                                       self.grace, self.added, fed, revision, companion)
             snapshot.c.grace_until, snapshot.c.added_until = &self.grace_until, &self.added_until
-            self.seats.enrol(snapshot)
-            if self.current is not None:
-                self.past.append(self.current)
-            self.specs = dict(list({**self.specs, revision: spec}.items())[-SPECS_KEPT:])
-            self.current, self.fed = snapshot, fed
-            publication_point(self.publication, &snapshot.c)
-            self._wait()
-            self._fold()
+            with self.lock:
+                self.seats.enrol(snapshot)
+                if self.current is not None:
+                    self.past.append(self.current)
+                self.specs = dict(list({**self.specs, revision: spec}.items())[-SPECS_KEPT:])
+                self.current, self.fed = snapshot, fed
+                publication_point(self.publication, &snapshot.c)
+                self._wait()
+                self._fold()
 
     cdef int _wait(self) except -1:
         """Returns when no thread without the GIL looks at anything that was replaced before."""
@@ -249,7 +252,7 @@ cdef class Engine:
 
     def add(self, str name, entries):
         """Puts keys on a list of the published policy; the next call sees it. Returns how many were new."""
-        with self.lock:
+        with self.changing, self.lock:
             index = self._list(name)
             added = self._snapshot().table.add_many(np.ascontiguousarray(entries.keys, dtype=np.uint64), index)
             added += self._snapshot().change_prefixes(name, entries.prefixes, ())
@@ -258,7 +261,7 @@ cdef class Engine:
 
     def remove(self, str name, entries):
         """Takes keys off a list. Returns how many were on it."""
-        with self.lock:
+        with self.changing, self.lock:
             index = self._list(name)
             removed = self._snapshot().table.remove_many(np.ascontiguousarray(entries.keys, dtype=np.uint64), index)
             removed += self._snapshot().change_prefixes(name, (), entries.prefixes)

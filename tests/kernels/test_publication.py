@@ -223,6 +223,31 @@ def test_a_companion_is_one() -> None:
     assert engine.revision == 2
 
 
+def test_what_was_counted_can_be_read_while_a_policy_is_built() -> None:
+    engine, seen = made(), []
+
+    class Asking(dict[str, ListContent]):
+        """Content of lists that looks at the engine while it is read."""
+
+        def __getitem__(self, name: str) -> ListContent:
+            seen.append(engine.stats()["revision"])
+            return super().__getitem__(name)
+
+    engine.publish(SPEC, Asking(fraud=ListContent(np.empty(0, np.uint64))), revision=2)
+    assert seen == [1]
+    assert engine.stats()["revision"] == 2
+
+
+def test_what_a_change_of_a_list_replaced_goes_with_that_change() -> None:
+    engine = made()
+    worker = engine.enlist()
+    worker.decide_batch(rows(1, b"1"), np.full(1, NOW))
+    engine.add("fraud", ListContent(np.arange(1, 20_000, dtype=np.uint64) | np.uint64(7 << 58)))
+    after_growth = engine.stats()["list_bytes"]
+    engine.add("fraud", ListContent(np.array([20_001 | 7 << 58], dtype=np.uint64)))
+    assert engine.stats()["list_bytes"] == after_growth
+
+
 def test_native_threads_decide_while_policies_are_published_and_lists_change(
     scale: Callable[[int, int], int],
 ) -> None:
