@@ -4,14 +4,13 @@ import os
 import resource
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from dataplane.planes import Serve, ended, eventually
 from dataplane.switch import TIMEOUT, WATCH, Switch, connect
 from interceptor.dataplane.server import DataPlane
 from interceptor.engine.engine import Engine
@@ -20,47 +19,14 @@ from interceptor.numbering import load_plan
 
 SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
 
-Serve = Callable[..., DataPlane]
-
 
 @pytest.fixture(scope="module")
 def plan() -> NumberingPlan:
     return load_plan()
 
 
-@pytest.fixture
-def serve(plan: NumberingPlan) -> Iterator[Serve]:
-    """Starts data planes on 127.0.0.1 that are SERVING; they end with the test."""
-    with ExitStack() as ends:
-
-        def started(*, opened: bool = True, **settings: Any) -> DataPlane:
-            engine = Engine(plan, repeats=1 << 10, events=1 << 10)
-            settings = {"listen": ["127.0.0.1:0"], "threads": 1, **settings}
-            plane = DataPlane(engine, clock_offset_ns=0, tls=None, client_names=None, **settings)
-            ends.callback(plane.close, 0)
-            plane.start()
-            if opened:
-                plane.open()
-            return plane
-
-        yield started
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    """Waits for what is bound to come."""
-    late = time.monotonic() + TIMEOUT
-    while not holds():
-        assert time.monotonic() < late, "it did not come to pass"
-        time.sleep(0.005)
-
-
 def connections(plane: DataPlane) -> int:
     return sum(plane.traffic()["connections"])
-
-
-def ended(plane: DataPlane) -> dict[str, int]:
-    """Why connections have ended, without those that did not."""
-    return {why: count for why, count in plane.traffic()["ended"].items() if count}
 
 
 def our_threads() -> set[str]:
@@ -253,27 +219,6 @@ def test_a_connection_that_a_forked_process_still_has_is_heard_of_no_more(serve:
         os.close(tell)
         os.close(until)
         os.waitpid(child, 0)
-
-
-def test_who_never_reads_has_to_go_and_holds_nobody_up(serve: Serve) -> None:
-    plane = serve(stall_s=0.5)
-    with Switch(plane.addresses[0], buffer=4096) as greedy, Switch(plane.addresses[0]) as other:
-        greedy.socket.setblocking(False)
-        unread = 0
-        with pytest.raises(OSError):
-            while True:
-                # PING is answered without any window: the one thing that grows with what is asked alone
-                greedy.http.ping(b"answer!!")
-                try:
-                    unread += greedy.socket.send(greedy.http.data_to_send())
-                except BlockingIOError:
-                    greedy.http.clear_outbound_data_buffer()
-                    assert other.ask() == SERVING
-                    if ended(plane):
-                        raise
-    eventually(lambda: sum(ended(plane).values()) == 2)
-    assert unread
-    assert ended(plane).keys() <= {"by_client", "stalled", "abuse"}
 
 
 # --- ending

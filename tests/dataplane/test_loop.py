@@ -3,7 +3,6 @@
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ from typing import Any
 import hpack
 import pytest
 
-from dataplane.switch import TIMEOUT, Switch, connect
+from dataplane.planes import Serve, ended, eventually
+from dataplane.switch import Switch, connect
 from interceptor.dataplane.server import DataPlane
 from interceptor.dataplane.tls import TlsServer
-from interceptor.engine.engine import Engine
-from interceptor.engine.plan import NumberingPlan
 from service.certificates import Authority, needs_openssl
 
 SERVING = b"\x08\x01"
@@ -31,36 +29,6 @@ REQUEST = [
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000 04 00 00000000")
 WIDE_OPEN = bytes.fromhex("000004 08 00 00000000 7fff0000")  # WINDOW_UPDATE of the whole connection
 HEADERS, END_STREAM = 1, 1
-
-Serve = Callable[..., DataPlane]
-
-
-@pytest.fixture
-def serve(plan: NumberingPlan) -> Iterator[Serve]:
-    """Starts data planes that are SERVING; they end with the test."""
-    with ExitStack() as ends:
-
-        def started(listen: str = "127.0.0.1:0", **settings: Any) -> DataPlane:
-            engine = Engine(plan, repeats=1 << 10, events=1 << 10)
-            settings = {"threads": 1, "tls": None, "client_names": None, **settings}
-            plane = DataPlane(engine, listen=[listen], clock_offset_ns=0, **settings)
-            ends.callback(plane.close, 0)
-            plane.start()
-            plane.open()
-            return plane
-
-        yield started
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    late = time.monotonic() + TIMEOUT
-    while not holds():
-        assert time.monotonic() < late, "it did not come to pass"
-        time.sleep(0.005)
-
-
-def ended(plane: DataPlane) -> dict[str, int]:
-    return {why: count for why, count in plane.traffic()["ended"].items() if count}
 
 
 def checks(many: int) -> bytes:
@@ -102,7 +70,7 @@ def flooded(plane: DataPlane, one: Any, data: bytes) -> threading.Thread:
 
 
 def test_who_reads_late_gets_every_answer(serve: Serve, tmp_path: Path) -> None:
-    plane = serve(f"unix:{tmp_path}/calls.sock")
+    plane = serve(listen=[f"unix:{tmp_path}/calls.sock"])
     many = 20_000
     with closing(connect(plane.addresses[0])) as late, Switch(plane.addresses[0]) as other:
         sending = flooded(plane, late, checks(many))
@@ -117,7 +85,7 @@ def test_who_reads_late_gets_every_answer(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_who_never_reads_has_to_go_and_holds_nobody_up(serve: Serve, tmp_path: Path) -> None:
-    plane = serve(f"unix:{tmp_path}/calls.sock", stall_s=0.5)
+    plane = serve(listen=[f"unix:{tmp_path}/calls.sock"], stall_s=0.5)
     with closing(connect(plane.addresses[0])) as greedy, Switch(plane.addresses[0]) as other:
         sending = flooded(plane, greedy, checks(20_000))
         while not ended(plane):
