@@ -139,11 +139,11 @@ def under_hogs(report: Report, tails: Tails, policy: Path, quick: bool) -> None:
         report.section(f"With a busy loop on each core, {tails.rate:,.0f} calls/s")
         for name, service in (("one thread, hogs", one), ("two threads, hogs", two)):
             tails.show(name)
-            waits, seconds = (
+            waits, waited = (
                 service.metric(f"interceptor_lock_{kind}_total") for kind in ("waits", "wait_seconds")
             )
             report.figure(f"waits for a lock, {name}", waits, "")
-            report.figure(f"time waited, {name}", seconds * 1e3, "ms")
+            report.figure(f"time waited, {name}", waited * 1e3, "ms")
     both = (tails.latency[name][99.9] for name in ("two threads, hogs", "one thread, hogs"))
     report.ratio("p99.9 of two threads against one", *both, at_most=TIMES)
 

@@ -10,6 +10,7 @@ import pytest
 from interceptor.loadtest.plot import PlotError, check, plot
 from interceptor.loadtest.report import PERCENTILES, VERDICTS
 from interceptor.runtime.loader import SHIPPED
+from service.certificates import Authority, needs_openssl
 from service.running import Running, run
 
 LISTED = SHIPPED / "lists/fake-ecommerce-service.csv"
@@ -62,7 +63,7 @@ def test_a_closed_loop_run_keeps_the_service_busy(
     service: Running, tmp_path: Path, mode: tuple[str, ...]
 ) -> None:
     kept = tmp_path / "run.json"
-    done = loadtest(service, "--in-flight", "4", "--calls", "5000", "--json", kept, *mode)
+    done = loadtest(service, "--in-flight", "4", "--calls", "100000", "--json", kept, *mode)
     assert done.returncode == 0, done.stderr
     assert json.loads(kept.read_text())["calls"]["ok"] > 100
 
@@ -81,6 +82,32 @@ def test_verdicts_other_than_expected_are_told_and_exit_with_1(service: Running,
     done = loadtest(service, "--rate", "200", "--scenario", "listed", "--listed", unknown)
     assert done.returncode == 1
     assert "verdicts other than the scenario's" in done.stderr
+
+
+def test_the_portable_front_is_driven_as_well(service: Running) -> None:
+    done = run("loadtest", "--target", service.control.address, *SHORT, "--rate", "100", "--listed", LISTED)
+    assert done.returncode == 0, done.stderr
+
+
+@needs_openssl
+def test_a_service_that_wants_certificates_is_shown_one(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    own, switch = (
+        authority.issue("service", "IP:127.0.0.1"),
+        authority.issue("switch", "DNS:switch-1.example"),
+    )
+    guarded = Running(
+        "default", "--tls-cert", own.certificate, "--tls-key", own.key, "--tls-client-ca", authority.ca
+    )
+    try:
+        asked = ("--rate", "100", "--tls-ca", authority.ca)
+        shown = loadtest(guarded, *asked, "--tls-cert", switch.certificate, "--tls-key", switch.key)
+        assert shown.returncode == 0, shown.stderr
+        assert loadtest(guarded, *asked).returncode in (1, 3)
+        misnamed = loadtest(guarded, *asked, "--tls-name", "other.example")
+        assert misnamed.returncode == 3, misnamed.stderr
+    finally:
+        guarded.stop()
 
 
 def test_errors_are_told_and_exit_with_1(service: Running) -> None:
