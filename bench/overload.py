@@ -4,15 +4,14 @@ Ordinary traffic at half of the server's capacity runs throughout, with other tr
 30 seconds. Goodput is what of both is answered in time, as a share of the capacity; recovery is when the ordinary
 traffic fares as before again.
 
-The server is throttled, so that the generator has more than three times its power: a busy loop of higher priority runs
-on its core. (Tried beside it: a cgroup's cpu.max is not writable everywhere; SIGSTOP and SIGCONT in turns need a
-third core to keep their time, and stop the whole process where a slower machine would run on.) More calls may be in
-flight than the server decides in 50 ms, so that a queue forms wherever there is room for one.
+The server is throttled, so that the generator has more than three times its power: three busy loops share its core.
+(Also thought of: a cgroup's cpu.max is not writable everywhere; one busy loop of higher priority gives the same quarter
+and needs root; SIGSTOP and SIGCONT in turns need a third core to keep their time.) More calls may be in flight than the
+server decides in 50 ms, so that a queue forms wherever there is room for one.
 """
 
 import argparse
 import functools
-import os
 import subprocess
 import sys
 import threading
@@ -51,16 +50,17 @@ WELL = 0.02
 
 
 @contextmanager
-def throttled(nice: int) -> Iterator[None]:
-    """A busy loop of that niceness on the server's core; the kernel gives it 1.25 times more for every step."""
-    code = f"import os\nos.nice({nice})\nwhile True: pass"
-    hog = subprocess.Popen(["taskset", "-c", str(SERVER_CORE), sys.executable, "-c", code])
+def throttled(loops: int) -> Iterator[None]:
+    """So many busy loops on the server's core, each of which takes as much of it as the server."""
+    command = ["taskset", "-c", str(SERVER_CORE), sys.executable, "-c", "while True: pass"]
+    running = [subprocess.Popen(command) for _ in range(loops)]
     try:
         time.sleep(0.5)
         yield
     finally:
-        hog.kill()
-        hog.wait()
+        for each in running:
+            each.kill()
+            each.wait()
 
 
 class Memory:
@@ -171,10 +171,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         help="calls a connection has open at most (default: %(default)s)",
     )
     parser.add_argument(
-        "--nice",
-        type=int,
-        default=-5,
-        help="of the busy loop that throttles the server (default: %(default)s)",
+        "--loops", type=int, default=3, help="busy loops that throttle the server (default: %(default)s)"
     )
 
 
@@ -187,21 +184,17 @@ def main() -> None:
         policy="antifraud-cn",
         listed=listed,
         deadline_ms=DEADLINE,
-        throttle=f"a busy loop of nice {args.nice} on the server's core",
+        throttle=f"{args.loops} busy loops on the server's core",
         server_core=SERVER_CORE,
         client_core=CLIENT_CORE,
     )
-    if args.nice < 0 and os.geteuid() != 0:
-        raise SystemExit(
-            "a busy loop of higher priority needs root; say --nice 0 for one of the same priority"
-        )
     requests = requests_of("mixed", listed=listed, seed=args.seed)
     seconds = 3.0 if args.quick else 30.0
     with scratch() as directory, serve(antifraud(directory, listed), "--threads", "1") as service:
         report.section("The server")
         settle(service.listen, requests)
         report.figure("capacity, not throttled", capacity(service.listen, requests, 2.0), "calls/s")
-        with throttled(args.nice):
+        with throttled(args.loops):
             before = capacity(service.listen, requests, 2.0 if args.quick else 5.0)
             report.figure("capacity, throttled", before, "calls/s")
             report.figure("in flight at most", 2 * CONNECTIONS * args.in_flight, "calls")

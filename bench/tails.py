@@ -97,7 +97,7 @@ def under_reloads(report: Report, tails: Tails, service: Service, control: Contr
         run.stop()
 
     def alone() -> float:
-        control.look(1.0)
+        control.look(1.0 if quick else 5.0)
         return tails.run("alone", service, seconds)
 
     interleaved(
