@@ -70,8 +70,8 @@ cdef void _place(Acceptor* acceptor, int fd) noexcept nogil:
         if loop_hand(chosen, arrival):
             return
         ic_add64(&chosen.open, <uint64_t> -1)
-    close(fd)
     stats_bump(&acceptor.refused, 1)
+    close(fd)
 
 
 # No file is left for a connection that waits: the spare one is given up to take it, and it is closed at once, rather
@@ -83,8 +83,8 @@ cdef void _starve(Acceptor* acceptor, int listener, int error) noexcept nogil:
         close(acceptor.spare)
         fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)
         if fd >= 0:
-            close(fd)
             stats_bump(&acceptor.refused, 1)
+            close(fd)
         acceptor.spare = _spare()
     if acceptor.spare < 0:
         acceptor.spare = _spare()
