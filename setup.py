@@ -66,6 +66,7 @@ MODULES = [
     "interceptor.dataplane.framing",
     "interceptor.dataplane.fields",
     "interceptor.dataplane.frames",
+    "interceptor.dataplane.sieve",
     "interceptor.dataplane.http2",
     "interceptor.dataplane.http2probe",
     "interceptor.dataplane.certificate",

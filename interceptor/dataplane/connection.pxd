@@ -53,7 +53,7 @@ cdef struct Connection:
     uint64_t heard              # of it, at last
     uint64_t moved              # when `unsent` last became shorter; of one that is LEAVING, since when
     uint64_t drained            # when it entered its Drain
-    uint64_t behind             # since when what is left unread may have been there; 0: nothing is
+    uint64_t emptied            # when nothing was left to read
     uint64_t received           # bytes
     uint8_t* unsent             # allocated while there is something in it
     size_t unsent_from
@@ -67,9 +67,9 @@ cdef Connection* connection_new(int fd, const Terms* terms, Traffic* traffic, bi
 # Frees what is left of it and closes the socket.
 cdef void connection_free(Connection* c, Batch* batch) noexcept nogil
 
-# Takes what the socket has, at most READ_ROOM bytes, into `slice`. Not while something is unsent.
-# Returns how many.
-cdef size_t connection_read(Connection* c, uint8_t* slice, uint64_t now, Batch* batch) noexcept nogil
+# Takes what the socket has, at most READ_ROOM bytes, into `slice`; it came between `since` and batch.now. Not while
+# something is unsent. Returns how many bytes it was.
+cdef size_t connection_read(Connection* c, uint8_t* slice, uint64_t since, Batch* batch) noexcept nogil
 # Writes what there is to say, by way of `out` (`room` bytes); what the socket does not take is kept in `unsent`.
 cdef void connection_flush(Connection* c, uint8_t* out, size_t room, uint64_t now, Batch* batch) noexcept nogil
 # It is CLOSED: to be freed. Of one that LEAVES the other side reads what was written before that.

@@ -28,7 +28,7 @@ cdef Connection* connection_new(int fd, const Terms* terms, Traffic* traffic, bi
     if c is NULL:
         return NULL
     c.fd, c.terms, c.traffic, c.excess = fd, terms, traffic, excess
-    c.opened = c.heard = now
+    c.opened = c.heard = c.emptied = now
     c.interest = EPOLLIN
     if terms.front is not NULL:
         c.ssl = tls_begin(terms.front, fd)
@@ -111,8 +111,9 @@ cdef void _shake_hands(Connection* c, uint64_t now, Batch* batch) noexcept nogil
 
 # --- reading
 
-cdef size_t connection_read(Connection* c, uint8_t* slice, uint64_t now, Batch* batch) noexcept nogil:
+cdef size_t connection_read(Connection* c, uint8_t* slice, uint64_t since, Batch* batch) noexcept nogil:
     cdef ssize_t n
+    cdef uint64_t now = batch.now
     cdef size_t room = READ_ROOM, taken = 0
     if c.state == State.LEAVING:
         n = transport_read(c.fd, NULL, slice, READ_ROOM)
@@ -128,7 +129,7 @@ cdef size_t connection_read(Connection* c, uint8_t* slice, uint64_t now, Batch* 
         if n <= 0:
             c.interest = EPOLLOUT if n == AGAIN_WRITE else EPOLLIN
             break
-        if session_receive(c.session, slice + taken, <size_t> n, now, batch) != 0:
+        if session_receive(c.session, slice + taken, <size_t> n, since, batch) != 0:
             c.last_words, c.ending = True, <uint8_t> session_ending(c.session)
         taken += <size_t> n
         room -= <size_t> n

@@ -64,7 +64,17 @@ cdef struct Session:
     const Peer* peer
     Traffic* traffic
     Batch* batch                # where its requests were put last
-    uint64_t now                # since when what is being received may have been there to be read
+    uint64_t now                # when what is being taken reached the socket, as far as one can tell
+    uint32_t left               # bytes to come of the frame (or preface) that is being taken
+    uint32_t passed             # the last stream nghttp2 has heard of
+    uint32_t skipped            # the last one whose call was refused unread
+    uint32_t credit             # bytes of DATA of such calls that the connection's window is short of
+    uint8_t dropping            # the frame is about such a call
+    uint8_t head_n              # bytes of `head`: of a frame's head that came in pieces
+    uint8_t[9] head
+    uint8_t* refusals           # frames that tell of them, not written yet; owned
+    uint32_t refusals_n
+    uint32_t refusals_room
     uint64_t usual_ns           # what the last call had for its answer; 0: as long as it takes
     Stream* current             # whose frames are being read
     Stream* borrowing           # its message lies in the bytes being received

@@ -57,7 +57,6 @@ from interceptor.dataplane.words cimport (
     ENDED_ABUSE,
     METHOD_DECIDE_STREAM,
     METHOD_UNKNOWN,
-    Batch,
 )
 from interceptor.engine.stats cimport stats_bump
 from libc.stddef cimport size_t
@@ -88,8 +87,8 @@ cdef int abused(Session* session) noexcept nogil:
 cdef int one_reset(Session* session) noexcept nogil:
     # Counts a stream that the client reset, or made us reset.
     cdef uint64_t interval = session.interval_ns
-    session.resets_until = max(session.resets_until, session.now) + interval
-    if session.resets_until - session.now > interval * session.bounds.max_resets:
+    session.resets_until = max(session.resets_until, session.batch.now) + interval
+    if session.resets_until - session.batch.now > interval * session.bounds.max_resets:
         return abused(session)
     return 0
 
@@ -99,16 +98,6 @@ cdef inline bint too_late(const Stream* stream) noexcept nogil:
     cdef uint64_t had = stream.deadline_ns - stream.arrived_ns
     return (stream.deadline_ns != 0 and had >= SHORTEST_NS
             and stream.session.batch.now - stream.arrived_ns >= had // 4 * 3)
-
-
-cdef inline bint too_busy(const Session* session) noexcept nogil:
-    # A call that would have to wait for most of what its like are given is refused before it is looked at: its client
-    # hears so at once, and what that saves answers the others in time.
-    cdef const Batch* batch = session.batch
-    cdef uint64_t ahead = batch.n * batch.service_ns
-    if session.usual_ns == 0:
-        return False
-    return ahead > session.usual_ns // 5 or batch.now - session.now + ahead > session.usual_ns // 2
 
 
 cdef inline Stream* stream_of(Session* session, int32_t identity) noexcept nogil:
@@ -140,9 +129,6 @@ cdef int on_begin_headers(nghttp2_session* http, const nghttp2_frame* frame, voi
         session.current = NULL
         if frame.hd.stream_id > session.last:       # GOAWAY will tell the client that it may ask elsewhere
             return 0
-        if too_busy(session):
-            stats_bump(&session.traffic.shed, 1)
-            return nghttp2_submit_rst_stream(http, NGHTTP2_FLAG_NONE, frame.hd.stream_id, NGHTTP2_ENHANCE_YOUR_CALM)
         stream = stream_open(session, frame.hd.stream_id)
         if stream == NULL:
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE

@@ -13,11 +13,11 @@ cdef Session* session_new(const Bounds* bounds, const Peer* peer, Traffic* traff
 # Its requests that still are in the batch lose their exchange.
 cdef void session_free(Session* session, Batch* batch) noexcept nogil
 
-# Takes all of `data`; appends complete requests to the batch, and answers the batch when it is full, or its room (which
-# holds at least one message of max_message bytes). What needs no decision (a wrong content type, an unknown method, an
-# oversize message, ...) is answered here. Returns 0, or -1: the connection is beyond help; write what session_gather
-# has and close (session_ending says why).
-cdef int session_receive(Session* session, const uint8_t* data, size_t n, uint64_t now, Batch* batch) noexcept nogil
+# Takes all of `data`, which came between `since` and batch.now; appends complete requests to the batch, and answers the
+# batch when it is full, or its room (which holds at least one message of max_message bytes). What needs no decision (a
+# wrong content type, an unknown method, an oversize message, ...) is answered here. Returns 0, or -1: the connection is
+# beyond help; write what session_gather has and close (session_ending says why).
+cdef int session_receive(Session* session, const uint8_t* data, size_t n, uint64_t since, Batch* batch) noexcept nogil
 cdef uint32_t session_ending(const Session* session) noexcept nogil         # Ending
 
 # Bytes to be written next, at most `room` (>= 32 KiB); 0: none for now. Stop calling while the socket takes no more.

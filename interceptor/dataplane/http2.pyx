@@ -16,7 +16,6 @@ from interceptor.dataplane.nghttp2 cimport (
     nghttp2_session_del,
     nghttp2_session_get_last_proc_stream_id,
     nghttp2_session_get_outbound_queue_size,
-    nghttp2_session_mem_recv,
     nghttp2_session_mem_send,
     nghttp2_session_set_local_window_size,
     nghttp2_session_terminate_session,
@@ -28,6 +27,7 @@ from interceptor.dataplane.nghttp2 cimport (
     nghttp2_submit_shutdown_notice,
 )
 from interceptor.dataplane.replies cimport reset, watch_end
+from interceptor.dataplane.sieve cimport sieve_gather, sift
 from interceptor.dataplane.words cimport (
     ENDED_BY_CLIENT,
     ENDED_EXCESS,
@@ -44,6 +44,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 cdef enum:
+    PREFACE = 24                    # bytes (RFC 9113 section 3.4)
     CONNECTION_WINDOW = 1 << 20     # DATA is taken at once or held back by its stream's window: this one never closes
     MAX_WAITING = 8192              # control frames that wait to be sent, beside those of the streams allowed
 
@@ -60,6 +61,7 @@ cdef Session* session_new(const Bounds* bounds, const Peer* peer, Traffic* traff
     session.peer = peer
     session.traffic = traffic
     session.now = now
+    session.left = PREFACE
     session.last = 0x7fffffff
     session.interval_ns = 1000000000 // max(bounds.resets_a_second, <uint32_t>1)
     session.ending = ENDED_BY_CLIENT
@@ -83,16 +85,16 @@ cdef void session_free(Session* session, Batch* batch) noexcept nogil:
     while session.open != NULL:
         stream_close(session.open)
     nghttp2_session_del(session.http)
+    free(session.refusals)
     free(session)
 
 
-cdef int session_receive(Session* session, const uint8_t* data, size_t n, uint64_t now, Batch* batch) noexcept nogil:
+cdef int session_receive(Session* session, const uint8_t* data, size_t n, uint64_t since, Batch* batch) noexcept nogil:
     cdef ssize_t received
-    session.now = now
     session.batch = batch
     if beyond_help(session):
         return -1
-    received = nghttp2_session_mem_recv(session.http, data, n)
+    received = sift(session, data, n, since)
     if session.borrowing != NULL:
         stop_borrowing(session)
     if session.taken:
@@ -116,7 +118,7 @@ cdef uint32_t session_ending(const Session* session) noexcept nogil:
 
 
 cdef size_t session_gather(Session* session, uint8_t* out, size_t room) noexcept nogil:
-    cdef size_t at = 0
+    cdef size_t at = sieve_gather(session, out, room) if session.refusals_n else 0
     cdef ssize_t n
     while True:
         if session.frame_n == 0:
@@ -132,7 +134,7 @@ cdef size_t session_gather(Session* session, uint8_t* out, size_t room) noexcept
 
 
 cdef bint session_finished(const Session* session) noexcept nogil:
-    return (session.frame_n == 0 and not nghttp2_session_want_read(session.http)
+    return (session.frame_n == 0 and session.refusals_n == 0 and not nghttp2_session_want_read(session.http)
             and not nghttp2_session_want_write(session.http))
 
 

@@ -35,11 +35,10 @@ class SessionProbe:
         resets_a_second: int = 100,
         now_ns: int = 1,
     ) -> None: ...
-    def receive(self, data: bytes, now_ns: int = 1, read_ns: int | None = None, service_ns: int = 0) -> int:
+    def receive(self, data: bytes, now_ns: int = 1, read_ns: int | None = None) -> int:
         """Takes what the client sent. -1: the connection is beyond help.
 
-        now_ns: since when it may have been there; read_ns: when it was read (at once, when not given). service_ns:
-        what a call takes.
+        now_ns: when its first byte came; read_ns: when it was read (at once, when not given).
         """
 
     def resume(self, now_ns: int = 1) -> None:

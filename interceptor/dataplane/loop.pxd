@@ -44,8 +44,7 @@ cdef struct Loop:
     Connection* closed          # to be freed when the round is over
     uint64_t told               # what its watchers know of `serving`
     uint64_t gone               # connections, since their memory was last given back
-    uint64_t since              # what is to be read now was not there before
-    uint64_t asked              # requests answered in this round
+    uint64_t woke               # when it last slept: what came then woke it
     uint64_t looked             # when the clock was last looked at for its connections
     uint8_t* input
     size_t input_used

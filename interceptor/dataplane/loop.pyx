@@ -21,13 +21,11 @@ from interceptor.engine.stats cimport stats_bump
 from interceptor.engine.types cimport CHUNK
 
 cdef enum:
-    ENOUGH_NS = 500000          # work after which nobody else is read before it is done and its answers are out
     EVENTS = 256                # of one epoll_wait
     LOOK_NS = 250000000         # between two looks at the clock for every connection
     DRAIN_LOOK_NS = 20000000    # the same while everybody is to go
     MANY_GONE = 256             # connections after which a thread with nothing to do gives memory back
     FIRST_LATENCY_NS = 10000
-    FEW = 32                    # requests of a round that say nothing of how fast calls are answered
 
 
 cdef Loop* loop_new(const Terms* terms, const Orders* orders, uint64_t spin_ns) noexcept nogil:
@@ -107,8 +105,8 @@ cdef void _answer(Batch* batch, void* of) noexcept nogil:
             last.connection, last.arrived, last.count = c, request.arrived_ns, 1
         else:
             _owe(c, request.arrived_ns, 1)
-    loop.asked += batch.n
     answer(batch, &loop.desk)
+    batch.now = monotonic_ns()
 
 
 # The smallest i with n <= 2**i, at most `last`.
@@ -209,22 +207,18 @@ cdef void _bury(Loop* loop) noexcept nogil:
 # Takes what one connection has. No more than that: the next has its turn.
 cdef void _hear(Loop* loop, Connection* c) noexcept nogil:
     cdef size_t taken
-    cdef uint64_t arrived
     if c.state == State.CLOSED:
         return
     _touch(loop, c)
-    arrived = loop.since if c.behind == 0 else c.behind
     if c.unsent is not NULL:        # who does not take our answers is not asked for more
-        c.behind = arrived
         return
-    if INPUT_ROOM - loop.input_used < READ_ROOM or (
-        loop.batch.n >= CHUNK and loop.batch.n * loop.batch.service_ns >= ENOUGH_NS
-    ):
+    if loop.batch.n >= CHUNK or INPUT_ROOM - loop.input_used < READ_ROOM:
         _speak(loop)
         _touch(loop, c)
     loop.batch.now = monotonic_ns()
-    taken = connection_read(c, loop.input + loop.input_used, arrived, &loop.batch)
-    c.behind = arrived if taken == READ_ROOM else 0     # there may be more that is as old
+    taken = connection_read(c, loop.input + loop.input_used, max(c.emptied, loop.woke), &loop.batch)
+    if taken < READ_ROOM:           # else there may be more that is as old
+        c.emptied = loop.batch.now
     if loop.batch.n:                # else nothing points there
         loop.input_used += taken
 
@@ -304,25 +298,17 @@ cdef inline int _sleep(const Loop* loop, uint64_t now) noexcept nogil:
     return -1 if loop.connections is NULL and loop.gone < MANY_GONE else <int> (_until_look(loop, now) // 1000000) + 1
 
 
-# How fast calls are answered, the thread's being kept from its core included: a mean of the last some rounds.
-cdef inline void _pace(Loop* loop, uint64_t begun) noexcept nogil:
-    if loop.asked >= FEW:
-        loop.batch.service_ns = (7 * loop.batch.service_ns + (monotonic_ns() - begun) // loop.asked) // 8
-    loop.asked = 0
-
-
 cdef void* loop_run(void* of) noexcept nogil:
     cdef Loop* loop = <Loop*> of
     cdef epoll_event[EVENTS] events
     cdef uint64_t now = monotonic_ns(), spin_until = 0, drain_by = 0
     cdef int n, i
     while drain_by == 0 or (loop.connections is not NULL and now < drain_by):
-        loop.since = now
         n = epoll_wait(loop.epoll, events, EVENTS, 0)
         if n == 0 and loop.batch.n == 0 and loop.touched is NULL and now >= spin_until:
             get_up(&loop.desk)
             n = epoll_wait(loop.epoll, events, EVENTS, _sleep(loop, now))
-            loop.since = monotonic_ns()
+            loop.woke = monotonic_ns()
         sit_down(&loop.desk)
         now = monotonic_ns()
         if n > 0:
@@ -343,7 +329,6 @@ cdef void* loop_run(void* of) noexcept nogil:
             _look(loop, now)
         _speak(loop)
         _bury(loop)
-        _pace(loop, now)
     while loop.connections is not NULL:
         connection_end(loop.connections, Ending.ENDED_DRAINED, &loop.batch)
         _let_go(loop, loop.connections)

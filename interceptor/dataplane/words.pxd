@@ -72,7 +72,7 @@ cdef struct Request:            # one complete message, waiting for its turn
     const uint8_t* data         # valid until its batch is answered
     uint32_t length
     uint8_t method
-    uint64_t arrived_ns         # CLOCK_MONOTONIC: since when its first byte may have been there to be read
+    uint64_t arrived_ns         # CLOCK_MONOTONIC, when it reached the socket, as far as one can tell
     uint64_t deadline_ns        # the same clock; 0: none. Of a unary call; a streamed one carries its own
 
 cdef struct Batch:              # the complete requests of what one thread has read, in order of arrival
@@ -83,7 +83,6 @@ cdef struct Batch:              # the complete requests of what one thread has r
     uint32_t room_bytes
     Spares* spares              # the thread's; NULL: none
     uint64_t now                # CLOCK_MONOTONIC, when what is being received was read; it may have come before
-    uint64_t service_ns         # what a call has taken of late, from one reply to the next
     void (*answer)(Batch* batch, void* desk) noexcept nogil     # answers all and empties it; called when it is full
     void* desk
 

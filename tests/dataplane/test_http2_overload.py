@@ -1,10 +1,18 @@
 """More calls than can be answered in time: some are refused at once and unread, so that the others are not all late."""
 
-from h2.errors import ErrorCodes
+import struct
 
-from dataplane.http2_client import Client
+from h2.errors import ErrorCodes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataplane.http2_client import Client, Heard, framed, headers
 
 MS = 1_000_000
+
+
+def rst_stream(stream: int) -> bytes:
+    return struct.pack(">IBI", 4 << 8 | 3, 0, stream) + struct.pack(">I", ErrorCodes.CANCEL)
 
 
 def outcomes(client: Client, streams: list[int]) -> list[int | None]:
@@ -15,28 +23,100 @@ def outcomes(client: Client, streams: list[int]) -> list[int | None]:
     return [client.heard[stream].reset for stream in streams]
 
 
-def test_calls_that_would_wait_too_long_are_refused_and_the_others_answered() -> None:
-    client = Client()
-    client.service = MS
-    asked = [client.ask(b"x", grpc_timeout="50m") for _ in range(20)]
-    # of 50 ms a fifth may go by before it is a call's turn: ten calls of 1 ms stand before the last that is taken
-    assert outcomes(client, asked) == [None] * 11 + [ErrorCodes.ENHANCE_YOUR_CALM] * 9
-    assert client.probe.traffic["shed"] == 9
-    assert outcomes(client, [client.ask(b"y", grpc_timeout="50m")]) == [None]
+def ask_at_once(client: Client, calls: int, *, message: bytes = b"x", **others: str | None) -> list[int]:
+    """Opens so many calls in one piece."""
+    streams = []
+    for _ in range(calls):
+        streams.append(client.h2.get_next_available_stream_id())
+        client.h2.send_headers(streams[-1], headers(**others))
+        client.h2.send_data(streams[-1], framed(message), end_stream=True)
+        client.heard[streams[-1]] = Heard()
+    client.say()
+    return streams
 
 
-def test_calls_that_have_waited_too_long_already_are_refused() -> None:
+def settled() -> Client:
+    """One whose deadline is known, and whose header fields are in the compression table."""
     client = Client()
-    assert outcomes(client, [client.ask(b"x", grpc_timeout="50m")]) == [None]
-    client.waited = 30 * MS
-    assert outcomes(client, [client.ask(b"x", grpc_timeout="50m")]) == [ErrorCodes.ENHANCE_YOUR_CALM]
-    client.waited = 20 * MS
-    assert outcomes(client, [client.ask(b"x", grpc_timeout="50m")]) == [None]
+    assert outcomes(client, ask_at_once(client, 1, grpc_timeout="50m")) == [None]
+    return client
+
+
+def test_of_what_is_read_at_once_the_older_part_is_refused() -> None:
+    client = settled()
+    client.waited = 50 * MS  # the first came 50 ms ago, the last just now
+    resets = outcomes(client, ask_at_once(client, 20, grpc_timeout="50m"))
+    refused = resets.count(ErrorCodes.ENHANCE_YOUR_CALM)
+    assert 11 <= refused <= 14  # those of more than 20 ms
+    assert resets == [ErrorCodes.ENHANCE_YOUR_CALM] * refused + [None] * (20 - refused)
+    assert client.probe.traffic["shed"] == refused
+
+
+def test_a_call_is_refused_when_it_has_waited_for_two_fifths_of_its_deadline() -> None:
+    client = settled()
+    for waited, reset in (
+        (21 * MS, ErrorCodes.ENHANCE_YOUR_CALM),
+        (20 * MS, None),
+        (60 * MS, ErrorCodes.ENHANCE_YOUR_CALM),
+    ):
+        client.waited = waited
+        assert outcomes(client, ask_at_once(client, 1, grpc_timeout="50m")) == [reset]
+
+
+def test_what_is_said_of_a_call_that_was_refused_unread_does_no_harm() -> None:
+    client = settled()
+    client.waited = 60 * MS
+    (stream,) = ask_at_once(client, 1, grpc_timeout="50m")
+    client.say(rst_stream(stream))  # they cross on the way
+    assert outcomes(client, [stream]) == [ErrorCodes.ENHANCE_YOUR_CALM]
+    client.waited = 0
+    assert outcomes(client, ask_at_once(client, 1, grpc_timeout="50m")) == [None]
+    client.say(rst_stream(stream))
+    assert outcomes(client, ask_at_once(client, 1, grpc_timeout="50m")) == [None]
+
+
+def test_what_is_new_to_the_compression_table_is_read() -> None:
+    client = settled()
+    client.waited = 60 * MS
+    streams = ask_at_once(client, 1, grpc_timeout="49m", user_agent="another")
+    client.hear()
+    client.echo()
+    client.hear()
+    assert client.heard[streams[0]].reset is None
+    client.waited = 0
+    assert outcomes(client, ask_at_once(client, 1, grpc_timeout="49m", user_agent="another")) == [None]
+
+
+def test_the_window_of_what_was_not_read_is_given_back() -> None:
+    client = settled()
+    client.waited = 60 * MS
+    for _ in range(400):  # 400 kB, and a connection's window is 1 MiB at most, 64 KiB at first
+        (stream,) = ask_at_once(client, 1, message=b"x" * 1000, grpc_timeout="50m")
+        assert outcomes(client, [stream]) == [ErrorCodes.ENHANCE_YOUR_CALM]
+    assert client.h2.outbound_flow_control_window > 1 << 19
+
+
+@given(pieces=st.lists(st.integers(1, 400), min_size=1, max_size=40))
+def test_however_it_is_cut_every_call_is_answered_or_refused(pieces: list[int]) -> None:
+    client = settled()
+    streams = []
+    for _ in range(30):
+        streams.append(client.h2.get_next_available_stream_id())
+        client.h2.send_headers(streams[-1], headers(grpc_timeout="50m"))
+        client.h2.send_data(streams[-1], framed(b"x" * 20), end_stream=True)
+        client.heard[streams[-1]] = Heard()
+    data, at = client.h2.data_to_send(), 0
+    client.waited = 60 * MS
+    for size in [*pieces, len(data)]:
+        assert client.say(data[at : at + size]) == 0
+        at += size
+    assert set(outcomes(client, streams)) <= {None, ErrorCodes.ENHANCE_YOUR_CALM}
+    assert all(client.heard[stream].ended or client.heard[stream].reset for stream in streams)
 
 
 def test_who_says_no_deadline_waits_for_as_long_as_it_takes() -> None:
     client = Client()
-    client.service, client.waited = MS, 1000 * MS
+    client.waited = 1000 * MS
     assert outcomes(client, [client.ask(b"x") for _ in range(100)]) == [None] * 100
 
 

@@ -146,6 +146,7 @@ cdef bint feed(Line* line, const uint8_t* data, size_t n) noexcept nogil:
         own = <uint8_t*> malloc(piece)          # of that size, and gone when the batch is answered
         holds(own != NULL)
         memcpy(own, data + at, piece)
+        batch.now = line.now + <uint64_t> chance(line, 4) * 400_000_000     # calls that have waited are refused unread
         status = session_receive(line.session, own, piece, line.now, &batch)
         at += piece
         if at == n and chance(line, 4) == 0:    # it ends with requests still waiting
