@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from interceptor.dataplane.grpc cimport PREFIX
 from interceptor.dataplane.nghttp2 cimport (
     NGHTTP2_NV_FLAG_NO_COPY_NAME, NGHTTP2_NV_FLAG_NO_COPY_VALUE, nghttp2_option_del, nghttp2_option_new,
     nghttp2_option_set_no_http_messaging, nghttp2_session_callbacks_del,
@@ -26,7 +27,6 @@ from interceptor.loadtest.histogram cimport Histogram
 from interceptor.loadtest.requests cimport Requests
 from interceptor.loadtest.session cimport callbacks_new
 from interceptor.loadtest.tally cimport MISMATCHES, STATUSES, VERDICTS, Call, Interval, Tally
-from interceptor.loadtest.wire cimport PREFIX
 
 from interceptor.loadtest.outcome import Outcome
 from interceptor.loadtest.target import resolve

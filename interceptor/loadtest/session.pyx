@@ -2,15 +2,15 @@
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp, memcpy
 
+from interceptor.dataplane.grpc cimport PREFIX, length_of, put_prefix
 from interceptor.dataplane.nghttp2 cimport *
+from interceptor.dataplane.wire cimport put_varint
 from interceptor.loadtest.connection cimport MAX_MESSAGE, OPEN, OPENING, Asking, Connection, leave_place, take_place
 from interceptor.loadtest.histogram cimport counts_bump
 from interceptor.loadtest.tally cimport (
     ERROR_BYTES, NO_STATUS, STATUS_UNKNOWN, Call, tally_answer, tally_sent, tally_unanswered,
 )
-from interceptor.loadtest.wire cimport (
-    PREFIX, Field, read_field, read_length, varint_field, write_digits, write_prefix, write_varint,
-)
+from interceptor.loadtest.wire cimport Field, read_field, varint_field, write_digits
 
 cdef enum:
     WINDOW = 1 << 30            # the server may send so many bytes ahead: the generator reads all there is
@@ -107,14 +107,14 @@ cdef void stage_call(Connection* c, const Call* call) noexcept nogil:
     cdef const Asking* a = c.asking
     cdef int64_t size = a.offsets[call.request + 1] - a.offsets[call.request]
     p[0] = 0x08                 # id: the place, and its turn
-    p = write_varint(p + 1, <uint64_t>(call - c.call) << 8 | call.turn)
+    p = put_varint(p + 1, <uint64_t>(call - c.call) << 8 | call.turn)
     if a.deadline_ms:
         p[0] = 0x10
-        p = write_varint(p + 1, left_ms(a, call))
+        p = put_varint(p + 1, left_ms(a, call))
     p[0] = 0x1A
-    p = write_varint(p + 1, <uint64_t>size)
+    p = put_varint(p + 1, <uint64_t>size)
     p += put_call(a, call, p)
-    write_prefix(begin, <uint32_t>(p - begin - PREFIX))
+    put_prefix(begin, <uint32_t>(p - begin - PREFIX))
     c.staged_to += <size_t>(p - begin)
     if c.paused:
         c.paused = False
@@ -132,7 +132,7 @@ cdef ssize_t give_call(nghttp2_session* session, int32_t stream, uint8_t* out, s
     cdef uint32_t n = <uint32_t>min(room, <size_t>(total - call.written))
     cdef uint8_t* whole = out if n == total else a.scratch
     put_call(a, call, whole + PREFIX)
-    write_prefix(whole, total - PREFIX)
+    put_prefix(whole, total - PREFIX)
     if whole != out:
         memcpy(out, whole + call.written, n)
     call.written += n
@@ -246,15 +246,15 @@ cdef int on_frame(nghttp2_session* session, const nghttp2_frame* frame, void* da
 cdef void read_replies(Connection* c, const uint8_t* p, size_t n) noexcept nogil:
     cdef size_t need, take
     while n and not c.broken:
-        if c.piece_bytes == 0 and n >= PREFIX and n - PREFIX >= read_length(p):
-            need = <size_t>PREFIX + read_length(p)
+        if c.piece_bytes == 0 and n >= PREFIX and n - PREFIX >= length_of(p):
+            need = <size_t>PREFIX + length_of(p)
             read_reply(c, p + PREFIX, p + need)
             p += need
             n -= need
             continue
         need = PREFIX
         if c.piece_bytes >= PREFIX:
-            need += read_length(c.piece)
+            need += length_of(c.piece)
         take = min(n, need - c.piece_bytes)
         memcpy(c.piece + c.piece_bytes, p, take)
         c.piece_bytes += <uint32_t>take
@@ -262,7 +262,7 @@ cdef void read_replies(Connection* c, const uint8_t* p, size_t n) noexcept nogil
         n -= take
         if c.piece_bytes < PREFIX:
             return
-        need = <size_t>PREFIX + read_length(c.piece)
+        need = <size_t>PREFIX + length_of(c.piece)
         if need > MAX_MESSAGE:
             c.broken = True
         elif c.piece_bytes == need:

@@ -1,30 +1,5 @@
-# The little of protobuf and gRPC's framing that a client of ours writes and reads.
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
-
-cdef enum:
-    PREFIX = 5                  # bytes before a message: not compressed, its length
-
-
-cdef inline void write_prefix(uint8_t* out, uint32_t length) noexcept nogil:
-    out[0] = 0
-    out[1] = <uint8_t>(length >> 24)
-    out[2] = <uint8_t>(length >> 16 & 255)
-    out[3] = <uint8_t>(length >> 8 & 255)
-    out[4] = <uint8_t>(length & 255)
-
-
-cdef inline uint32_t read_length(const uint8_t* prefix) noexcept nogil:
-    return <uint32_t>prefix[1] << 24 | <uint32_t>prefix[2] << 16 | <uint32_t>prefix[3] << 8 | prefix[4]
-
-
-cdef inline uint8_t* write_varint(uint8_t* out, uint64_t value) noexcept nogil:
-    while value > 127:
-        out[0] = <uint8_t>(value & 127 | 128)
-        value >>= 7
-        out += 1
-    out[0] = <uint8_t>value
-    return out + 1
+# The little of protobuf that a client of ours reads, and the numbers it writes into calls that are there already.
+from libc.stdint cimport uint8_t, uint64_t
 
 
 # Overwrites `digits` bytes with the last digits of `number`.

@@ -1,11 +1,13 @@
 """A service that a file's tests share, on TCP and on a Unix socket."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
+from service.conftest import start
 from service.running import Running, write_policy
+
+__all__ = ["service", "start", "unix_address"]
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +31,3 @@ def unix_address(service: Running) -> str:
     """The shared service's Unix socket."""
     address: str = service.event("serving")["listen"][1]
     return address
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Running]]:
-    """``start(policy, *arguments)`` runs a service of the test's own, stopped at its end."""
-    services: list[Running] = []
-
-    def begin(policy: Path | str, *arguments: str | Path) -> Running:
-        services.append(Running(policy, *arguments))
-        return services[-1]
-
-    yield begin
-    for each in services:
-        each.stop()
