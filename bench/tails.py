@@ -38,7 +38,7 @@ from interceptor.loadtest.requests import Requests
 P99, P999, TIMES = 1_000, 3_000, 2
 PERCENTILES = (50, 99, 99.9, 99.99)
 #: the most seconds a run takes whose reloads decide when it is over
-LONGEST = 600
+LONGEST = 900
 HOG = "while True: pass"
 
 
@@ -96,21 +96,20 @@ def under_reloads(report: Report, tails: Tails, service: Service, control: Contr
             time.sleep(max(0.0, seconds / times - taken[-1]))
         run.stop()
 
-    def alone() -> float:
-        control.look(1.0 if quick else 5.0)
-        return tails.run("alone", service, seconds)
+    def alone() -> None:
+        control.look(2.0 if quick else 15.0)
+        tails.run("alone", service, seconds)
 
-    interleaved(
-        {"alone": alone, "reloads": lambda: tails.run("with reloads", service, LONGEST, reload)},
-        rounds=report.rounds(3, quick=1),
-        seed=report.args.seed,
-    )
+    alone()
+    tails.run("with reloads", service, LONGEST, reload)
+    for _ in range(report.rounds(2, quick=0)):
+        alone()
     report.section("Alone")
     found = tails.show("alone")
     for percent, limit in ((99, P99), (99.9, P999)):
         idle = report.figure(f"p{percent:g} of waiting for an idle core", control.percentile(percent), "us")
         report.promise(f"p{percent:g} beyond it", max(found[percent] - idle, 0), limit, "us")
-    report.section(f"With {times} reloads of the list in every run")
+    report.section(f"With {times} reloads of the list")
     report.figure("a reload", taken, "s")
     tails.show("with reloads")
     report.promise("runs with an error or a missing reply", len(tails.wrong["with reloads"]), 0, "")
