@@ -22,36 +22,39 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from interceptor.pb.v1 import access_pb2 as interceptor_dot_v1_dot_access__pb2
 from interceptor.pb.v1 import interception_pb2 as interceptor_dot_v1_dot_interception__pb2
+from interceptor.pb.v1 import lists_pb2 as interceptor_dot_v1_dot_lists__pb2
+from interceptor.pb.v1 import policies_pb2 as interceptor_dot_v1_dot_policies__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ainterceptor/v1/admin.proto\x12\x0einterceptor.v1\x1a!interceptor/v1/interception.proto\"=\n\x0e\x45xplainRequest\x12+\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1d.interceptor.v1.DecideRequest\"\x98\x02\n\x0f\x45xplainResponse\x12\x30\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1e.interceptor.v1.DecideResponse\x12\x11\n\temergency\x18\x02 \x01(\x08\x12\x0e\n\x06graced\x18\x03 \x01(\x08\x12(\n\x05rules\x18\x04 \x03(\x0b\x32\x19.interceptor.v1.RuleTrace\x12.\n\x08\x63ounters\x18\x05 \x03(\x0b\x32\x1c.interceptor.v1.CounterTrace\x12(\n\x05lists\x18\x06 \x03(\x0b\x32\x19.interceptor.v1.ListTrace\x12,\n\x07numbers\x18\x07 \x03(\x0b\x32\x1b.interceptor.v1.NumberTrace\"\x89\x01\n\tRuleTrace\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12,\n\x07outcome\x18\x02 \x01(\x0e\x32\x1b.interceptor.v1.RuleOutcome\x12\x0e\n\x06shadow\x18\x03 \x01(\x08\x12\x0f\n\x07\x64\x65\x63ides\x18\x04 \x01(\x08\x12\x11\n\tcondition\x18\x05 \x01(\t\x12\x0c\n\x04line\x18\x06 \x01(\r\"n\n\x0c\x43ounterTrace\x12\x0f\n\x07\x63ounter\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07\x63ounted\x18\x03 \x01(\x08\x12\x0b\n\x03per\x18\x04 \x01(\t\x12\x11\n\twindow_ms\x18\x05 \x01(\x03\x42\x08\n\x06_value\"\x87\x01\n\tListTrace\x12\x0c\n\x04list\x18\x01 \x01(\t\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\r\n\x05\x65ntry\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x1b\n\x0evalid_until_ms\x18\x06 \x01(\x03H\x00\x88\x01\x01\x42\x11\n\x0f_valid_until_ms\"g\n\x0bNumberTrace\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\r\n\x05valid\x18\x04 \x01(\x08\x12\x0e\n\x06region\x18\x05 \x01(\t\x12\x0c\n\x04type\x18\x06 \x01(\t\"\x0f\n\rReloadRequest\"y\n\x0eReloadResponse\x12\x17\n\x0fpolicy_revision\x18\x01 \x01(\r\x12\x15\n\rpolicy_digest\x18\x02 \x01(\t\x12\r\n\x05rules\x18\x03 \x01(\r\x12(\n\x05lists\x18\x04 \x03(\x0b\x32\x19.interceptor.v1.ListState\"<\n\tListState\x12\x0c\n\x04list\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x04\x12\x10\n\x08\x62\x61\x64_rows\x18\x03 \x01(\x04*\xc6\x01\n\x0bRuleOutcome\x12\x1c\n\x18RULE_OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12RULE_OUTCOME_MATCH\x10\x01\x12\x19\n\x15RULE_OUTCOME_NO_MATCH\x10\x02\x12\x17\n\x13RULE_OUTCOME_ABSENT\x10\x03\x12\x16\n\x12RULE_OUTCOME_ERROR\x10\x04\x12\x1c\n\x18RULE_OUTCOME_NOT_REACHED\x10\x05\x12\x17\n\x13RULE_OUTCOME_GRACED\x10\x06\x32\xa3\x01\n\x0c\x41\x64minService\x12J\n\x07\x45xplain\x12\x1e.interceptor.v1.ExplainRequest\x1a\x1f.interceptor.v1.ExplainResponse\x12G\n\x06Reload\x12\x1d.interceptor.v1.ReloadRequest\x1a\x1e.interceptor.v1.ReloadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ainterceptor/v1/admin.proto\x12\x0einterceptor.v1\x1a\x1binterceptor/v1/access.proto\x1a!interceptor/v1/interception.proto\x1a\x1ainterceptor/v1/lists.proto\x1a\x1dinterceptor/v1/policies.proto\"=\n\x0e\x45xplainRequest\x12+\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1d.interceptor.v1.DecideRequest\"\x98\x02\n\x0f\x45xplainResponse\x12\x30\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1e.interceptor.v1.DecideResponse\x12\x11\n\temergency\x18\x02 \x01(\x08\x12\x0e\n\x06graced\x18\x03 \x01(\x08\x12(\n\x05rules\x18\x04 \x03(\x0b\x32\x19.interceptor.v1.RuleTrace\x12.\n\x08\x63ounters\x18\x05 \x03(\x0b\x32\x1c.interceptor.v1.CounterTrace\x12(\n\x05lists\x18\x06 \x03(\x0b\x32\x19.interceptor.v1.ListTrace\x12,\n\x07numbers\x18\x07 \x03(\x0b\x32\x1b.interceptor.v1.NumberTrace\"\x89\x01\n\tRuleTrace\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12,\n\x07outcome\x18\x02 \x01(\x0e\x32\x1b.interceptor.v1.RuleOutcome\x12\x0e\n\x06shadow\x18\x03 \x01(\x08\x12\x0f\n\x07\x64\x65\x63ides\x18\x04 \x01(\x08\x12\x11\n\tcondition\x18\x05 \x01(\t\x12\x0c\n\x04line\x18\x06 \x01(\r\"n\n\x0c\x43ounterTrace\x12\x0f\n\x07\x63ounter\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07\x63ounted\x18\x03 \x01(\x08\x12\x0b\n\x03per\x18\x04 \x01(\t\x12\x11\n\twindow_ms\x18\x05 \x01(\x03\x42\x08\n\x06_value\"\x87\x01\n\tListTrace\x12\x0c\n\x04list\x18\x01 \x01(\t\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\r\n\x05\x65ntry\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x1b\n\x0evalid_until_ms\x18\x06 \x01(\x03H\x00\x88\x01\x01\x42\x11\n\x0f_valid_until_ms\"g\n\x0bNumberTrace\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\r\n\x05valid\x18\x04 \x01(\x08\x12\x0e\n\x06region\x18\x05 \x01(\t\x12\x0c\n\x04type\x18\x06 \x01(\t\"\x0f\n\rReloadRequest\"y\n\x0eReloadResponse\x12\x17\n\x0fpolicy_revision\x18\x01 \x01(\r\x12\x15\n\rpolicy_digest\x18\x02 \x01(\t\x12\r\n\x05rules\x18\x03 \x01(\r\x12(\n\x05lists\x18\x04 \x03(\x0b\x32\x19.interceptor.v1.ListState\"<\n\tListState\x12\x0c\n\x04list\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x04\x12\x10\n\x08\x62\x61\x64_rows\x18\x03 \x01(\x04*\xc6\x01\n\x0bRuleOutcome\x12\x1c\n\x18RULE_OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12RULE_OUTCOME_MATCH\x10\x01\x12\x19\n\x15RULE_OUTCOME_NO_MATCH\x10\x02\x12\x17\n\x13RULE_OUTCOME_ABSENT\x10\x03\x12\x16\n\x12RULE_OUTCOME_ERROR\x10\x04\x12\x1c\n\x18RULE_OUTCOME_NOT_REACHED\x10\x05\x12\x17\n\x13RULE_OUTCOME_GRACED\x10\x06\x32\x90\x13\n\x0c\x41\x64minService\x12J\n\x07\x45xplain\x12\x1e.interceptor.v1.ExplainRequest\x1a\x1f.interceptor.v1.ExplainResponse\x12G\n\x06Reload\x12\x1d.interceptor.v1.ReloadRequest\x1a\x1e.interceptor.v1.ReloadResponse\x12W\n\nImportList\x12!.interceptor.v1.ImportListRequest\x1a\".interceptor.v1.ImportListResponse(\x01\x30\x01\x12S\n\nAddEntries\x12!.interceptor.v1.AddEntriesRequest\x1a\".interceptor.v1.AddEntriesResponse\x12\\\n\rRemoveEntries\x12$.interceptor.v1.RemoveEntriesRequest\x1a%.interceptor.v1.RemoveEntriesResponse\x12S\n\nUndoChange\x12!.interceptor.v1.UndoChangeRequest\x1a\".interceptor.v1.UndoChangeResponse\x12P\n\tShowEntry\x12 .interceptor.v1.ShowEntryRequest\x1a!.interceptor.v1.ShowEntryResponse\x12\\\n\rSearchEntries\x12$.interceptor.v1.SearchEntriesRequest\x1a%.interceptor.v1.SearchEntriesResponse\x12U\n\nExportList\x12!.interceptor.v1.ExportListRequest\x1a\".interceptor.v1.ExportListResponse0\x01\x12Y\n\x0cGetListStats\x12#.interceptor.v1.GetListStatsRequest\x1a$.interceptor.v1.GetListStatsResponse\x12Y\n\x0cSetRetention\x12#.interceptor.v1.SetRetentionRequest\x1a$.interceptor.v1.SetRetentionResponse\x12V\n\x0b\x43heckDomain\x12\".interceptor.v1.CheckDomainRequest\x1a#.interceptor.v1.CheckDomainResponse\x12P\n\tPutPolicy\x12 .interceptor.v1.PutPolicyRequest\x1a!.interceptor.v1.PutPolicyResponse\x12P\n\tGetPolicy\x12 .interceptor.v1.GetPolicyRequest\x1a!.interceptor.v1.GetPolicyResponse\x12Y\n\x0cListPolicies\x12#.interceptor.v1.ListPoliciesRequest\x1a$.interceptor.v1.ListPoliciesResponse\x12_\n\x0eRollbackPolicy\x12%.interceptor.v1.RollbackPolicyRequest\x1a&.interceptor.v1.RollbackPolicyResponse\x12S\n\nStartTrial\x12!.interceptor.v1.StartTrialRequest\x1a\".interceptor.v1.StartTrialResponse\x12M\n\x08GetTrial\x12\x1f.interceptor.v1.GetTrialRequest\x1a .interceptor.v1.GetTrialResponse\x12P\n\tStopTrial\x12 .interceptor.v1.StopTrialRequest\x1a!.interceptor.v1.StopTrialResponse\x12V\n\x0bPromoteRule\x12\".interceptor.v1.PromoteRuleRequest\x1a#.interceptor.v1.PromoteRuleResponse\x12\x62\n\x0f\x45xplainDecision\x12&.interceptor.v1.ExplainDecisionRequest\x1a\'.interceptor.v1.ExplainDecisionResponse\x12Y\n\x0cGiveFeedback\x12#.interceptor.v1.GiveFeedbackRequest\x1a$.interceptor.v1.GiveFeedbackResponse\x12P\n\tListAudit\x12 .interceptor.v1.ListAuditRequest\x1a!.interceptor.v1.ListAuditResponse\x12V\n\x0bVerifyAudit\x12\".interceptor.v1.VerifyAuditRequest\x1a#.interceptor.v1.VerifyAuditResponse\x12V\n\x0b\x45raseNumber\x12\".interceptor.v1.EraseNumberRequest\x1a#.interceptor.v1.EraseNumberResponse\x12V\n\x0bGrantAccess\x12\".interceptor.v1.GrantAccessRequest\x1a#.interceptor.v1.GrantAccessResponse\x12Y\n\x0cRevokeAccess\x12#.interceptor.v1.RevokeAccessRequest\x1a$.interceptor.v1.RevokeAccessResponse\x12S\n\nListAccess\x12!.interceptor.v1.ListAccessRequest\x1a\".interceptor.v1.ListAccessResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'interceptor.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RULEOUTCOME']._serialized_start=1125
-  _globals['_RULEOUTCOME']._serialized_end=1323
-  _globals['_EXPLAINREQUEST']._serialized_start=81
-  _globals['_EXPLAINREQUEST']._serialized_end=142
-  _globals['_EXPLAINRESPONSE']._serialized_start=145
-  _globals['_EXPLAINRESPONSE']._serialized_end=425
-  _globals['_RULETRACE']._serialized_start=428
-  _globals['_RULETRACE']._serialized_end=565
-  _globals['_COUNTERTRACE']._serialized_start=567
-  _globals['_COUNTERTRACE']._serialized_end=677
-  _globals['_LISTTRACE']._serialized_start=680
-  _globals['_LISTTRACE']._serialized_end=815
-  _globals['_NUMBERTRACE']._serialized_start=817
-  _globals['_NUMBERTRACE']._serialized_end=920
-  _globals['_RELOADREQUEST']._serialized_start=922
-  _globals['_RELOADREQUEST']._serialized_end=937
-  _globals['_RELOADRESPONSE']._serialized_start=939
-  _globals['_RELOADRESPONSE']._serialized_end=1060
-  _globals['_LISTSTATE']._serialized_start=1062
-  _globals['_LISTSTATE']._serialized_end=1122
-  _globals['_ADMINSERVICE']._serialized_start=1326
-  _globals['_ADMINSERVICE']._serialized_end=1489
+  _globals['_RULEOUTCOME']._serialized_start=1213
+  _globals['_RULEOUTCOME']._serialized_end=1411
+  _globals['_EXPLAINREQUEST']._serialized_start=169
+  _globals['_EXPLAINREQUEST']._serialized_end=230
+  _globals['_EXPLAINRESPONSE']._serialized_start=233
+  _globals['_EXPLAINRESPONSE']._serialized_end=513
+  _globals['_RULETRACE']._serialized_start=516
+  _globals['_RULETRACE']._serialized_end=653
+  _globals['_COUNTERTRACE']._serialized_start=655
+  _globals['_COUNTERTRACE']._serialized_end=765
+  _globals['_LISTTRACE']._serialized_start=768
+  _globals['_LISTTRACE']._serialized_end=903
+  _globals['_NUMBERTRACE']._serialized_start=905
+  _globals['_NUMBERTRACE']._serialized_end=1008
+  _globals['_RELOADREQUEST']._serialized_start=1010
+  _globals['_RELOADREQUEST']._serialized_end=1025
+  _globals['_RELOADRESPONSE']._serialized_start=1027
+  _globals['_RELOADRESPONSE']._serialized_end=1148
+  _globals['_LISTSTATE']._serialized_start=1150
+  _globals['_LISTSTATE']._serialized_end=1210
+  _globals['_ADMINSERVICE']._serialized_start=1414
+  _globals['_ADMINSERVICE']._serialized_end=3862
 # @@protoc_insertion_point(module_scope)

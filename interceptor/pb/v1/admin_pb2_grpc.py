@@ -3,7 +3,10 @@
 import grpc
 import warnings
 
+from interceptor.pb.v1 import access_pb2 as interceptor_dot_v1_dot_access__pb2
 from interceptor.pb.v1 import admin_pb2 as interceptor_dot_v1_dot_admin__pb2
+from interceptor.pb.v1 import lists_pb2 as interceptor_dot_v1_dot_lists__pb2
+from interceptor.pb.v1 import policies_pb2 as interceptor_dot_v1_dot_policies__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -45,6 +48,136 @@ class AdminServiceStub:
                 request_serializer=interceptor_dot_v1_dot_admin__pb2.ReloadRequest.SerializeToString,
                 response_deserializer=interceptor_dot_v1_dot_admin__pb2.ReloadResponse.FromString,
                 _registered_method=True)
+        self.ImportList = channel.stream_stream(
+                '/interceptor.v1.AdminService/ImportList',
+                request_serializer=interceptor_dot_v1_dot_lists__pb2.ImportListRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_lists__pb2.ImportListResponse.FromString,
+                _registered_method=True)
+        self.AddEntries = channel.unary_unary(
+                '/interceptor.v1.AdminService/AddEntries',
+                request_serializer=interceptor_dot_v1_dot_lists__pb2.AddEntriesRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_lists__pb2.AddEntriesResponse.FromString,
+                _registered_method=True)
+        self.RemoveEntries = channel.unary_unary(
+                '/interceptor.v1.AdminService/RemoveEntries',
+                request_serializer=interceptor_dot_v1_dot_lists__pb2.RemoveEntriesRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_lists__pb2.RemoveEntriesResponse.FromString,
+                _registered_method=True)
+        self.UndoChange = channel.unary_unary(
+                '/interceptor.v1.AdminService/UndoChange',
+                request_serializer=interceptor_dot_v1_dot_lists__pb2.UndoChangeRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_lists__pb2.UndoChangeResponse.FromString,
+                _registered_method=True)
+        self.ShowEntry = channel.unary_unary(
+                '/interceptor.v1.AdminService/ShowEntry',
+                request_serializer=interceptor_dot_v1_dot_lists__pb2.ShowEntryRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_lists__pb2.ShowEntryResponse.FromString,
+                _registered_method=True)
+        self.SearchEntries = channel.unary_unary(
+                '/interceptor.v1.AdminService/SearchEntries',
+                request_serializer=interceptor_dot_v1_dot_lists__pb2.SearchEntriesRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_lists__pb2.SearchEntriesResponse.FromString,
+                _registered_method=True)
+        self.ExportList = channel.unary_stream(
+                '/interceptor.v1.AdminService/ExportList',
+                request_serializer=interceptor_dot_v1_dot_lists__pb2.ExportListRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_lists__pb2.ExportListResponse.FromString,
+                _registered_method=True)
+        self.GetListStats = channel.unary_unary(
+                '/interceptor.v1.AdminService/GetListStats',
+                request_serializer=interceptor_dot_v1_dot_lists__pb2.GetListStatsRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_lists__pb2.GetListStatsResponse.FromString,
+                _registered_method=True)
+        self.SetRetention = channel.unary_unary(
+                '/interceptor.v1.AdminService/SetRetention',
+                request_serializer=interceptor_dot_v1_dot_lists__pb2.SetRetentionRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_lists__pb2.SetRetentionResponse.FromString,
+                _registered_method=True)
+        self.CheckDomain = channel.unary_unary(
+                '/interceptor.v1.AdminService/CheckDomain',
+                request_serializer=interceptor_dot_v1_dot_lists__pb2.CheckDomainRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_lists__pb2.CheckDomainResponse.FromString,
+                _registered_method=True)
+        self.PutPolicy = channel.unary_unary(
+                '/interceptor.v1.AdminService/PutPolicy',
+                request_serializer=interceptor_dot_v1_dot_policies__pb2.PutPolicyRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_policies__pb2.PutPolicyResponse.FromString,
+                _registered_method=True)
+        self.GetPolicy = channel.unary_unary(
+                '/interceptor.v1.AdminService/GetPolicy',
+                request_serializer=interceptor_dot_v1_dot_policies__pb2.GetPolicyRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_policies__pb2.GetPolicyResponse.FromString,
+                _registered_method=True)
+        self.ListPolicies = channel.unary_unary(
+                '/interceptor.v1.AdminService/ListPolicies',
+                request_serializer=interceptor_dot_v1_dot_policies__pb2.ListPoliciesRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_policies__pb2.ListPoliciesResponse.FromString,
+                _registered_method=True)
+        self.RollbackPolicy = channel.unary_unary(
+                '/interceptor.v1.AdminService/RollbackPolicy',
+                request_serializer=interceptor_dot_v1_dot_policies__pb2.RollbackPolicyRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_policies__pb2.RollbackPolicyResponse.FromString,
+                _registered_method=True)
+        self.StartTrial = channel.unary_unary(
+                '/interceptor.v1.AdminService/StartTrial',
+                request_serializer=interceptor_dot_v1_dot_policies__pb2.StartTrialRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_policies__pb2.StartTrialResponse.FromString,
+                _registered_method=True)
+        self.GetTrial = channel.unary_unary(
+                '/interceptor.v1.AdminService/GetTrial',
+                request_serializer=interceptor_dot_v1_dot_policies__pb2.GetTrialRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_policies__pb2.GetTrialResponse.FromString,
+                _registered_method=True)
+        self.StopTrial = channel.unary_unary(
+                '/interceptor.v1.AdminService/StopTrial',
+                request_serializer=interceptor_dot_v1_dot_policies__pb2.StopTrialRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_policies__pb2.StopTrialResponse.FromString,
+                _registered_method=True)
+        self.PromoteRule = channel.unary_unary(
+                '/interceptor.v1.AdminService/PromoteRule',
+                request_serializer=interceptor_dot_v1_dot_policies__pb2.PromoteRuleRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_policies__pb2.PromoteRuleResponse.FromString,
+                _registered_method=True)
+        self.ExplainDecision = channel.unary_unary(
+                '/interceptor.v1.AdminService/ExplainDecision',
+                request_serializer=interceptor_dot_v1_dot_policies__pb2.ExplainDecisionRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_policies__pb2.ExplainDecisionResponse.FromString,
+                _registered_method=True)
+        self.GiveFeedback = channel.unary_unary(
+                '/interceptor.v1.AdminService/GiveFeedback',
+                request_serializer=interceptor_dot_v1_dot_policies__pb2.GiveFeedbackRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_policies__pb2.GiveFeedbackResponse.FromString,
+                _registered_method=True)
+        self.ListAudit = channel.unary_unary(
+                '/interceptor.v1.AdminService/ListAudit',
+                request_serializer=interceptor_dot_v1_dot_access__pb2.ListAuditRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_access__pb2.ListAuditResponse.FromString,
+                _registered_method=True)
+        self.VerifyAudit = channel.unary_unary(
+                '/interceptor.v1.AdminService/VerifyAudit',
+                request_serializer=interceptor_dot_v1_dot_access__pb2.VerifyAuditRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_access__pb2.VerifyAuditResponse.FromString,
+                _registered_method=True)
+        self.EraseNumber = channel.unary_unary(
+                '/interceptor.v1.AdminService/EraseNumber',
+                request_serializer=interceptor_dot_v1_dot_access__pb2.EraseNumberRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_access__pb2.EraseNumberResponse.FromString,
+                _registered_method=True)
+        self.GrantAccess = channel.unary_unary(
+                '/interceptor.v1.AdminService/GrantAccess',
+                request_serializer=interceptor_dot_v1_dot_access__pb2.GrantAccessRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_access__pb2.GrantAccessResponse.FromString,
+                _registered_method=True)
+        self.RevokeAccess = channel.unary_unary(
+                '/interceptor.v1.AdminService/RevokeAccess',
+                request_serializer=interceptor_dot_v1_dot_access__pb2.RevokeAccessRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_access__pb2.RevokeAccessResponse.FromString,
+                _registered_method=True)
+        self.ListAccess = channel.unary_unary(
+                '/interceptor.v1.AdminService/ListAccess',
+                request_serializer=interceptor_dot_v1_dot_access__pb2.ListAccessRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_access__pb2.ListAccessResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -68,6 +201,191 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportList(self, request_iterator, context):
+        """Puts a file of entries on a list, all at once or not at all. The client sends a header, waits for the answer that says
+        from which byte on the server still needs the file, and sends the rest. The same file again changes nothing. With
+        dry_run nothing is changed. FAILED_PRECONDITION: it would turn more recent calls than is allowed, or hits a protected
+        number; the message says which, and how to confirm it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddEntries(self, request, context):
+        """Puts entries on a list. On disk when answered, and the next call sees them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveEntries(self, request, context):
+        """Takes entries off a list: those of one source, or of all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndoChange(self, request, context):
+        """Reverts a change of lists as a whole. What was changed again since is left, and counted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowEntry(self, request, context):
+        """All that is known of one number, domain, device ...: on which lists it is, by whom, why, until when, the calls it stopped.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchEntries(self, request, context):
+        """Entries that begin with a text, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportList(self, request, context):
+        """A list as a file.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetListStats(self, request, context):
+        """How large the lists are, by source and reason.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetRetention(self, request, context):
+        """How long entries of a list or of a source stay that say no end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckDomain(self, request, context):
+        """Whether a web domain is on a list of domains, for gateways without a response policy zone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutPolicy(self, request, context):
+        """Puts a policy into force and keeps it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPolicy(self, request, context):
+        """The text of the policy in force, or of an earlier one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPolicies(self, request, context):
+        """The policies that were in force, the last first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollbackPolicy(self, request, context):
+        """Puts an earlier policy into force again, as a new revision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartTrial(self, request, context):
+        """Runs a policy in shadow beside the one in force, on live calls, for a time. One trial at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTrial(self, request, context):
+        """How the trial stands: what would have been decided otherwise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StopTrial(self, request, context):
+        """Ends the trial and says how it stood.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PromoteRule(self, request, context):
+        """Lets a rule block again that was turned into a warning because it began to block far more than usual.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainDecision(self, request, context):
+        """Why a call was decided as it was, in words: the rule, the entries, who put them there, how to undo it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GiveFeedback(self, request, context):
+        """Says whether a decision was right. A wrong block releases the caller: an allow entry with an end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAudit(self, request, context):
+        """The audit trail, the last record first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyAudit(self, request, context):
+        """Whether the audit trail is whole.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseNumber(self, request, context):
+        """Erases what the store knows of a person's number; the audit trail stays verifiable.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GrantAccess(self, request, context):
+        """Lets somebody in, in a role. The first one must be an admin; until then whoever reaches the port is one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeAccess(self, request, context):
+        """Lets somebody in no longer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAccess(self, request, context):
+        """Who is let in.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -80,6 +398,136 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.Reload,
                     request_deserializer=interceptor_dot_v1_dot_admin__pb2.ReloadRequest.FromString,
                     response_serializer=interceptor_dot_v1_dot_admin__pb2.ReloadResponse.SerializeToString,
+            ),
+            'ImportList': grpc.stream_stream_rpc_method_handler(
+                    servicer.ImportList,
+                    request_deserializer=interceptor_dot_v1_dot_lists__pb2.ImportListRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_lists__pb2.ImportListResponse.SerializeToString,
+            ),
+            'AddEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddEntries,
+                    request_deserializer=interceptor_dot_v1_dot_lists__pb2.AddEntriesRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_lists__pb2.AddEntriesResponse.SerializeToString,
+            ),
+            'RemoveEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveEntries,
+                    request_deserializer=interceptor_dot_v1_dot_lists__pb2.RemoveEntriesRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_lists__pb2.RemoveEntriesResponse.SerializeToString,
+            ),
+            'UndoChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoChange,
+                    request_deserializer=interceptor_dot_v1_dot_lists__pb2.UndoChangeRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_lists__pb2.UndoChangeResponse.SerializeToString,
+            ),
+            'ShowEntry': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowEntry,
+                    request_deserializer=interceptor_dot_v1_dot_lists__pb2.ShowEntryRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_lists__pb2.ShowEntryResponse.SerializeToString,
+            ),
+            'SearchEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchEntries,
+                    request_deserializer=interceptor_dot_v1_dot_lists__pb2.SearchEntriesRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_lists__pb2.SearchEntriesResponse.SerializeToString,
+            ),
+            'ExportList': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportList,
+                    request_deserializer=interceptor_dot_v1_dot_lists__pb2.ExportListRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_lists__pb2.ExportListResponse.SerializeToString,
+            ),
+            'GetListStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetListStats,
+                    request_deserializer=interceptor_dot_v1_dot_lists__pb2.GetListStatsRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_lists__pb2.GetListStatsResponse.SerializeToString,
+            ),
+            'SetRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetRetention,
+                    request_deserializer=interceptor_dot_v1_dot_lists__pb2.SetRetentionRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_lists__pb2.SetRetentionResponse.SerializeToString,
+            ),
+            'CheckDomain': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckDomain,
+                    request_deserializer=interceptor_dot_v1_dot_lists__pb2.CheckDomainRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_lists__pb2.CheckDomainResponse.SerializeToString,
+            ),
+            'PutPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutPolicy,
+                    request_deserializer=interceptor_dot_v1_dot_policies__pb2.PutPolicyRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_policies__pb2.PutPolicyResponse.SerializeToString,
+            ),
+            'GetPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPolicy,
+                    request_deserializer=interceptor_dot_v1_dot_policies__pb2.GetPolicyRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_policies__pb2.GetPolicyResponse.SerializeToString,
+            ),
+            'ListPolicies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPolicies,
+                    request_deserializer=interceptor_dot_v1_dot_policies__pb2.ListPoliciesRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_policies__pb2.ListPoliciesResponse.SerializeToString,
+            ),
+            'RollbackPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackPolicy,
+                    request_deserializer=interceptor_dot_v1_dot_policies__pb2.RollbackPolicyRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_policies__pb2.RollbackPolicyResponse.SerializeToString,
+            ),
+            'StartTrial': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartTrial,
+                    request_deserializer=interceptor_dot_v1_dot_policies__pb2.StartTrialRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_policies__pb2.StartTrialResponse.SerializeToString,
+            ),
+            'GetTrial': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTrial,
+                    request_deserializer=interceptor_dot_v1_dot_policies__pb2.GetTrialRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_policies__pb2.GetTrialResponse.SerializeToString,
+            ),
+            'StopTrial': grpc.unary_unary_rpc_method_handler(
+                    servicer.StopTrial,
+                    request_deserializer=interceptor_dot_v1_dot_policies__pb2.StopTrialRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_policies__pb2.StopTrialResponse.SerializeToString,
+            ),
+            'PromoteRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.PromoteRule,
+                    request_deserializer=interceptor_dot_v1_dot_policies__pb2.PromoteRuleRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_policies__pb2.PromoteRuleResponse.SerializeToString,
+            ),
+            'ExplainDecision': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainDecision,
+                    request_deserializer=interceptor_dot_v1_dot_policies__pb2.ExplainDecisionRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_policies__pb2.ExplainDecisionResponse.SerializeToString,
+            ),
+            'GiveFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.GiveFeedback,
+                    request_deserializer=interceptor_dot_v1_dot_policies__pb2.GiveFeedbackRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_policies__pb2.GiveFeedbackResponse.SerializeToString,
+            ),
+            'ListAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAudit,
+                    request_deserializer=interceptor_dot_v1_dot_access__pb2.ListAuditRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_access__pb2.ListAuditResponse.SerializeToString,
+            ),
+            'VerifyAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyAudit,
+                    request_deserializer=interceptor_dot_v1_dot_access__pb2.VerifyAuditRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_access__pb2.VerifyAuditResponse.SerializeToString,
+            ),
+            'EraseNumber': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseNumber,
+                    request_deserializer=interceptor_dot_v1_dot_access__pb2.EraseNumberRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_access__pb2.EraseNumberResponse.SerializeToString,
+            ),
+            'GrantAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.GrantAccess,
+                    request_deserializer=interceptor_dot_v1_dot_access__pb2.GrantAccessRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_access__pb2.GrantAccessResponse.SerializeToString,
+            ),
+            'RevokeAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeAccess,
+                    request_deserializer=interceptor_dot_v1_dot_access__pb2.RevokeAccessRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_access__pb2.RevokeAccessResponse.SerializeToString,
+            ),
+            'ListAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccess,
+                    request_deserializer=interceptor_dot_v1_dot_access__pb2.ListAccessRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_access__pb2.ListAccessResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -137,6 +585,708 @@ class AdminService:
             '/interceptor.v1.AdminService/Reload',
             interceptor_dot_v1_dot_admin__pb2.ReloadRequest.SerializeToString,
             interceptor_dot_v1_dot_admin__pb2.ReloadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportList(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/interceptor.v1.AdminService/ImportList',
+            interceptor_dot_v1_dot_lists__pb2.ImportListRequest.SerializeToString,
+            interceptor_dot_v1_dot_lists__pb2.ImportListResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/AddEntries',
+            interceptor_dot_v1_dot_lists__pb2.AddEntriesRequest.SerializeToString,
+            interceptor_dot_v1_dot_lists__pb2.AddEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/RemoveEntries',
+            interceptor_dot_v1_dot_lists__pb2.RemoveEntriesRequest.SerializeToString,
+            interceptor_dot_v1_dot_lists__pb2.RemoveEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndoChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/UndoChange',
+            interceptor_dot_v1_dot_lists__pb2.UndoChangeRequest.SerializeToString,
+            interceptor_dot_v1_dot_lists__pb2.UndoChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowEntry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/ShowEntry',
+            interceptor_dot_v1_dot_lists__pb2.ShowEntryRequest.SerializeToString,
+            interceptor_dot_v1_dot_lists__pb2.ShowEntryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/SearchEntries',
+            interceptor_dot_v1_dot_lists__pb2.SearchEntriesRequest.SerializeToString,
+            interceptor_dot_v1_dot_lists__pb2.SearchEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportList(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/interceptor.v1.AdminService/ExportList',
+            interceptor_dot_v1_dot_lists__pb2.ExportListRequest.SerializeToString,
+            interceptor_dot_v1_dot_lists__pb2.ExportListResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetListStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/GetListStats',
+            interceptor_dot_v1_dot_lists__pb2.GetListStatsRequest.SerializeToString,
+            interceptor_dot_v1_dot_lists__pb2.GetListStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/SetRetention',
+            interceptor_dot_v1_dot_lists__pb2.SetRetentionRequest.SerializeToString,
+            interceptor_dot_v1_dot_lists__pb2.SetRetentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckDomain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/CheckDomain',
+            interceptor_dot_v1_dot_lists__pb2.CheckDomainRequest.SerializeToString,
+            interceptor_dot_v1_dot_lists__pb2.CheckDomainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/PutPolicy',
+            interceptor_dot_v1_dot_policies__pb2.PutPolicyRequest.SerializeToString,
+            interceptor_dot_v1_dot_policies__pb2.PutPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/GetPolicy',
+            interceptor_dot_v1_dot_policies__pb2.GetPolicyRequest.SerializeToString,
+            interceptor_dot_v1_dot_policies__pb2.GetPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPolicies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/ListPolicies',
+            interceptor_dot_v1_dot_policies__pb2.ListPoliciesRequest.SerializeToString,
+            interceptor_dot_v1_dot_policies__pb2.ListPoliciesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/RollbackPolicy',
+            interceptor_dot_v1_dot_policies__pb2.RollbackPolicyRequest.SerializeToString,
+            interceptor_dot_v1_dot_policies__pb2.RollbackPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartTrial(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/StartTrial',
+            interceptor_dot_v1_dot_policies__pb2.StartTrialRequest.SerializeToString,
+            interceptor_dot_v1_dot_policies__pb2.StartTrialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTrial(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/GetTrial',
+            interceptor_dot_v1_dot_policies__pb2.GetTrialRequest.SerializeToString,
+            interceptor_dot_v1_dot_policies__pb2.GetTrialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StopTrial(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/StopTrial',
+            interceptor_dot_v1_dot_policies__pb2.StopTrialRequest.SerializeToString,
+            interceptor_dot_v1_dot_policies__pb2.StopTrialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PromoteRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/PromoteRule',
+            interceptor_dot_v1_dot_policies__pb2.PromoteRuleRequest.SerializeToString,
+            interceptor_dot_v1_dot_policies__pb2.PromoteRuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainDecision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/ExplainDecision',
+            interceptor_dot_v1_dot_policies__pb2.ExplainDecisionRequest.SerializeToString,
+            interceptor_dot_v1_dot_policies__pb2.ExplainDecisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GiveFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/GiveFeedback',
+            interceptor_dot_v1_dot_policies__pb2.GiveFeedbackRequest.SerializeToString,
+            interceptor_dot_v1_dot_policies__pb2.GiveFeedbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/ListAudit',
+            interceptor_dot_v1_dot_access__pb2.ListAuditRequest.SerializeToString,
+            interceptor_dot_v1_dot_access__pb2.ListAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/VerifyAudit',
+            interceptor_dot_v1_dot_access__pb2.VerifyAuditRequest.SerializeToString,
+            interceptor_dot_v1_dot_access__pb2.VerifyAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseNumber(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/EraseNumber',
+            interceptor_dot_v1_dot_access__pb2.EraseNumberRequest.SerializeToString,
+            interceptor_dot_v1_dot_access__pb2.EraseNumberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GrantAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/GrantAccess',
+            interceptor_dot_v1_dot_access__pb2.GrantAccessRequest.SerializeToString,
+            interceptor_dot_v1_dot_access__pb2.GrantAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/RevokeAccess',
+            interceptor_dot_v1_dot_access__pb2.RevokeAccessRequest.SerializeToString,
+            interceptor_dot_v1_dot_access__pb2.RevokeAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/ListAccess',
+            interceptor_dot_v1_dot_access__pb2.ListAccessRequest.SerializeToString,
+            interceptor_dot_v1_dot_access__pb2.ListAccessResponse.FromString,
             options,
             channel_credentials,
             insecure,
