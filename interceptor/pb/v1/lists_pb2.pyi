@@ -173,28 +173,32 @@ class AddEntriesRequest(_message.Message):
     def __init__(self, list: _Optional[str] = ..., source: _Optional[str] = ..., entries: _Optional[_Iterable[_Union[ListEntry, _Mapping]]] = ..., comment: _Optional[str] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ..., dry_run: _Optional[bool] = ...) -> None: ...
 
 class RemoveEntriesRequest(_message.Message):
-    __slots__ = ("list", "source", "texts", "comment", "confirmation")
+    __slots__ = ("list", "source", "texts", "comment", "confirmation", "dry_run")
     LIST_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     TEXTS_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
     CONFIRMATION_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     list: str
     source: str
     texts: _containers.RepeatedScalarFieldContainer[str]
     comment: str
     confirmation: Confirmation
-    def __init__(self, list: _Optional[str] = ..., source: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., comment: _Optional[str] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ...) -> None: ...
+    dry_run: bool
+    def __init__(self, list: _Optional[str] = ..., source: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., comment: _Optional[str] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ..., dry_run: _Optional[bool] = ...) -> None: ...
 
 class UndoChangeRequest(_message.Message):
-    __slots__ = ("revision", "comment", "confirmation")
+    __slots__ = ("revision", "comment", "confirmation", "dry_run")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
     CONFIRMATION_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     revision: int
     comment: str
     confirmation: Confirmation
-    def __init__(self, revision: _Optional[int] = ..., comment: _Optional[str] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ...) -> None: ...
+    dry_run: bool
+    def __init__(self, revision: _Optional[int] = ..., comment: _Optional[str] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ..., dry_run: _Optional[bool] = ...) -> None: ...
 
 class ListChange(_message.Message):
     __slots__ = ("revision", "added", "removed", "unchanged", "conflicts", "bad_rows", "impact")
@@ -355,14 +359,18 @@ class ListStats(_message.Message):
     def __init__(self, list: _Optional[str] = ..., kind: _Optional[str] = ..., entries: _Optional[int] = ..., by_source: _Optional[_Mapping[str, int]] = ..., by_reason: _Optional[_Mapping[str, int]] = ..., last_change_ms: _Optional[int] = ..., retention_ms: _Optional[int] = ..., file: _Optional[str] = ...) -> None: ...
 
 class SetRetentionRequest(_message.Message):
-    __slots__ = ("list", "source", "retention_ms")
+    __slots__ = ("list", "source", "retention_ms", "comment", "confirmation")
     LIST_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     RETENTION_MS_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMATION_FIELD_NUMBER: _ClassVar[int]
     list: str
     source: str
     retention_ms: int
-    def __init__(self, list: _Optional[str] = ..., source: _Optional[str] = ..., retention_ms: _Optional[int] = ...) -> None: ...
+    comment: str
+    confirmation: Confirmation
+    def __init__(self, list: _Optional[str] = ..., source: _Optional[str] = ..., retention_ms: _Optional[int] = ..., comment: _Optional[str] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ...) -> None: ...
 
 class CheckDomainRequest(_message.Message):
     __slots__ = ("domain",)
