@@ -115,6 +115,26 @@ class Trunk:
 
 
 @dataclass(frozen=True)
+class Guard:
+    """What a change may do to recent calls without being confirmed, and when a rule demotes itself."""
+
+    share: float = 0.001  #: of recent calls that may be answered otherwise
+    factor: float = (
+        10.0  #: times its usual rate at which an analytics rule that blocks is turned into a warning
+    )
+    minimum: int = 100  #: blocks within a minute below which it is not
+    protected: tuple[str, ...] = ()  #: lists of numbers that no list of bad ones may hold
+
+
+@dataclass(frozen=True)
+class Appeals:
+    """Where callers go whose call was blocked by mistake."""
+
+    list: str  #: of numbers
+    for_ms: int
+
+
+@dataclass(frozen=True)
 class Spec:
     """A compiled policy."""
 
@@ -128,6 +148,8 @@ class Spec:
     entities: Mapping[str, int] = field(default_factory=dict)  #: budget (entities) by kind of entity
     emergency: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: additions by region
     emergency_grace_ms: int = 2 * 3600 * 1000
+    guard: Guard = Guard()
+    appeals: Appeals | None = None
     source: str = ""  #: file name, for messages
     digest: str = ""  #: SHA-256 of the policy file, hex
 

@@ -3,14 +3,14 @@
 import hashlib
 from pathlib import Path
 
-from interceptor.engine.spec import ListKind, ListSpec, Spec
+from interceptor.engine.spec import Appeals, Guard, ListKind, ListSpec, Spec
 from interceptor.engine.types import Limits
 from interceptor.numbering.dialling import region_names
 from interceptor.policy.compiler import Compiler
 from interceptor.policy.cost import MAX_COST, policy_cost
 from interceptor.policy.declarations import Declarations
-from interceptor.policy.errors import PolicyError
-from interceptor.policy.reading import Reading, read_policy, read_source
+from interceptor.policy.errors import PolicyError, near
+from interceptor.policy.reading import Place, Reading, read_policy, read_source
 from interceptor.policy.rules import VERDICTS, finished, read_rules
 from interceptor.policy.schema import Policy
 
@@ -49,6 +49,7 @@ def _spec(reading: Reading, policy: Policy) -> Spec:
     rules = read_rules(declared)
     _check_limits(reading, policy)
     _check_regions(reading, policy)
+    _check_guard(reading, policy)
     code = compiler.code()
     folder = Path(reading.source.file).parent.absolute()
     spec = Spec(
@@ -65,6 +66,10 @@ def _spec(reading: Reading, policy: Policy) -> Spec:
         entities=declared.entities(counters),
         emergency=dict(policy.emergency.add),
         emergency_grace_ms=policy.emergency.grace,
+        guard=Guard(**dict(policy.guard)),
+        appeals=(
+            None if policy.appeals is None else Appeals(policy.appeals.list_name, policy.appeals.for_ms)
+        ),
         source=reading.source.file,
         digest=hashlib.sha256(reading.source.text.encode()).hexdigest(),
     )
@@ -85,6 +90,26 @@ def _check_regions(reading: Reading, policy: Policy) -> None:
             reading.problem_at_key(
                 ("emergency", "add", region), f"no numbering plan has the region `{region}`"
             )
+
+
+def _check_guard(reading: Reading, policy: Policy) -> None:
+    for at, name in enumerate(policy.guard.protected):
+        _check_list(reading, policy, ("guard", "protected", at), name, ("number", "prefix"))
+    if policy.appeals is not None:
+        place, name = ("appeals", "list"), policy.appeals.list_name
+        if _check_list(reading, policy, place, name, ("number",)) and policy.lists[name].file is not None:
+            reading.problem(place, f"lists.{name} is read from a file: appeals need a list without `file`")
+
+
+def _check_list(reading: Reading, policy: Policy, place: Place, name: str, kinds: tuple[str, ...]) -> bool:
+    if name not in policy.lists:
+        if name not in reading.root.section("lists").entries:  # or it is wrong itself, which was said
+            reading.problem(place, f"unknown list `{name}`{near(name, policy.lists)}")
+        return False
+    if policy.lists[name].kind not in kinds:
+        reading.problem(place, f"lists.{name} is of kind {policy.lists[name].kind}, not {' or '.join(kinds)}")
+        return False
+    return True
 
 
 def _check_limits(reading: Reading, policy: Policy) -> None:

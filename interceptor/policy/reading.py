@@ -11,8 +11,10 @@ from interceptor.policy.document import Node, read_document
 from interceptor.policy.errors import PolicyError, Problem, Source, near
 from interceptor.policy.schema import (
     AddToEntry,
+    AppealsEntry,
     CounterEntry,
     EmergencyEntry,
+    GuardEntry,
     ListEntry,
     Policy,
     RuleEntry,
@@ -136,6 +138,8 @@ _KEYS: dict[str, type[BaseModel]] = {
     "counters": CounterEntry,
     "rules": RuleEntry,
     "emergency": EmergencyEntry,
+    "guard": GuardEntry,
+    "appeals": AppealsEntry,
 }
 
 

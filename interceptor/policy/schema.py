@@ -154,6 +154,9 @@ TrunkName = Annotated[
 ]
 Threshold = Annotated[Any, BeforeValidator(_constant)]
 Budget = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Factor = Annotated[float, Field(ge=1.5, le=1000)]
+Minimum = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class _Strict(BaseModel):
@@ -205,6 +208,18 @@ class EmergencyEntry(_Strict):
     grace: Grace = 2 * 3600 * 1000
 
 
+class GuardEntry(_Strict):
+    share: Share = 0.001
+    factor: Factor = 10.0
+    minimum: Minimum = 100
+    protected: Annotated[tuple[Name, ...], BeforeValidator(_texts)] = ()
+
+
+class AppealsEntry(_Strict):
+    list_name: Name = Field(alias="list")
+    for_ms: Stay = Field(default=30 * DAY, alias="for")
+
+
 class Policy(_Strict):
     """A policy file as it is written: names are not resolved, conditions are texts."""
 
@@ -216,5 +231,7 @@ class Policy(_Strict):
     counters: dict[Name, CounterEntry] = Field(default_factory=dict)
     entities: dict[str, Budget] = Field(default_factory=dict)
     emergency: EmergencyEntry = Field(default_factory=EmergencyEntry)
+    guard: GuardEntry = Field(default_factory=GuardEntry)
+    appeals: AppealsEntry | None = None
     rules: Annotated[tuple[RuleEntry, ...], BeforeValidator(_texts)] = ()
     default: Literal["pass", "warn", "block"] = "pass"

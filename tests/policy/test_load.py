@@ -1,7 +1,7 @@
 """A policy file becomes what the engine runs."""
 
 from interceptor.engine.program import CompiledProgram, Outcome
-from interceptor.engine.spec import AddTo, KeyPart, Trunk
+from interceptor.engine.spec import AddTo, Appeals, Guard, KeyPart, Trunk
 from interceptor.engine.types import BlockClass, Field, Verdict
 from interceptor.policy import load_document, load_policy
 from interceptor.policy.cost import policy_cost
@@ -141,3 +141,14 @@ default: warn
 
 def test_without_a_region_a_trunk_is_read_by_the_service_s_home_plan() -> None:
     assert load_policy("p", "version: 1").trunks == {"default": Trunk("")}
+
+
+def test_guard_and_appeals_have_their_defaults() -> None:
+    lists = "version: 1\nlists: {own: {kind: prefix}, allowed: {kind: number}}\n"
+    assert load_policy("policy.yaml", lists).guard == Guard(0.001, 10, 100, ())
+    assert load_policy("policy.yaml", lists).appeals is None
+    spec = load_policy(
+        "policy.yaml", lists + "guard: {factor: 3, protected: [own]}\nappeals: {list: allowed}\n"
+    )
+    assert spec.guard == Guard(0.001, 3, 100, ("own",))
+    assert spec.appeals == Appeals("allowed", 30 * 24 * 3600 * 1000)
