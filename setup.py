@@ -31,6 +31,7 @@ MODULES = [
     "interceptor.engine.opcodes",
     "interceptor.engine.memory",
     "interceptor.engine.keys",
+    "interceptor.engine.macs",
     "interceptor.engine.plan",
     "interceptor.engine.signalled",
     "interceptor.engine.number",
