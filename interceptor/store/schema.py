@@ -116,6 +116,9 @@ entries = Table(
     Column("lot_id", BigInteger, nullable=False),
     Column("gone", BigInteger),  # change that let go of it
     Column("timed", SmallInteger, nullable=False, server_default="0"),  # 1: its lot has a start or an end
+    Index(
+        "entries_of_change", "change_id"
+    ),  # a change's rows: to undo it, to follow it, to verify it, to give it up
     Index("entries_timed", "lot_id", sqlite_where=_TIMED, postgresql_where=_TIMED),
     Index("entries_gone", "gone", sqlite_where=_GONE, postgresql_where=_GONE),
     sqlite_with_rowid=False,
