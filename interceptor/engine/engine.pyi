@@ -27,8 +27,8 @@ DECISION_DTYPE: np.dtype[np.void]
 class Engine:
     """Decides calls under the last published policy.
 
-    Thread-safe: any number of threads may decide at once; `publish`, list changes and `drain_events` are for one
-    thread each.
+    Thread-safe: any number of threads may decide, add and remove at once. `publish`, `apply` and `replace` build for
+    seconds when the lists are long, one after the other; `drain_events` is for one thread.
     """
 
     def __init__(
@@ -64,6 +64,10 @@ class Engine:
         companion: Companion | None = None,
     ) -> None:
         """Builds the snapshot of a policy and swaps it in. On any error the old one stays.
+
+        A list that `lists` does not give keeps the entries it has, by name and kind. With the same lists in the same
+        order and none given the tables are shared, and nothing is copied whatever their size. Otherwise new ones are
+        made beside those in force, which `add` and `remove` go on changing; the new ones have those changes too.
 
         Counters whose definition did not change keep their state. `companion` travels with the snapshot to the threads
         that decide without the GIL, and lives as long. Returns when none of those looks at the old one any more: they
@@ -103,10 +107,26 @@ class Engine:
         """Takes up to `limit` events (dtype events.EVENT_DTYPE) off the ring."""
 
     def add(self, name: str, entries: ListContent) -> int:
-        """Puts entries on a list of the published policy; the next call sees them. Returns how many were new."""
+        """Puts entries on a list of the published policy; the next call sees them. Returns how many were new.
+
+        In place, an entry at a time, and in what `publish`, `apply` and `replace` are building meanwhile too. Raises
+        KeyError for an unknown list, ValueError for an entry out of range (nothing has changed then), MemoryError.
+        """
 
     def remove(self, name: str, entries: ListContent) -> int:
-        """Takes entries off a list. Returns how many were on it."""
+        """Takes entries off a list, in place. Returns how many were on it. Raises what `add` raises."""
+
+    def apply(self, name: str, add: ListContent, remove: ListContent) -> tuple[int, int]:
+        """Takes entries off a list and puts others on it, all at once: every call sees either none of it or all.
+
+        What is in both is on the list. Builds a second set of tables, so that a change of one entry costs what one of a
+        million costs; for few use `add` and `remove`, which this holds up for no longer than milliseconds. They come
+        after it, whenever they were called while it was building. Returns how many were new and how many were taken
+        off. Raises what `add` raises.
+        """
+
+    def replace(self, name: str, content: ListContent) -> None:
+        """Gives a list another content, all at once, as `apply` does."""
 
     def contains(self, name: str, key: int) -> bool:
         """Whether a key itself (no prefix, no parent domain) is on a list. KeyError for an unknown list."""
