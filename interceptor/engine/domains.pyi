@@ -15,6 +15,9 @@ def domain_key_of(secret: bytes, name: bytes) -> int:
         The secret has not 16 bytes.
     """
 
+def domain_text_of(name: bytes) -> str:
+    """The canonical text of a name (lower case, no port, no brackets; addresses as in RFC 5952); "" for none."""
+
 def find(lists: ListTable, secret: bytes, name: bytes) -> int:
     """Union of the bitmaps of the name and its parent domains; an address has no parents."""
 

@@ -2,6 +2,8 @@
 #
 # The key of a name is the hash of its first label followed by the key of its parent, so that all parents of a
 # name cost one pass over its bytes. An address has no parents; its key is the hash of its binary form.
+from ipaddress import ip_address
+
 from interceptor.engine.keys cimport KEY_DOMAIN, Secret, secret_from, text_key
 from interceptor.engine.lists cimport Lists, ListTable, lists_find, lists_prefetch
 from interceptor.engine.types cimport Key, Text
@@ -171,6 +173,21 @@ def domain_key_of(secret: bytes, name: bytes) -> int:
     return domain_key(&s, text_of(name))
 
 
+def domain_text_of(name: bytes) -> str:
+    cdef Name made
+    if not canonical(&made, text_of(name)):
+        return ""
+    return shown(&made, 0)
+
+
+cdef str shown(const Name* name, uint32_t label):
+    """The name from a label on; an address as RFC 5952 writes it."""
+    cdef uint32_t end = <uint32_t>name.start[name.n_labels - 1] + name.length[name.n_labels - 1]
+    if name.text[0] == 58:
+        return str(ip_address(name.text[1:end]))
+    return name.text[name.start[label]:end].decode()
+
+
 def find(lists: ListTable, secret: bytes, name: bytes) -> int:
     cdef Secret s = secret_from(secret)
     return domains_find((<ListTable>lists).lists, &s, text_of(name))
@@ -180,7 +197,7 @@ def matches(lists: ListTable, secret: bytes, name: bytes) -> list:
     cdef Secret s = secret_from(secret)
     cdef Text text = text_of(name)
     cdef Name made
-    cdef uint32_t i, end
+    cdef uint32_t i
     cdef uint64_t bitmap
     cdef list found = []
     if not canonical(&made, text):
@@ -189,9 +206,5 @@ def matches(lists: ListTable, secret: bytes, name: bytes) -> list:
     for i in range(made.n_labels):
         bitmap = lists_find((<ListTable>lists).lists, made.key[i])
         if bitmap:
-            if made.text[0] == 58:
-                found.append((name, bitmap))
-            else:
-                end = <uint32_t>made.start[made.n_labels - 1] + made.length[made.n_labels - 1]
-                found.append((made.text[made.start[i]:end], bitmap))
+            found.append((shown(&made, i).encode(), bitmap))
     return found

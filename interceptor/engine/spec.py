@@ -22,6 +22,8 @@ class ListKind(StrEnum):
     DEVICE = "device"  #: IMEIs (14-16 digits) or TACs (8 digits)
     SUBSCRIBER = "subscriber"  #: IMSIs, or MCC-MNC prefixes (5-6 digits)
     TRUNK = "trunk"  #: trunk names, exact
+    PAIR = "pair"  #: a called subscriber's number and a caller's: that subscriber's own entries
+    NETWORK = "network"  #: IPv4 and IPv6 networks, or single addresses
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,15 @@ class ListSpec:
 class ListContent:
     """The entries of one list, ready for the tables."""
 
-    keys: npt.NDArray[np.uint64]
+    keys: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
     prefixes: Sequence[tuple[int, bytes]] = ()  #: (PrefixRoot, digits)
+    #: shape (n, 2): keys of callee and caller
+    pairs: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, 2), np.uint64))
+    #: (IPv6 address or IPv4-mapped one, 16 bytes; prefix length 0..128)
+    networks: Sequence[tuple[bytes, int]] = ()
+
+    def __len__(self) -> int:
+        return len(self.keys) + len(self.prefixes) + len(self.pairs) + len(self.networks)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Expiry:
             self._loaded, self._looked_ms = loaded, loaded.read_ms
         for name, each in loaded.lists.items():
             ended = each.expiries.between(self._looked_ms, now)
-            if len(ended.keys) or len(ended.prefixes):
+            if len(ended):
                 gone = self._engine.remove(name, ended)
                 self._log.info("list entries have reached their end", list=name, entries=gone)
         self._looked_ms = now

@@ -10,66 +10,172 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
-from interceptor.engine.domains import domain_key_of
+from interceptor.engine.domains import domain_key_of, domain_text_of
 from interceptor.engine.keys import KeyKind, digits_key_of, text_key_of
 from interceptor.engine.number import imei_key_of, imsi_key_of, keys_of, parse
 from interceptor.engine.plan import NumberingPlan
-from interceptor.engine.prefixes import PrefixRoot
 from interceptor.engine.spec import ListKind
 from interceptor.engine.types import Field, Limits, NumberStatus
 from interceptor.numbering.countries import covered, is_short_in_service
+from interceptor.store.canonical import NAMED, PAIRED_BY, text_of
+from interceptor.store.content import UInt64s
+from interceptor.store.networks import network_text
+from interceptor.store.ranges import MARK, check_ends, decomposed, ends_of
 
 #: No number in international form is shorter (Niue: +683 and four digits); a country's code and more is a prefix.
 SHORTEST_NUMBER = 7
-#: Kinds of list that hold prefixes, and what digits they are of
-ROOTS = {
-    ListKind.PREFIX: PrefixRoot.ROOT_NUMBER,
-    ListKind.DEVICE: PrefixRoot.ROOT_IMEI,
-    ListKind.SUBSCRIBER: PrefixRoot.ROOT_IMSI,
-}
 
 _PLAIN_PREFIX = re.compile(r"\+([1-9][0-9]{,14})\*?")
 _SEPARATORS = str.maketrans("", "", " -.()/")
 _COVERS = "covers {}; a list holds what is known to be bad, not a country"
 
 
-#: keys, which entries are refused, and why the i-th is
-Judged = tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_], Callable[[int], str]]
-
 #: the least number of so many digits that does not begin with 0
 _LEAST = np.array([0, *(10 ** (n - 1) for n in range(1, 16))], dtype=np.uint64)
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What the texts of some rows are. A range of numbers has several keys, a refused text none."""
+
+    key: UInt64s
+    key2: UInt64s  #: of the caller of a pair; else all 0
+    row: npt.NDArray[np.intp]  #: which text it is of; in ascending order
+    names: list[str] | None  #: the canonical text of each, for the kinds in `canonical.NAMED`
+    bad: npt.NDArray[np.bool_]  #: by text: it is refused
+    why: Callable[[int], str]  #: reason, by text that is refused
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a list."""
+
+    key: int
+    key2: int
+    text: str  #: canonical
+
+
 @dataclass(frozen=True)
 class Reader:
-    """What entries are read by: dial plan, home region, the installation's secret."""
+    """What entries are read by: kind of list, dial plan, home region, the installation's secret."""
 
     kind: ListKind
     plan: NumberingPlan
     home: str
     secret: bytes
 
-    def keys(
-        self, entries: pa.Array
-    ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_], Callable[[int], str]]:
-        """Keys of trimmed texts, which of them are refused, and why the i-th is.
+    def read(self, text: str) -> list[Entry]:
+        """The entry a trimmed text is; a range of numbers is several.
 
-        A prefix has a KEY_PREFIX key of its digits here, whatever they are digits of.
+        Raises
+        ------
+        ValueError
+            With the reason, when the text is refused.
         """
+        if not text:
+            raise ValueError("is empty")
+        match self.kind:
+            case ListKind.NUMBER:
+                keys = [(self._number(text), 0)]
+            case ListKind.PAIR:
+                keys = [self._pair(text)]
+            case ListKind.PREFIX:
+                keys = [(_prefix_key(digits), 0) for digits in number_prefixes(text)]
+            case ListKind.DEVICE:
+                keys = [(_device(text), 0)]
+            case ListKind.SUBSCRIBER:
+                keys = [(_subscriber(text), 0)]
+            case ListKind.DOMAIN:
+                return [self._domain(text)]
+            case ListKind.TRUNK:
+                return [self._named(Field.F_TRUNK, _trunk(text))]
+            case ListKind.NETWORK:
+                return [self._named(Field.F_SOURCE_IP, network_text(text))]
+        return [Entry(key, key2, text_of(self.kind, key, key2)) for key, key2 in keys]
+
+    def canonical(self, text: str) -> str:
+        """The one way to write an entry; of a range that is no single prefix, its ends without separators.
+
+        Raises
+        ------
+        ValueError
+            With the reason, when the text is refused.
+        """
+        entries = self.read(text)
+        if len(entries) == 1:
+            return entries[0].text
+        return MARK.join(f"+{number_prefix(end)}" for end in ends_of(text))
+
+    def keys(self, entries: pa.Array) -> Judged:
+        """What trimmed texts (a large_string array) are."""
         if self.kind is ListKind.NUMBER:
-            return self._number_keys(entries)
+            key, bad, why = self._number_keys(entries)
+            row = np.flatnonzero(~bad)
+            return Judged(key[row], np.zeros(len(row), np.uint64), row, None, bad, why)
+        if self.kind is ListKind.PAIR:
+            return self._pair_keys(entries)
         reasons: dict[int, str] = {}
-        keys = np.zeros(len(entries), dtype=np.uint64)
+        found: list[Entry] = []
+        rows: list[int] = []
         for i, text in enumerate(entries.to_pylist()):
             try:
-                keys[i] = self.key(text)
+                read = self.read(text)
             except ValueError as error:
                 reasons[i] = str(error)
+                continue
+            found += read
+            rows += [i] * len(read)
         bad = np.zeros(len(entries), dtype=bool)
         bad[list(reasons)] = True
-        return keys, bad, reasons.__getitem__
+        key = np.array([entry.key for entry in found], dtype=np.uint64)
+        names = [entry.text for entry in found] if self.kind in NAMED else None
+        row = np.array(rows, dtype=np.intp)
+        return Judged(key, np.zeros(len(key), np.uint64), row, names, bad, reasons.__getitem__)
 
-    def _number_keys(self, entries: Any) -> Judged:
+    def _pair_keys(self, entries: Any) -> Judged:
+        bad = np.array(pa.compute.count_substring(entries, PAIRED_BY)) != 1
+        split = pa.compute.split_pattern(entries.filter(pa.array(~bad)), PAIRED_BY)
+        ends = [pa.compute.utf8_trim_whitespace(pa.compute.list_element(split, i)) for i in (0, 1)]
+        (callee, bad_callee, _), (caller, bad_caller, _) = map(self._number_keys, ends)
+        refused = bad_callee | bad_caller
+        bad[np.flatnonzero(~bad)[refused]] = True
+        return Judged(
+            callee[~refused],
+            caller[~refused],
+            np.flatnonzero(~bad),
+            None,
+            bad,
+            lambda i: self._pair_refusal(entries[i].as_py()),
+        )
+
+    def _pair(self, text: str) -> tuple[int, int]:
+        callee, _, caller = (part.strip() for part in text.partition(PAIRED_BY))
+        if text.count(PAIRED_BY) != 1 or not callee or not caller:
+            raise ValueError(
+                f"{text[:60]!r}: write CALLEE{PAIRED_BY}CALLER, like +8613800138000:+861069445566"
+            )
+        keys = []
+        for who, number in (("callee", callee), ("caller", caller)):
+            try:
+                keys.append(self._number(number))
+            except ValueError as error:
+                raise ValueError(f"{who} {error}") from None
+        return keys[0], keys[1]
+
+    def _pair_refusal(self, text: str) -> str:
+        try:
+            self._pair(text)
+        except ValueError as error:
+            return str(error)
+        return "is no pair of numbers"
+
+    def _number(self, text: str) -> int:
+        keys, bad, why = self._number_keys(pa.array([text], pa.large_string()))
+        if bad[0]:
+            raise ValueError(why(0))
+        return int(keys[0])
+
+    def _number_keys(self, entries: Any) -> tuple[UInt64s, npt.NDArray[np.bool_], Callable[[int], str]]:
         offsets, data = _buffers(entries)
         keys, status = keys_of(self.plan, self.home, data, offsets)
         is_short = status == NumberStatus.NUMBER_SHORT
@@ -99,6 +205,8 @@ class Reader:
                 return f"{shown} {_COVERS.format(whole)}"
         if text.endswith("*"):
             return f"{shown} is a prefix; a list of kind prefix holds prefixes"
+        if MARK in text:
+            return f"{shown} is a range; a list of kind prefix holds ranges"
         if number.status == NumberStatus.NUMBER_WITHHELD:
             return f"{shown} stands for a withheld number, which no list can hold"
         if number.key == 0:
@@ -111,33 +219,10 @@ class Reader:
             return f"{shown} is too short for a number; a list of kind prefix holds prefixes"
         return None
 
-    def key(self, text: str) -> int:
-        """The key of one trimmed text; ValueError with the reason when it is refused."""
-        if not text:
-            raise ValueError("is empty")
-        match self.kind:
-            case ListKind.NUMBER:
-                keys, bad, why = self._number_keys(pa.array([text], pa.large_string()))
-                if bad[0]:
-                    raise ValueError(why(0))
-                return int(keys[0])
-            case ListKind.PREFIX:
-                return _prefix_key(number_prefix(text))
-            case ListKind.DEVICE:
-                return _device(text)
-            case ListKind.SUBSCRIBER:
-                return _subscriber(text)
-            case ListKind.DOMAIN:
-                return self._domain(text)
-            case ListKind.TRUNK:
-                name = text.encode()
-                if len(name) > Limits.MAX_FIELD or not text.isprintable():
-                    raise ValueError(
-                        f"{text[:40]!r} is no name of a trunk: at most {Limits.MAX_FIELD} printable bytes"
-                    )
-                return text_key_of(self.secret, KeyKind.KEY_TEXT + Field.F_TRUNK, name)
+    def _named(self, field: Field, name: str) -> Entry:
+        return Entry(text_key_of(self.secret, KeyKind.KEY_TEXT + field, name.encode()), 0, name)
 
-    def _domain(self, text: str) -> int:
+    def _domain(self, text: str) -> Entry:
         shown = repr(text[:40])
         if text.startswith(("*", ".")):
             raise ValueError(
@@ -150,12 +235,7 @@ class Reader:
             raise ValueError(f"{shown} is no domain name or address")
         if "." not in text.removesuffix(".") and ":" not in text:
             raise ValueError(f"{shown} {_COVERS.format('a whole top-level domain')}")
-        return key
-
-
-def prefix_digits(key: int) -> bytes:
-    """The digits of a KEY_PREFIX key (layout: keys.pxd)."""
-    return b"%0*d" % (key >> 54 & 15, key & ((1 << 54) - 1))
+        return Entry(key, 0, domain_text_of(text.encode()))
 
 
 def _only_zeros(texts: Any) -> npt.NDArray[np.bool_]:
@@ -201,6 +281,30 @@ def number_prefix(text: str) -> str:
     if digits.startswith("0"):
         raise ValueError(f"{shown}: no number begins with +0")
     return digits
+
+
+def number_prefixes(text: str) -> list[str]:
+    """E.164 digits of a prefix, or of the prefixes that make up a range; ValueError with the reason."""
+    if MARK not in text:
+        return [number_prefix(text)]
+    ends = ends_of(text)
+    for end in ends:
+        if end.endswith("*"):
+            raise ValueError(f"{text[:60]!r}: write the ends of a range without '*'")
+    first, last = map(number_prefix, ends)
+    check_ends(text, first, last)
+    prefixes = decomposed(first, last)
+    for digits in prefixes:
+        whole = covered(digits)
+        if whole is not None:
+            raise ValueError(f"{text[:60]!r} {_COVERS.format(whole)}")
+    return prefixes
+
+
+def _trunk(text: str) -> str:
+    if len(text.encode()) > Limits.MAX_FIELD or not text.isprintable():
+        raise ValueError(f"{text[:40]!r} is no name of a trunk: at most {Limits.MAX_FIELD} printable bytes")
+    return text
 
 
 def _digits(text: str) -> tuple[str, bool]:

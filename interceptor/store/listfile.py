@@ -1,26 +1,27 @@
 """A list from a file: its entries as keys and prefixes, and for each of them why it is there and until when."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from interceptor.engine.keys import KeyKind, digits_key_of
+from interceptor.engine.keys import KeyKind, digits_key_of, key_digits_of
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListContent, ListKind
-from interceptor.store.entries import ROOTS, Reader, prefix_digits
+from interceptor.store.content import ROOTS, Identities, content_of
+from interceptor.store.entries import Reader
 from interceptor.store.rows import Complaints, ListFileError, Rows
 from interceptor.store.source import read_rows
 from interceptor.store.validity import NEVER, Int64s, ends
 
 __all__ = ["Annotation", "Expiries", "ListFile", "ListFileError", "read_list"]
 
-Entry = int | tuple[int, bytes]  #: a key, or a prefix (PrefixRoot, digits)
-Keys = npt.NDArray[np.uint64]
+#: a key, a prefix (PrefixRoot, digits), or a pair (callee, caller)
+ListEntry = int | tuple[int, bytes] | tuple[int, int]
 Progress = Callable[[int, int, int], None]  #: rows so far, bytes read, bytes in all
 
 #: the share of bad rows beyond which a file is refused
@@ -36,36 +37,41 @@ class Annotation:
     valid_until_ms: int | None = None
 
 
-class Expiries(Sequence[tuple[Entry, int]]):
+class Expiries(Sequence[tuple[ListEntry, int]]):
     """(entry, end in ms) of each entry that will end, the next to end first."""
 
-    def __init__(self, kind: ListKind, keys: Keys, until: Int64s) -> None:
+    def __init__(self, kind: ListKind, entries: Identities, until: Int64s, names: Mapping[int, str]) -> None:
         order = np.argsort(until)
-        self.kind, self.keys, self.until = kind, keys[order], until[order]
+        self.kind, self.entries, self.until, self.names = kind, entries[order], until[order], names
 
     @classmethod
-    def of(cls, kind: ListKind, notes: "_Notes | None") -> "Expiries":
+    def of(cls, kind: ListKind, notes: "_Notes | None", names: Mapping[int, str]) -> "Expiries":
         if notes is None:
-            return cls(kind, np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64))
+            return cls(kind, Identities.none(kind), np.zeros(0, dtype=np.int64), names)
         ending = notes.until != NEVER
-        return cls(kind, notes.keys[ending], notes.until[ending])
+        return cls(kind, notes.entries[ending], notes.until[ending], names)
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.entries)
 
     @overload
-    def __getitem__(self, i: int) -> tuple[Entry, int]: ...
+    def __getitem__(self, i: int) -> tuple[ListEntry, int]: ...
     @overload
-    def __getitem__(self, i: slice) -> list[tuple[Entry, int]]: ...
-    def __getitem__(self, i: int | slice) -> tuple[Entry, int] | list[tuple[Entry, int]]:
+    def __getitem__(self, i: slice) -> list[tuple[ListEntry, int]]: ...
+    def __getitem__(self, i: int | slice) -> tuple[ListEntry, int] | list[tuple[ListEntry, int]]:
         if isinstance(i, slice):
             return [self[n] for n in range(*i.indices(len(self)))]
-        return _entry(self.kind, int(self.keys[i])), int(self.until[i])
+        key, key2 = int(self.entries.key[i]), self.entries.key2
+        until = int(self.until[i])
+        if key2 is not None:
+            return (key, int(key2[i])), until
+        return ((ROOTS[self.kind], key_digits_of(key)) if key >> 58 == KeyKind.KEY_PREFIX else key), until
 
     def between(self, after_ms: int, now_ms: int) -> ListContent:
         """The entries whose end is after `after_ms` and not after `now_ms`: what to take off the list."""
         start, stop = np.searchsorted(self.until, [after_ms, now_ms], side="right")
-        return _content(self.kind, np.sort(self.keys[start:stop]))
+        ended = self.entries[start:stop]
+        return content_of(self.kind, ended[ended.order()], self.names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,16 +89,15 @@ class ListFile:
     _reader: Reader
     _notes: "_Notes | None"
 
-    def annotation(self, entry: Entry | str) -> Annotation | None:
+    def annotation(self, entry: ListEntry | str) -> Annotation | None:
         """What the file says about an entry; None when it does not hold it.
 
-        `entry` is a key, a prefix (PrefixRoot, digits), or a text as the file or a ListTrace has it; ``+33162*`` is
-        a prefix. An entry that stands in several rows has the last end, and the texts of that row.
+        `entry` is a key, a prefix (PrefixRoot, digits), a pair of keys, or a text as the file or a ListTrace has it;
+        ``+33162*`` is a prefix. An entry that stands in several rows has the last end, and the texts of that row.
         """
         if self._notes is None:
             return None
-        key = _key_of(self._reader, entry)
-        return self._notes.of(key) if key else None
+        return self._notes.of(*_keys_of(self._reader, entry))
 
 
 def read_list(  # noqa: PLR0917 - what it reads by, in the order in which it is thought of
@@ -151,16 +156,16 @@ def read_list(  # noqa: PLR0917 - what it reads by, in the order in which it is 
             f"{complaints.count} of {total} rows are bad (here: {reason}); correct them, or allow bad rows",
             line,
         )
-    keys, notes = gathered.finish()
+    entries, notes = gathered.finish(kind)
     return ListFile(
         path=path,
         kind=kind,
-        content=_content(kind, keys),
+        content=content_of(kind, entries, gathered.names),
         rows=total,
         bad=complaints.count,
         first_bad=complaints.first,
         expired=gathered.expired,
-        expiries=Expiries.of(kind, notes),
+        expiries=Expiries.of(kind, notes, gathered.names),
         _reader=reader,
         _notes=notes,
     )
@@ -171,15 +176,16 @@ class _Gathered:
 
     def __init__(self) -> None:
         self.rows = self.expired = 0  # rows: good and expired
-        self.keys: list[Keys] = []
+        self.entries: list[Identities] = []
+        self.names: dict[int, str] = {}
         self.until: list[Int64s] = []
         self.texts: dict[str, list[Any]] = {"reason": [], "source": []}
 
     def add(self, rows: Rows, reader: Reader, now_ms: int, complaints: Complaints) -> None:
-        keys, bad, why = reader.keys(rows.entry)
-        where = np.flatnonzero(bad)
-        complaints.add(rows.lines[where], lambda i: why(int(where[i])))
-        good = ~bad
+        judged = reader.keys(rows.entry)
+        where = np.flatnonzero(judged.bad)
+        complaints.add(rows.lines[where], lambda i: judged.why(int(where[i])))
+        good, row, until = ~judged.bad, judged.row, None
         if "valid_until" in rows.details:
             until, unclear = ends(rows.details["valid_until"])
             where_unclear = np.flatnonzero(unclear & good)
@@ -195,34 +201,40 @@ class _Gathered:
             ended = good & (until <= now_ms)
             self.expired += int(ended.sum())
             good &= ~ended
-            self.until.append(until[good])
         else:
             self.rows += int(good.sum())
-        self.keys.append(keys[good])
-        mask = pa.array(good)
+        kept = good[row]
+        row = row[kept]
+        second = judged.key2 if reader.kind is ListKind.PAIR else None
+        self.entries.append(Identities(judged.key, second)[kept])
+        if until is not None:
+            self.until.append(until[row])
+        if judged.names is not None:
+            self.names.update(compress(zip(judged.key.tolist(), judged.names, strict=True), kept))
         for name in ("reason", "source"):
             if name in rows.details:
-                self.texts[name].append(rows.details[name].filter(mask).dictionary_encode())
+                self.texts[name].append(rows.details[name].take(pa.array(row)).dictionary_encode())
 
-    def finish(self) -> tuple[Keys, "_Notes | None"]:
+    def finish(self, kind: ListKind) -> tuple[Identities, "_Notes | None"]:
         """The keys, and what there is to say of them; then they are in order, each once."""
-        keys = np.concatenate(self.keys) if self.keys else np.zeros(0, dtype=np.uint64)
-        self.keys.clear()
+        entries = Identities.joined(kind, self.entries)
+        self.entries.clear()
         if not self.until and not any(self.texts.values()):
-            return keys, None
-        until = np.concatenate(self.until) if self.until else np.full(len(keys), NEVER)
-        order = np.argsort(keys)
-        ordered = keys[order]
-        once = np.ones(len(keys), dtype=bool)
-        once[1:] = ordered[1:] != ordered[:-1]
+            return entries, None
+        until = np.concatenate(self.until) if self.until else np.full(len(entries), NEVER)
+        order = entries.order()
+        once = entries[order].differs_from_previous()
         if not once.all():  # of rows with the same key the one that ends last, of these the first
             shared = ~once
             shared[:-1] |= ~once[1:]
             rows = order[shared]
-            order[shared] = rows[np.lexsort((rows, -until[rows], keys[rows]))]
+            same = np.cumsum(once)[shared]
+            order[shared] = rows[np.lexsort((rows, -until[rows], same))]
         order = order[once]
-        keys, until = keys[order], until[order]
-        return keys, _Notes(keys, until, {name: _Texts(parts, order) for name, parts in self.texts.items()})
+        entries, until = entries[order], until[order]
+        return entries, _Notes(
+            entries, until, {name: _Texts(parts, order) for name, parts in self.texts.items()}
+        )
 
 
 class _Texts:
@@ -240,13 +252,13 @@ class _Texts:
 
 @dataclass(frozen=True, eq=False)
 class _Notes:
-    keys: Keys  # in order
+    entries: Identities  # in order
     until: Int64s
     texts: dict[str, _Texts]
 
-    def of(self, key: int) -> Annotation | None:
-        i = int(np.searchsorted(self.keys, np.uint64(key)))
-        if i == len(self.keys) or int(self.keys[i]) != key:
+    def of(self, key: int, key2: int) -> Annotation | None:
+        i = self.entries.find(key, key2)
+        if i is None:
             return None
         until = int(self.until[i])
         return Annotation(
@@ -254,28 +266,17 @@ class _Notes:
         )
 
 
-# ---- keys and prefixes ---------------------------------------------------------------------------------------
-
-
-def _content(kind: ListKind, keys: Keys) -> ListContent:
-    if kind not in ROOTS:
-        return ListContent(keys)
-    prefix = np.asarray(keys >> np.uint64(58) == KeyKind.KEY_PREFIX)
-    return ListContent(
-        keys[~prefix], [(ROOTS[kind], prefix_digits(key)) for key in np.unique(keys[prefix]).tolist()]
-    )
-
-
-def _entry(kind: ListKind, key: int) -> Entry:
-    return (ROOTS[kind], prefix_digits(key)) if key >> 58 == KeyKind.KEY_PREFIX else key
-
-
-def _key_of(reader: Reader, entry: Entry | str) -> int:
-    if isinstance(entry, int):
-        return entry
-    if isinstance(entry, tuple):
-        return digits_key_of(KeyKind.KEY_PREFIX, entry[1])
+def _keys_of(reader: Reader, entry: ListEntry | str) -> tuple[int, int]:
+    """(0, 0), which is no entry's, for what is none."""
+    match entry:
+        case int():
+            return entry, 0
+        case (_, bytes(digits)):
+            return digits_key_of(KeyKind.KEY_PREFIX, digits), 0
+        case (int(callee), int(caller)):
+            return callee, caller
     try:
-        return reader.key(entry.strip())
+        found = reader.read(str(entry).strip())
     except ValueError:
-        return 0
+        return 0, 0
+    return found[0].key, found[0].key2

@@ -12,7 +12,7 @@ import pyarrow.compute
 
 #: Names that the column of entries may have in a header; the others are reason, source and valid_until.
 ENTRY_NAMES = frozenset(
-    ["entry", "number", "prefix", "domain", "device", "imei", "tac", "subscriber", "imsi", "trunk"]
+    "entry number prefix range domain device imei tac subscriber imsi trunk pair network".split()  # noqa: SIM905
 )
 DETAILS = ("reason", "source", "valid_until")
 
