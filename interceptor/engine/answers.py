@@ -1,6 +1,8 @@
 """What the engine answers with, as plain Python data."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from interceptor.engine.types import BlockClass, Verdict
 
@@ -81,3 +83,56 @@ class Explanation:
     numbers: tuple[NumberTrace, ...]
     emergency: bool
     graced: bool  #: the callee dialled an emergency number a short while ago
+
+
+class Answer(NamedTuple):
+    """What a policy says to a call."""
+
+    verdict: Verdict
+    rule: str  #: id of the deciding rule, "default" or "emergency"
+
+
+class Differing(NamedTuple):
+    """A kind of difference between two policies."""
+
+    was: Answer  #: the live policy's
+    would: Answer  #: the other one's
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A recent call that would get another verdict."""
+
+    index: int  #: of the sample
+    was: Answer  #: what the live policy and lists say to it now
+    would: Answer
+    decision: str  #: id of the decision it got, 16 hex digits
+    time_ms: int  #: of that decision
+    caller: str  #: normalised where it is a number, else as signalled
+    callee: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a policy or a change of lists would do to recent calls."""
+
+    calls: int  #: judged: all the samples given
+    flipped: tuple[Flip, ...]  #: those with another verdict, in the order of the samples
+    unknown_counters: tuple[
+        str, ...
+    ] = ()  #: names, in the policy's order: some call was decided without them
+    unknown_tags: tuple[str, ...] = ()  #: likewise: absent in what that call was decided by
+
+
+@dataclass(frozen=True, slots=True)
+class TrialState:
+    """How a policy that runs in shadow stands."""
+
+    name: str
+    running: bool
+    stopped: str = ""  #: why it ended by itself; "" while it runs, and when it was stopped
+    calls: int = 0  #: that both policies have decided: repeated ones are not
+    differing: int = 0  #: of these, the ones with another verdict
+    kinds: Mapping[Differing, int] = field(default_factory=dict)  #: of these, how many of which kind
+    untold: int = 0  #: of these, the ones whose kind was not told apart: there were too many kinds
+    unknown_tags: tuple[str, ...] = ()  #: read by it and not by the live policy: absent for it

@@ -1,18 +1,23 @@
 """The engine's Python face: the one border at which calls come in as Python objects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from interceptor.engine.answers import Answer as Answer
 from interceptor.engine.answers import CallError as CallError
 from interceptor.engine.answers import CounterTrace as CounterTrace
 from interceptor.engine.answers import Decision as Decision
+from interceptor.engine.answers import Differing as Differing
 from interceptor.engine.answers import Explanation as Explanation
+from interceptor.engine.answers import Flip as Flip
+from interceptor.engine.answers import Judgement as Judgement
 from interceptor.engine.answers import ListTrace as ListTrace
 from interceptor.engine.answers import NumberTrace as NumberTrace
 from interceptor.engine.answers import RuleTrace as RuleTrace
+from interceptor.engine.answers import TrialState as TrialState
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.snapshot import Companion
 from interceptor.engine.spec import ListContent as ListContent
@@ -69,9 +74,9 @@ class Engine:
         order and none given the tables are shared, and nothing is copied whatever their size. Otherwise new ones are
         made beside those in force, which `add` and `remove` go on changing; the new ones have those changes too.
 
-        Counters whose definition did not change keep their state. `companion` travels with the snapshot to the threads
-        that decide without the GIL, and lives as long. Returns when none of those looks at the old one any more: they
-        pass such a point between any two batches, and one that is asleep holds nothing up.
+        Counters whose definition did not change keep their state. `companion` travels with the snapshot to the
+        threads that decide without the GIL, and lives as long. Returns when none of those looks at the old one any
+        more: they pass such a point between any two batches, and one that is asleep holds nothing up.
         """
 
     def enlist(self) -> Enlisted:
@@ -103,6 +108,72 @@ class Engine:
     def explain(self, call: Mapping[str, Any], now_ms: int) -> Explanation:
         """What `decide` would answer now, and why. Touches nothing."""
 
+    def drain_samples(self, limit: int = 256) -> list[bytes]:
+        """Takes up to `limit` sampled calls, the oldest first; for one thread.
+
+        A call is sampled every 64 ms at most, 15.6 a second whatever the load; repeated ones are not, as they are the
+        same call again. The ring holds 256: 16 seconds. A sample is an opaque record of at most 8,192 bytes (some 700
+        for most policies) for `judge` of an engine with the same secret: the call as it came, its counters' values,
+        its time, what was answered. Its numbers are not masked.
+        """
+
+    def judge(
+        self,
+        samples: Sequence[bytes],
+        *,
+        spec: Spec | None = None,
+        changes: Mapping[str, tuple[ListContent, ListContent]] | None = None,
+    ) -> Judgement:
+        """What another policy, or other lists, would have answered to recent calls. Changes nothing.
+
+        Both answers are made now, by what decides calls: the live policy's with the lists as they are, the other's
+        with `spec` (None: the live one) and `changes`, so that nothing shows but what these do. A list is the running
+        one of that name and kind, else empty; a change takes entries off it, then puts others on, as `apply` does. A
+        counter has the value it had for that call if the policy in force then had one of equal definition (measure,
+        per, window, element, where); else it cannot be read, and is named. `add_to` is not executed. A demoted rule
+        whose condition the candidate keeps warns there too. Emergency calls pass under both, as each policy knows
+        them.
+
+        Runs without the GIL. Raises KeyError for a change of an unknown list, ValueError for a sample that is none,
+        for a policy that cannot be published, and when both policies together have more than 64 lists, MemoryError.
+        """
+
+    def start_trial(self, spec: Spec, *, name: str = "") -> None:
+        """Runs a whole policy in shadow beside the live one, on every call from now on. Ends a trial that runs.
+
+        It decides each call that the live policy decides, repeated ones excepted, with the running lists of the same
+        names and kinds (others are empty) and the live values of counters of equal definition. Its other counters
+        start empty and live in entity tables of its own. It never executes `add_to`. A call that gets another verdict
+        is counted by kind, and put into the event ring as an event of its own (`trial` is 1), at most 64 in 64 ms and
+        thread.
+
+        A publish goes on with it beside the new policy; what it counted is kept, except by counters that become the
+        live policy's or cease to be. If it cannot, for want of memory or with more than 64 lists in both, the trial
+        ends and says why. Raises what `publish` raises for a policy that cannot be, and ValueError for more than 64
+        lists.
+        """
+
+    def stop_trial(self) -> TrialState | None:
+        """Ends the trial and says how it stood; None when none was ever started. Again: the same."""
+
+    def trial(self) -> TrialState | None:
+        """How the trial that runs, or the last one, stands; None when none was ever started."""
+
+    def demote(self, rule: str) -> None:
+        """Makes a running rule's block a warning, from the next call on. Again: nothing changes.
+
+        It stays so across policies that keep the rule's id, its condition and that it blocks. A call repeated within
+        32 s gets its first answer again. Raises KeyError for an unknown rule, ValueError for one that does not block,
+        is a shadow rule, or is of class LIST: an attacker must find no off switch for the lists.
+        """
+
+    def promote(self, rule: str) -> None:
+        """Lets a demoted rule block again, from the next call on. One that is not demoted is left as it is."""
+
+    @property
+    def demoted(self) -> frozenset[str]:
+        """Ids of the demoted rules of the policy in force."""
+
     def drain_events(self, limit: int = 4096) -> npt.NDArray[np.void]:
         """Takes up to `limit` events (dtype events.EVENT_DTYPE) off the ring."""
 
@@ -119,10 +190,10 @@ class Engine:
     def apply(self, name: str, add: ListContent, remove: ListContent) -> tuple[int, int]:
         """Takes entries off a list and puts others on it, all at once: every call sees either none of it or all.
 
-        What is in both is on the list. Builds a second set of tables, so that a change of one entry costs what one of a
-        million costs; for few use `add` and `remove`, which this holds up for no longer than milliseconds. They come
-        after it, whenever they were called while it was building. Returns how many were new and how many were taken
-        off. Raises what `add` raises.
+        What is in both is on the list. Builds a second set of tables, so that a change of one entry costs what one of
+        a million costs; for few use `add` and `remove`, which this holds up for no longer than milliseconds. They
+        come after it, whenever they were called while it was building. Returns how many were new and how many were
+        taken off. Raises what `add` raises.
         """
 
     def replace(self, name: str, content: ListContent) -> None:
@@ -132,7 +203,8 @@ class Engine:
         """Whether a key itself (no prefix, no parent domain) is on a list. KeyError for an unknown list."""
 
     def stats(self) -> dict[str, Any]:
-        """Totals since the start: verdicts, rules (by id), list_hits, list_sizes, latency, entities, recent, events."""
+        """Totals since the start: verdicts, rules (by id), list_hits, list_sizes, latency, entities, recent,
+        events."""
 
 class Enlisted:
     """One thread's place in an engine, from Python or, through engine.pxd, without the GIL."""

@@ -26,7 +26,8 @@ from interceptor.engine.types cimport CHUNK, N_NUMBERS, Call, Decision as CDecis
 
 from interceptor.engine import domains, trace
 from interceptor.engine.answers import (
-    CallError, CounterTrace, Decision, Explanation, ListTrace, NumberTrace, RuleTrace,
+    Answer, CallError, CounterTrace, Decision, Differing, Explanation, Flip, Judgement, ListTrace, NumberTrace,
+    RuleTrace, TrialState,
 )
 from interceptor.engine.batch import DECISION_DTYPE
 from interceptor.engine.border import CALL_DTYPE
@@ -34,8 +35,8 @@ from interceptor.engine.keys import key_digits_of
 from interceptor.engine.spec import ListContent, field_name
 from interceptor.engine.types import BlockClass, NumberStatus, Verdict
 
-__all__ = ["CALL_DTYPE", "DECISION_DTYPE", "CallError", "CounterTrace", "Decision", "Engine", "Explanation",
-           "ListContent", "ListTrace", "NumberTrace", "RuleTrace"]
+__all__ = ["CALL_DTYPE", "DECISION_DTYPE", "Answer", "CallError", "CounterTrace", "Decision", "Differing", "Engine",
+           "Explanation", "Flip", "Judgement", "ListContent", "ListTrace", "NumberTrace", "RuleTrace", "TrialState"]
 
 # A repeat comes within 32 s: as many reloads in that time are none of an operator's.
 SPECS_KEPT = 16
@@ -284,6 +285,33 @@ cdef class Engine:
             if self.current.readers == 0:       # under the GIL: nor does any Python thread look at them
                 self.current.retire()
         return 0
+
+    # --- candidates
+
+    def drain_samples(self, int limit=256):
+        raise NotImplementedError
+
+    def judge(self, samples, *, spec=None, changes=None):
+        raise NotImplementedError
+
+    def start_trial(self, spec, *, str name=""):
+        raise NotImplementedError
+
+    def stop_trial(self):
+        raise NotImplementedError
+
+    def trial(self):
+        raise NotImplementedError
+
+    def demote(self, str rule):
+        raise NotImplementedError
+
+    def promote(self, str rule):
+        raise NotImplementedError
+
+    @property
+    def demoted(self):
+        raise NotImplementedError
 
     # --- what happened
 
