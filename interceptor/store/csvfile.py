@@ -2,7 +2,7 @@
 
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,12 +11,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from interceptor.store.rows import DETAILS, ENTRY_NAMES, Complaints, ListFileError, Rows, header, rows_of
+from interceptor.store.rows import (
+    ENTRY_NAMES,
+    FEED_DETAILS,
+    Complaints,
+    ListFileError,
+    Rows,
+    header,
+    named,
+    rows_of,
+)
 
 PIECE = 4 << 20  #: bytes, or so, parsed at a time
 
 
-def csv_rows(path: Path, source: IO[bytes] | gzip.GzipFile, complaints: Complaints) -> Iterator[Rows]:
+def csv_rows(
+    path: Path, source: IO[bytes] | gzip.GzipFile, complaints: Complaints, details: Sequence[str]
+) -> Iterator[Rows]:
     names: list[str] = []  # known once a line was seen
     first = 1  # line number of the piece's first line
     for piece in _whole_lines(path, source):
@@ -32,7 +43,7 @@ def csv_rows(path: Path, source: IO[bytes] | gzip.GzipFile, complaints: Complain
         first += n
         if not names and len(lines):
             head, _, rest = data.partition(b"\n")
-            names, headed = _names_of(path, head.decode(), int(lines[0]))
+            names, headed = _names_of(path, head.decode(), int(lines[0]), details)
             if headed:
                 data, lines = rest, lines[1:]
         if len(lines):
@@ -81,19 +92,17 @@ def _without_remarks(data: bytes, first: int) -> tuple[bytes, npt.NDArray[np.int
     return data, lines[~dropped], len(ends)
 
 
-def _names_of(path: Path, head: str, line: int) -> tuple[list[str], bool]:
+def _names_of(path: Path, head: str, line: int, details: Sequence[str]) -> tuple[list[str], bool]:
     """Names of the columns by the file's first line, and whether that is a header."""
     try:
         written = next(csv.reader([head], strict=True))
     except csv.Error as error:
         raise ListFileError(path, f"cannot be told apart into columns: {error}", line) from None
-    if any(name.strip().lower() in (*DETAILS, *ENTRY_NAMES) for name in written):
-        return header(path, written, line), True
-    if len(written) > 1 + len(DETAILS):
-        raise ListFileError(
-            path, f"has {len(written)} columns; they are number, reason, source and valid_until", line
-        )
-    return ["entry", *DETAILS][: len(written)], False
+    if any(name.strip().lower() in (*FEED_DETAILS, *ENTRY_NAMES) for name in written):
+        return header(path, written, line, details), True
+    if len(written) > 1 + len(details):
+        raise ListFileError(path, f"has {len(written)} columns; they are {named(details)}", line)
+    return ["entry", *details][: len(written)], False
 
 
 def _parsed(names: list[str], data: bytes, lines: npt.NDArray[np.int64], complaints: Complaints) -> Rows:

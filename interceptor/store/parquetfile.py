@@ -1,6 +1,6 @@
 """A Parquet file as rows, a bounded number at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,12 +13,12 @@ from interceptor.store.rows import ListFileError, Rows, header, one_line, rows_o
 PARQUET_ROWS = 1 << 16
 
 
-def parquet_rows(path: Path, source: IO[bytes]) -> Iterator[Rows]:
+def parquet_rows(path: Path, source: IO[bytes], details: Sequence[str]) -> Iterator[Rows]:
     """Reads the columns as text, whatever they hold; a file of one column holds entries, whatever its name."""
     try:
         file = pyarrow.parquet.ParquetFile(source)
         written = file.schema_arrow.names
-        names = ["entry"] if len(written) == 1 else header(path, written, 1)
+        names = ["entry"] if len(written) == 1 else header(path, written, 1, details)
         done = 0
         for batch in file.iter_batches(PARQUET_ROWS, use_threads=False):
             batch.validate(full=True)  # what the file says of offsets, dictionaries and UTF-8 may be wrong

@@ -1,6 +1,6 @@
 """What the rows of a list file are, whatever kind of file: their columns, their lines, and which were no good."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ ENTRY_NAMES = frozenset(
     "entry number prefix range domain device imei tac subscriber imsi trunk pair network".split()  # noqa: SIM905
 )
 DETAILS = ("reason", "source", "valid_until")
+#: What the rows of an import may say besides.
+FEED_DETAILS = (*DETAILS, "note", "valid_from")
 
 
 class ListFileError(ValueError):
@@ -49,7 +51,7 @@ class Rows:
 
     lines: npt.NDArray[np.int64]  #: line in the file, or row of a Parquet file, from 1
     entry: Any  #: a large_string array, as those of `details` are
-    details: dict[str, Any]  #: those of reason, source, valid_until that the file has
+    details: dict[str, Any]  #: those of reason, source, valid_until, note, valid_from that the file has
 
 
 def rows_of(names: list[str], lines: npt.NDArray[np.int64], columns: Iterable[Any]) -> Rows:
@@ -58,26 +60,27 @@ def rows_of(names: list[str], lines: npt.NDArray[np.int64], columns: Iterable[An
         name: pa.compute.utf8_trim_whitespace(column.cast(pa.large_string()).fill_null(""))
         for name, column in zip(names, columns, strict=True)
     }
-    details = {name: trimmed.pop(name) for name in DETAILS if name in trimmed}
+    details = {name: trimmed.pop(name) for name in FEED_DETAILS if name in trimmed}
     (entry,) = trimmed.values()
     return Rows(lines, entry, details)
 
 
-def header(path: Path, names: list[str], line: int) -> list[str]:
+def header(path: Path, names: list[str], line: int, details: Sequence[str]) -> list[str]:
     """Names of the columns, each of them known, one of them the entries'."""
     known = [name.strip().lower() for name in names]
     for name, lower in zip(names, known, strict=True):
-        if lower not in ENTRY_NAMES and lower not in DETAILS:
-            raise ListFileError(
-                path,
-                f"unknown column {name[:40]!r}; columns are number, reason, source and valid_until",
-                line,
-            )
+        if lower not in ENTRY_NAMES and lower not in details:
+            raise ListFileError(path, f"unknown column {name[:40]!r}; columns are {named(details)}", line)
     if len(set(known)) < len(known) or sum(name in ENTRY_NAMES for name in known) != 1:
         raise ListFileError(
             path, "give the column of entries (number) once, and each other column at most once", line
         )
     return known
+
+
+def named(details: Sequence[str]) -> str:
+    """The columns of a file, for messages."""
+    return f"number, {', '.join(details[:-1])} and {details[-1]}"
 
 
 def one_line(error: BaseException) -> str:

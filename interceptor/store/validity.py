@@ -1,4 +1,4 @@
-"""valid_until: until when an entry holds, from ISO 8601 to milliseconds."""
+"""valid_from and valid_until: when an entry holds, from ISO 8601 to milliseconds."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -16,7 +16,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def ends(texts: Any) -> tuple[Int64s, npt.NDArray[np.bool_]]:
     """Ends in ms since the epoch of a large_string array (NEVER for empty ones), and which could not be read."""
     encoded = texts.dictionary_encode()
-    found = [_end(text) for text in encoded.dictionary.to_pylist()]
+    found = [end_of(text) for text in encoded.dictionary.to_pylist()]
     if not found:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
     which = encoded.indices.to_numpy()
@@ -24,12 +24,20 @@ def ends(texts: Any) -> tuple[Int64s, npt.NDArray[np.bool_]]:
     return until[which], np.array([end is None for end in found])[which]
 
 
-def _end(text: str) -> int | None:
-    """A date ends with its day; a time without a zone is in UTC."""
-    if not text:
-        return NEVER
+def end_of(text: str) -> int | None:
+    """End in ms since the epoch; NEVER of an empty text, None when it is unclear. A date ends with its day."""
+    return _moment(text, DAY_MS) if text else NEVER
+
+
+def start_of(text: str) -> int | None:
+    """Start in ms since the epoch; None when it is unclear. A date begins with its day."""
+    return _moment(text, 0)
+
+
+def _moment(text: str, into_the_day: int) -> int | None:
+    """A time without a zone is in UTC."""
     try:
-        return (date.fromisoformat(text).toordinal() - EPOCH.toordinal() + 1) * DAY_MS
+        return (date.fromisoformat(text).toordinal() - EPOCH.toordinal()) * DAY_MS + into_the_day
     except ValueError:
         pass
     try:
