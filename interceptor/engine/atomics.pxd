@@ -1,5 +1,5 @@
 # Compiler builtins the kernels share: atomics, prefetch, a pause, the lowest bit. No state.
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 cdef extern from * nogil:
     """
@@ -12,6 +12,8 @@ cdef extern from * nogil:
     #else
     #define ic_pause() __asm__ __volatile__("yield")
     #endif
+    #define ic_load8(p)         __atomic_load_n((p), __ATOMIC_RELAXED)
+    #define ic_store8(p, v)     __atomic_store_n((p), (v), __ATOMIC_RELAXED)
     #define ic_load64(p)        __atomic_load_n((p), __ATOMIC_ACQUIRE)
     #define ic_load64_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)
     #define ic_store64(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELEASE)
@@ -53,6 +55,8 @@ cdef extern from * nogil:
     }
     static inline void ic_unlock(uint32_t* lock) { __atomic_store_n(lock, 0u, __ATOMIC_RELEASE); }
     """
+    uint8_t ic_load8(const uint8_t* p) noexcept
+    void ic_store8(uint8_t* p, uint8_t v) noexcept
     uint64_t ic_load64(const uint64_t* p) noexcept
     uint64_t ic_load64_relaxed(const uint64_t* p) noexcept
     void ic_store64(uint64_t* p, uint64_t v) noexcept

@@ -21,6 +21,7 @@ cdef struct Worker:             # what one deciding thread owns
     uint32_t index
     uint32_t pass_sample        # every n-th pass goes to the ring; 0: none
     uint32_t passes
+    uint8_t added_field         # what the last entry of an add_to was made of
     uint64_t[64] repeat_a       # by call of the chunk: the 128-bit hash of (switch, call_id); 0, 0: none
     uint64_t[64] repeat_b
     Entity[64][64] entity       # by call of the chunk and group

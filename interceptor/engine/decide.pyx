@@ -3,10 +3,10 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from interceptor.engine.ahead cimport ahead_fetch, ahead_note
-from interceptor.engine.atomics cimport ic_cas64, ic_load64, ic_load64_relaxed, ic_lowest_bit
+from interceptor.engine.atomics cimport ic_cas64, ic_load8, ic_load64, ic_load64_relaxed, ic_lowest_bit
 from interceptor.engine.domains cimport domains_find
 from interceptor.engine.entities cimport entities_record, entities_set, entities_touch
-from interceptor.engine.events cimport ring_put
+from interceptor.engine.events cimport Aside, ring_put
 from interceptor.engine.intake cimport remembered_hash, resolve
 from interceptor.engine.keys cimport KeyKind, Secret, digits_key, key_digits, siphash_128
 from interceptor.engine.lists cimport Lists, lists_find, lists_group
@@ -233,19 +233,23 @@ cdef void enforce(const Snapshot* s, Worker* w, const Call* call, Millis now, bi
                   uint8_t* outcome) noexcept nogil:
     cdef uint32_t i
     cdef Rule* rule
+    cdef uint8_t verdict
     for i in range(s.n_enforced):
         rule = &s.enforced[i]
         if not matches(s, w, rule, out, outcome):
             continue
-        if graced and rule.verdict == Verdict.BLOCK and rule.block_class == BlockClass.CLASS_ANALYTICS:
+        verdict = ic_load8(&rule.verdict)
+        if graced and verdict == Verdict.BLOCK and rule.block_class == BlockClass.CLASS_ANALYTICS:
             if outcome is not NULL:
                 outcome[rule.index] = GRACED
             else:
                 stats_bump(&w.stats.graced, 1)
             continue
-        out.verdict, out.block_class, out.rule = rule.verdict, rule.block_class, rule.index
+        out.verdict, out.block_class, out.rule = verdict, rule.block_class, rule.index
         if outcome is NULL:
             stats_bump(&w.stats.rule[rule.index].decided, 1)
+            if verdict == Verdict.BLOCK:
+                stats_bump(&w.stats.rule[rule.index].blocked, 1)
             if rule.add_ms:
                 add_to(s, w, rule, call, now, out)
         return
@@ -302,7 +306,7 @@ cdef void add_to(const Snapshot* s, Worker* w, Rule* rule, const Call* call, Mil
     if recent_put(s.added, key, rule.add_list, now, now + rule.add_ms, NULL, True, True):
         raise_to(s.added_until, now + rule.add_ms)
         stats_bump(&w.stats.rule[rule.index].added, 1)
-        out.added = 1
+        out.added, w.added_field = 1, rule.add_field
     else:
         stats_bump(&w.stats.rule[rule.index].not_added, 1)
 
@@ -335,11 +339,13 @@ cdef inline void count_hits(Worker* w, uint64_t hits) noexcept nogil:
 
 
 cdef inline void report(Worker* w, const Call* call, const Decision* out, Millis now) noexcept nogil:
-    if out.verdict == Verdict.PASS and out.shadow == 0:
+    cdef Aside aside
+    if out.verdict == Verdict.PASS and out.shadow == 0 and out.added == 0:
         if w.pass_sample == 0:
             return
         w.passes += 1
         if w.passes < w.pass_sample:
             return
         w.passes = 0
-    ring_put(w.ring, call, out, now)
+    aside.added_field, aside.trial, aside.would_verdict, aside.would_rule = w.added_field, 0, 0, 0
+    ring_put(w.ring, call, out, &aside, now)

@@ -2,13 +2,14 @@
 # what finds the ring full is counted and shows as a gap in the sequence numbers.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from interceptor.engine.types cimport Call, Decision, Millis
+from interceptor.engine.types cimport Call, Decision, Key, Millis
 
-cdef struct Event:              # 248 bytes; with its slot's turn four cache lines
+cdef struct Event:              # 312 bytes; with its slot's turn five cache lines
     uint64_t sequence
     int64_t time_ms
     uint64_t decision           # Decision.id
     uint64_t shadow
+    Key added_key               # what the deciding rule put on its list: the key, and its text below; 0: nothing
     uint32_t revision
     uint16_t rule
     uint8_t verdict
@@ -28,10 +29,21 @@ cdef struct Event:              # 248 bytes; with its slot's turn four cache lin
     char[64] call_id
     char[16] imei
     char[24] cell
+    char[52] added_text         # the number, the digits of the IMEI (14) or IMSI, the trunk's name
+    uint16_t would_rule         # index in the policy on trial, or RuleIndex
+    uint8_t would_verdict
+    uint8_t trial               # no decision of its own, but one that a policy on trial differs from: would_*
+
+cdef struct Aside:              # what an event says that is not in the decision
+    uint8_t added_field         # whose key was added, if decision.added
+    uint8_t trial
+    uint8_t would_verdict
+    uint16_t would_rule
 
 cdef struct Ring                # opaque
 
-cdef void ring_put(Ring* ring, const Call* call, const Decision* decision, Millis now) noexcept nogil
+cdef void ring_put(Ring* ring, const Call* call, const Decision* decision, const Aside* aside,
+                   Millis now) noexcept nogil
 
 cdef class EventRing:           # __cinit__(capacity: int): a power of two
     cdef Ring* ring

@@ -6,6 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 #: One event. Numbers are not masked here: whoever shows them does that.
+#:
+#: `added_key` and `added_text` are what the deciding rule's `add_to` put on its list, from `time_ms` on for as long as
+#: the rule says: the 64-bit key, and what it is of (a number, 14 digits of an IMEI, an IMSI, up to 52 bytes of a
+#: trunk's name). An event with `trial` 1 is no decision of its own: the policy on trial would have answered
+#: `would_verdict` by its rule `would_rule` to the call whose decision it repeats.
+#:
+#: An event that found the ring full shows as a gap in `sequence`; what a rule added then is in the engine and in no
+#: event. `Engine.stats()["rules"][id]["added"]` counts it all the same.
 EVENT_DTYPE: np.dtype[np.void]
 
 class EventRing:
@@ -16,7 +24,7 @@ class EventRing:
     Parameters
     ----------
     capacity
-        Events the ring holds, a power of two from 2 to 2^24; 256 bytes each.
+        Events the ring holds, a power of two from 2 to 2^24; 320 bytes each.
 
     Raises
     ------
@@ -46,10 +54,14 @@ class EventRing:
         texts: Mapping[int, bytes] | None = None,
         *,
         numbers: Mapping[int, tuple[int, bytes]] | None = None,
+        keys: Mapping[int, int] | None = None,
         now: int = 0,
         **decision: int,
     ) -> None:
-        """Puts one event: texts by Field, numbers by Field as (status, normalised text), fields of Decision."""
+        """Puts one event: texts and keys by Field, numbers by Field as (status, normalised text), fields of Decision.
+
+        `decision` may also say `added_field` (whose key was added), `trial`, `would_verdict` and `would_rule`.
+        """
 
     def put_many(self, producer: int, events: int) -> None:
         """Puts `events` events without the GIL; each carries its producer and index in several fields."""

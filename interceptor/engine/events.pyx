@@ -5,19 +5,21 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from interceptor.engine.atomics cimport ic_add64, ic_cas64, ic_load64, ic_store64
+from interceptor.engine.keys cimport key_digits
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.types cimport (
-    F_CALL_ID, F_CALLEE, F_CALLER, F_CELL, F_IMEI, F_SWITCH, F_TRUNK, N_FIELDS, N_NUMBERS,
+    F_CALL_ID, F_CALLEE, F_CALLER, F_CELL, F_IMEI, F_IMSI, F_SWITCH, F_TRUNK, N_FIELDS, N_NUMBERS,
     NUMBER_E164, NUMBER_SHORT, Number,
 )
 
 EVENT_DTYPE = np.dtype([
-    ("sequence", "<u8"), ("time_ms", "<i8"), ("decision", "<u8"), ("shadow", "<u8"),
+    ("sequence", "<u8"), ("time_ms", "<i8"), ("decision", "<u8"), ("shadow", "<u8"), ("added_key", "<u8"),
     ("revision", "<u4"), ("rule", "<u2"), ("verdict", "u1"), ("block_class", "u1"),
     ("repeated", "u1"), ("added", "u1"), ("emergency", "u1"), ("verified", "u1"),
     ("caller_status", "u1"), ("callee_status", "u1"), ("errors", "<u2"),
     ("caller", "S24"), ("callee", "S24"), ("trunk", "S24"), ("switch", "S24"),
     ("call_id", "S64"), ("imei", "S16"), ("cell", "S24"),
+    ("added_text", "S52"), ("would_rule", "<u2"), ("would_verdict", "u1"), ("trial", "u1"),
 ])
 
 # turn == p: free for the p-th event put; p + 1: holds it; p + capacity: drained, free for the next round.
@@ -36,7 +38,7 @@ cdef struct Ring:               # what producers, the consumer and both write li
     uint64_t[7] line2
     # the places follow
 
-if sizeof(Place) != 256 or EVENT_DTYPE.itemsize != sizeof(Event) or sizeof(Ring) % 64:
+if sizeof(Place) != 320 or EVENT_DTYPE.itemsize != sizeof(Event) or sizeof(Ring) % 64:
     raise ImportError("interceptor.engine: an event's layout differs between C and numpy")
 
 
@@ -69,7 +71,19 @@ cdef inline uint8_t copy_number(char* to, uint32_t size, const Call* call, uint3
     return number.status
 
 
-cdef inline void fill(Event* event, const Call* call, const Decision* decision, Millis now) noexcept nogil:
+cdef inline void copy_added(Event* event, const Call* call, uint32_t field) noexcept nogil:
+    cdef char[16] digits
+    event.added_key = call.key[field]
+    if field < N_NUMBERS:
+        copy_number(event.added_text, sizeof(event.added_text), call, field)
+    elif field == F_IMEI or field == F_IMSI:
+        copy_text(event.added_text, sizeof(event.added_text), digits, key_digits(call.key[field], digits))
+    else:
+        copy_field(event.added_text, sizeof(event.added_text), call, field)
+
+
+cdef inline void fill(Event* event, const Call* call, const Decision* decision, const Aside* aside,
+                      Millis now) noexcept nogil:
     event.time_ms = now
     event.decision = decision.id
     event.shadow = decision.shadow
@@ -89,9 +103,17 @@ cdef inline void fill(Event* event, const Call* call, const Decision* decision, 
     copy_field(event.call_id, sizeof(event.call_id), call, F_CALL_ID)
     copy_field(event.imei, sizeof(event.imei), call, F_IMEI)
     copy_field(event.cell, sizeof(event.cell), call, F_CELL)
+    event.added_key = 0
+    memset(event.added_text, 0, sizeof(event.added_text))
+    if decision.added:
+        copy_added(event, call, aside.added_field)
+    event.trial = aside.trial
+    event.would_verdict = aside.would_verdict
+    event.would_rule = aside.would_rule
 
 
-cdef void ring_put(Ring* ring, const Call* call, const Decision* decision, Millis now) noexcept nogil:
+cdef void ring_put(Ring* ring, const Call* call, const Decision* decision, const Aside* aside,
+                   Millis now) noexcept nogil:
     # An event's number is its position plus the drops before it. Whoever wins position p read `dropped` after tail
     # became p and before it became p + 1, so the numbers rise with the positions: no second counter to keep in step.
     cdef uint64_t position = ic_load64(&ring.tail)
@@ -111,7 +133,7 @@ cdef void ring_put(Ring* ring, const Call* call, const Decision* decision, Milli
         else:                   # another producer took the position since
             position = ic_load64(&ring.tail)
     place.event.sequence = position + dropped
-    fill(&place.event, call, decision, now)
+    fill(&place.event, call, decision, aside, now)
     ic_store64(&place.turn, position + 1)
 
 
@@ -175,12 +197,14 @@ cdef class EventRing:
             n = ring_drain(self.ring, <Event*>address, n)
         return events[:n]
 
-    def put(self, texts=None, *, numbers=None, now=0, **decision):
+    def put(self, texts=None, *, numbers=None, keys=None, now=0, **decision):
         cdef Call call
         cdef Decision answer
+        cdef Aside aside
         cdef bytes data
         memset(&call, 0, sizeof(Call))
         memset(&answer, 0, sizeof(Decision))
+        memset(&aside, 0, sizeof(Aside))
         for field, text in (texts or {}).items():
             if not 0 <= field < N_FIELDS:
                 raise ValueError(f"field {field} is outside 0..{N_FIELDS - 1}")
@@ -194,6 +218,8 @@ cdef class EventRing:
             call.number[<size_t>field].status = status
             call.number[<size_t>field].length = <uint8_t>len(data)
             memcpy(call.number[<size_t>field].text, <const char*>data, len(data))
+        for field, key in (keys or {}).items():
+            call.key[<size_t>field] = key
         call.emergency = decision.pop("emergency", 0)
         call.verified = decision.pop("verified", 0)
         for name, value in decision.items():
@@ -215,20 +241,30 @@ cdef class EventRing:
                 answer.added = value
             elif name == "errors":
                 answer.errors = value
+            elif name == "added_field":
+                aside.added_field = value
+            elif name == "trial":
+                aside.trial = value
+            elif name == "would_verdict":
+                aside.would_verdict = value
+            elif name == "would_rule":
+                aside.would_rule = value
             else:
                 raise TypeError(f"a decision has no field {name}")
-        ring_put(self.ring, &call, &answer, now)
+        ring_put(self.ring, &call, &answer, &aside, now)
 
     def put_many(self, uint32_t producer, uint32_t events):
         # Every field of an event says the same: that a drained one is whole can be seen from itself.
         cdef Call call
         cdef Decision answer
+        cdef Aside aside
         cdef uint64_t n
         cdef char[16] digits
         cdef uint64_t rest
         cdef int i
         memset(&call, 0, sizeof(Call))
         memset(&answer, 0, sizeof(Decision))
+        memset(&aside, 0, sizeof(Aside))
         with nogil:
             call.text[<uint32_t>F_CALLER].data = digits
             call.text[<uint32_t>F_CALLER].length = 16
@@ -241,4 +277,4 @@ cdef class EventRing:
                 for i in range(16):
                     digits[15 - i] = <char>(97 + (rest & 15))
                     rest >>= 4
-                ring_put(self.ring, &call, &answer, <Millis>n)
+                ring_put(self.ring, &call, &answer, &aside, <Millis>n)

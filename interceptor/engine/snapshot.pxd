@@ -24,7 +24,7 @@ cdef struct Rule:
     uint64_t add_list           # identity of that list: part of the entry's key
     uint8_t add_field
     uint8_t add_verified        # only for a verified caller
-    uint8_t verdict
+    uint8_t verdict             # WARN while the rule is demoted; atomic
     uint8_t block_class
     uint8_t shadow_bit
     uint16_t index              # in the policy

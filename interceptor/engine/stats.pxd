@@ -8,6 +8,7 @@ cdef enum:
 
 cdef struct RuleStats:
     uint64_t decided
+    uint64_t blocked            # of those: a demoted rule decides and does not block
     uint64_t shadow
     uint64_t absent             # ended in an error because something was not there
     uint64_t failed             # any other error

@@ -35,5 +35,5 @@ class WorkerStats:
     @property
     def totals(self) -> dict[str, Any]:
         """verdict (by Verdict), emergency, defaulted, repeated, graced, list_hits (by list), latency (by bucket),
-        latency_sum_ns, rules (by index: decided, shadow, absent, failed, added, not_added).
+        latency_sum_ns, rules (by index: decided, blocked, shadow, absent, failed, added, not_added).
         """

@@ -96,6 +96,7 @@ cdef dict stats_dict(const Stats* stats):
         "rules": [
             {
                 "decided": stats.rule[i].decided,
+                "blocked": stats.rule[i].blocked,
                 "shadow": stats.rule[i].shadow,
                 "absent": stats.rule[i].absent,
                 "failed": stats.rule[i].failed,

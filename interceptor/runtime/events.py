@@ -57,7 +57,7 @@ class DecisionLog:
 
     def _lines(self, events: npt.NDArray[np.void]) -> Iterator[str]:
         names = events.dtype.names or ()
-        for row in events.tolist():
+        for row in events[events["trial"] == 0].tolist():  # the others are no decisions
             line = self._line(dict(zip(names, row, strict=True)))
             yield json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
 

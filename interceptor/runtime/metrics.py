@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from interceptor.dataplane.server import DataPlane
 from interceptor.engine.spec import Spec
+from interceptor.engine.types import Verdict
 from interceptor.runtime.families import NANO, counter, gauge, histogram, total
 from interceptor.runtime.loader import Loaded
 from interceptor.runtime.service import Service
@@ -101,7 +102,10 @@ class ServiceCollector(Collector):
             if rule.shadow:
                 shadow.add_metric([rule.id, verdict], counted["shadow"])
             else:
-                decisions.add_metric([verdict, rule.id, rule.reason], counted["decided"])
+                warned = counted["decided"] - counted["blocked"] if rule.verdict == Verdict.BLOCK else 0
+                decisions.add_metric([verdict, rule.id, rule.reason], counted["decided"] - warned)
+                if warned:  # while the rule was demoted
+                    decisions.add_metric(["warn", rule.id, rule.reason], warned)
             for kind in ("absent", "failed"):
                 errors.add_metric([rule.id, kind], counted[kind])
             if rule.add_to is not None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from interceptor.engine.events import EVENT_DTYPE, EventRing
+from interceptor.engine.number import imei_key_of, imsi_key_of
 from interceptor.engine.types import BlockClass, Field, NumberStatus, Verdict
 
 
@@ -30,6 +31,7 @@ def test_an_event_tells_the_decision_and_the_call() -> None:
             Field.F_CALLER: (NumberStatus.NUMBER_E164, b"+8613800138000"),
             Field.F_CALLEE: (NumberStatus.NUMBER_WITHHELD, b""),
         },
+        keys={Field.F_CALLER: 2**63 + 1},
         now=1_700_000_000_123,
         id=2**64 - 1,
         shadow=5,
@@ -42,6 +44,10 @@ def test_an_event_tells_the_decision_and_the_call() -> None:
         errors=2,
         emergency=1,
         verified=1,
+        added_field=Field.F_CALLER,
+        trial=1,
+        would_verdict=Verdict.WARN,
+        would_rule=65535,
     )
     (event,) = ring.drain()
     assert {name: event[name].item() for name in EVENT_DTYPE.names or ()} == {
@@ -49,6 +55,7 @@ def test_an_event_tells_the_decision_and_the_call() -> None:
         "time_ms": 1_700_000_000_123,
         "decision": 2**64 - 1,
         "shadow": 5,
+        "added_key": 2**63 + 1,
         "revision": 7,
         "rule": 3,
         "verdict": Verdict.BLOCK,
@@ -67,11 +74,33 @@ def test_an_event_tells_the_decision_and_the_call() -> None:
         "call_id": b"a84b4c76e66710@pc33.example",
         "imei": b"356938035643809",
         "cell": b"460-00-1234-56789",
+        "added_text": b"+8613800138000",
+        "would_rule": 65535,
+        "would_verdict": Verdict.WARN,
+        "trial": 1,
     }
 
 
-def test_an_event_is_at_most_256_bytes() -> None:
-    assert EVENT_DTYPE.itemsize <= 256
+def test_an_event_and_its_turn_are_five_cache_lines() -> None:
+    assert EVENT_DTYPE.itemsize + 8 == 5 * 64
+
+
+@pytest.mark.parametrize(
+    ("field", "signalled", "key", "told"),
+    [
+        (Field.F_IMEI, b"35-693803-564380-9", imei_key_of(b"35-693803-564380-9"), b"35693803564380"),
+        (Field.F_IMSI, b"460001234567890", imsi_key_of(b"460001234567890"), b"460001234567890"),
+        (Field.F_TRUNK, b"peer-1", 7, b"peer-1"),
+        (Field.F_TRUNK, b"x" * 60, 7, b"x" * 52),
+    ],
+)
+def test_an_event_tells_what_a_rule_added(field: int, signalled: bytes, key: int, told: bytes) -> None:
+    ring = EventRing(2)
+    ring.put({field: signalled}, keys={field: key}, added=1, added_field=field)
+    ring.put({field: signalled}, keys={field: key}, added=0, added_field=field)
+    added, other = ring.drain()
+    assert (added["added_key"], added["added_text"]) == (key, told)
+    assert (other["added_key"], other["added_text"]) == (0, b"")
 
 
 @pytest.mark.parametrize("character", ["a", "é", "中", "\U00010348"])

@@ -49,7 +49,7 @@ def test_totals_of_workers_add_up() -> None:
     assert sums["latency"][1] == 2
     assert sums["latency_sum_ns"] == 300
     assert sums["rules"][2] == {
-        "decided": 2, "shadow": 4, "absent": 6, "failed": 8, "added": 0, "not_added": 0,
+        "decided": 2, "blocked": 0, "shadow": 4, "absent": 6, "failed": 8, "added": 0, "not_added": 0,
     }  # fmt: skip
     assert sums["rules"][0]["decided"] == 0
 
