@@ -145,7 +145,7 @@ class MacPile:
         counts: dict[int, int] = {}
         for part in self._parts():
             wanted = part[(part["change"] >= low) & (part["change"] < high)]
-            ordered = wanted[_order(wanted)]
+            ordered = wanted.take(_order(wanted))
             macs = np.empty((len(ordered), 2), dtype=">u8")
             macs[:, 0], macs[:, 1] = ordered["first"], ordered["second"]
             changes, starts = np.unique(ordered["change"], return_index=True)
@@ -161,7 +161,7 @@ class MacPile:
         held = np.concatenate(self._held)
         self._held, self._holds = [], 0
         part = (held["first"] >> np.uint64(58)).astype(np.uint8)
-        held = held[np.argsort(part, kind="stable")]
+        held = held.take(np.argsort(part, kind="stable"))  # several times as fast as indexing
         ends = np.cumsum(np.bincount(part, minlength=PARTITIONS)).tolist()
         for file, start, end in zip(self._files, [0, *ends], ends, strict=False):
             file.seek(0, 2)
