@@ -145,6 +145,8 @@ class MacPile:
         counts: dict[int, int] = {}
         for part in self._parts():
             wanted = part[(part["change"] >= low) & (part["change"] < high)]
+            if not len(wanted):
+                continue
             ordered = wanted.take(_order(wanted))
             macs = np.empty((len(ordered), 2), dtype=">u8")
             macs[:, 0], macs[:, 1] = ordered["first"], ordered["second"]
