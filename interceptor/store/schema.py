@@ -23,7 +23,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     column,
-    false,
 )
 
 metadata = MetaData()
@@ -61,6 +60,8 @@ sources = Table(
     Column("retention_ms", BigInteger),
 )
 
+_UNDO = column("reverts").is_not(None)
+
 #: everything that was done, in order; what is live has a revision, and revisions have no gaps
 changes = Table(
     "changes",
@@ -73,7 +74,7 @@ changes = Table(
     ),  # who asked: "token:NAME", "cert:NAME", "local", "rule:ID", "expiry"
     Column("begun_ms", BigInteger, nullable=False),
     Column("live_ms", BigInteger),
-    Column("given_up", SmallInteger, nullable=False, server_default=false()),  # its rows are being taken away
+    Column("given_up", SmallInteger, nullable=False, server_default="0"),  # its rows are being taken away
     Column("comment", Text, nullable=False, server_default=""),
     Column("list_id", ForeignKey("lists.id")),
     Column("source_id", ForeignKey("sources.id")),
@@ -82,6 +83,7 @@ changes = Table(
     Column("added", BigInteger, nullable=False, server_default="0"),
     Column("removed", BigInteger, nullable=False, server_default="0"),
     Index("changes_of_list", "list_id"),
+    Index("changes_undone", "reverts", sqlite_where=_UNDO, postgresql_where=_UNDO),
 )
 
 #: what entries that came together say

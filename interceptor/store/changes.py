@@ -1,0 +1,156 @@
+"""Changes: begun, made live by the next revision together with their audit record, or given up without a trace."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+
+from interceptor.store import audit
+from interceptor.store.schema import changes, entries, lots
+from interceptor.store.words import Action, StaleRevisionError
+
+#: A request of so many entries or fewer is made in one transaction.
+AT_ONCE = 10_000
+
+
+def live(table: Any = entries) -> ColumnElement[bool]:
+    """Whether a row of `entries` is live: it came with a live change, and none that is live let go of it.
+
+    Nobody asks in another way. The changes under way are few, so the database looks them up once and compares.
+    """
+    under_way = select(changes.c.id).where(changes.c.revision.is_(None))
+    return and_(table.c.change_id.not_in(under_way), or_(table.c.gone.is_(None), table.c.gone.in_(under_way)))
+
+
+def holds(now_ms: int, table: Any = entries) -> ColumnElement[bool]:
+    """Whether a row that is live counts at a moment: from its lot's start, until right before its end."""
+    return or_(
+        table.c.timed == 0,
+        select(lots.c.id)
+        .where(lots.c.id == table.c.lot_id)
+        .where(or_(lots.c.valid_from_ms.is_(None), lots.c.valid_from_ms <= now_ms))
+        .where(or_(lots.c.valid_until_ms.is_(None), lots.c.valid_until_ms > now_ms))
+        .exists(),
+    )
+
+
+def revision(conn: Connection) -> int:
+    """The last live revision; 0 before the first."""
+    return int(conn.execute(select(func.coalesce(func.max(changes.c.revision), 0))).scalar_one())
+
+
+def expect(conn: Connection, expected: int | None) -> None:
+    """StaleRevisionError when something became live since the revision `expected` (None: whatever it is)."""
+    if expected is None:
+        return
+    last = revision(conn)
+    if last != expected:
+        raise StaleRevisionError(
+            f"revision {expected} was confirmed, and {last} is live by now: look at it again, and confirm that"
+        )
+
+
+def begin(
+    conn: Connection,
+    action: Action,
+    actor: str,
+    now_ms: int,
+    *,
+    comment: str = "",
+    list_id: int | None = None,
+    source_id: int | None = None,
+    reverts: int | None = None,
+    digest: str | None = None,
+) -> int:
+    """A change under way: nobody sees what comes with it, or goes with it, before `go_live`.
+
+    Parameters
+    ----------
+    digest
+        SHA-256 of an import's file and of how it was to be taken.
+    """
+    made = (
+        insert(changes)
+        .values(
+            action=action.value,
+            actor=actor,
+            begun_ms=now_ms,
+            comment=comment,
+            list_id=list_id,
+            source_id=source_id,
+            reverts=reverts,
+            digest=digest,
+        )
+        .returning(changes.c.id)
+    )
+    return int(conn.execute(made).scalar_one())
+
+
+def go_live(
+    conn: Connection,
+    change: int,
+    now_ms: int,
+    *,
+    subject: str,
+    detail: Mapping[str, object],
+    added: int = 0,
+    removed: int = 0,
+    digest: str = "",
+) -> int:
+    """Gives a change the next revision, and the audit trail its record: live when the caller's transaction is.
+
+    Parameters
+    ----------
+    subject, detail, digest
+        As `audit.append` takes them.
+    """
+    row = conn.execute(select(changes.c.action, changes.c.actor).where(changes.c.id == change)).one()
+    next_one = revision(conn) + 1
+    conn.execute(
+        update(changes)
+        .where(changes.c.id == change)
+        .values(revision=next_one, live_ms=now_ms, added=added, removed=removed)
+    )
+    audit.append(
+        conn,
+        at_ms=now_ms,
+        actor=row.actor,
+        action=row.action,
+        change_id=change,
+        revision=next_one,
+        subject=subject,
+        detail=detail,
+        digest=digest,
+    )
+    return next_one
+
+
+def under_way(conn: Connection) -> list[int]:
+    """Changes that are not live, and not given up."""
+    return list(
+        conn.execute(
+            select(changes.c.id).where(changes.c.revision.is_(None), changes.c.given_up == 0)
+        ).scalars()
+    )
+
+
+def give_way(conn: Connection, change: int, since: int) -> int:
+    """Takes out of a staged change what became live after revision `since`, right before it becomes live itself.
+
+    What others did to an entry meanwhile was acknowledged, and stays. Returns for how many entries (of one source
+    each) it gave way.
+    """
+    cell = [entries.c.list_id, entries.c.key, entries.c.key2, entries.c.source_id]
+    later = select(changes.c.id).where(changes.c.revision > since)
+    touched = {
+        tuple(row)
+        for reached in (entries.c.change_id, entries.c.gone)
+        for row in conn.execute(select(*cell).where(reached.in_(later)))
+    }
+    gave_way = 0
+    for at in sorted(touched):
+        here = and_(*(column == value for column, value in zip(cell, at, strict=True)))
+        gone = conn.execute(delete(entries).where(here, entries.c.change_id == change)).rowcount
+        kept = conn.execute(update(entries).where(here, entries.c.gone == change).values(gone=None)).rowcount
+        gave_way += bool(gone or kept)
+    return gave_way

@@ -1,0 +1,78 @@
+"""Keys of entries as sorted arrays: made, joined, compared. What the engine calls a key is seen as signed here."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from interceptor.store.words import Int64s, Keys
+
+Mask = npt.NDArray[np.bool_]
+
+
+def signed(keys: npt.NDArray[np.uint64]) -> Int64s:
+    """The engine's keys as the database has them; no copy."""
+    return keys.view(np.int64)
+
+
+def unsigned(keys: Int64s) -> npt.NDArray[np.uint64]:
+    """The database's keys as the engine has them; no copy."""
+    return np.ascontiguousarray(keys).view(np.uint64)
+
+
+def keys_from(key: npt.ArrayLike, key2: npt.ArrayLike | None = None) -> Keys:
+    """Keys in any order, each as often as you like -> in order, each once."""
+    first = np.ascontiguousarray(key, dtype=np.int64)
+    if key2 is None:
+        first = np.unique(first)
+        return Keys(first, np.zeros(len(first), dtype=np.int64))
+    second = np.ascontiguousarray(key2, dtype=np.int64)
+    if not second.any():
+        return keys_from(first)
+    order = np.lexsort((second, first))
+    return once(first[order], second[order])
+
+
+def once(key: Int64s, key2: Int64s) -> Keys:
+    """Keys in order, as often as you like -> each once."""
+    if len(key) < 2:
+        return Keys(key, key2)
+    new = np.ones(len(key), dtype=bool)
+    new[1:] = (key[1:] != key[:-1]) | (key2[1:] != key2[:-1])
+    return Keys(key, key2) if new.all() else Keys(key[new], key2[new])
+
+
+def of_pairs(pairs: Iterable[tuple[int, int]]) -> Keys:
+    """Few keys, as pairs."""
+    rows = np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2)
+    return Keys(np.ascontiguousarray(rows[:, 0]), np.ascontiguousarray(rows[:, 1]))
+
+
+def joined(parts: Iterable[Keys]) -> Keys:
+    """All of them, in order, each once."""
+    some = list(parts)
+    if len(some) == 1:
+        return some[0]
+    if not some:
+        return of_pairs(())
+    return keys_from(
+        np.concatenate([part.key for part in some]), np.concatenate([part.key2 for part in some])
+    )
+
+
+def among(asked: Keys, found: Keys) -> Mask:
+    """Which of `asked` are in `found`: shape (len(asked),)."""
+    if not len(found) or not len(asked):
+        return np.zeros(len(asked), dtype=bool)
+    if not (asked.key2.any() or found.key2.any()):
+        at = np.minimum(np.searchsorted(found.key, asked.key), len(found) - 1)
+        return np.asarray(found.key[at] == asked.key)
+    key = np.concatenate((found.key, asked.key))
+    key2 = np.concatenate((found.key2, asked.key2))
+    order = np.lexsort((key2, key))  # stable: one found comes right before the same one asked for
+    key, key2 = key[order], key2[order]
+    twice = np.zeros(len(key), dtype=bool)
+    twice[1:] = (key[1:] == key[:-1]) & (key2[1:] == key2[:-1])
+    mask = np.zeros(len(key), dtype=bool)
+    mask[order] = twice
+    return mask[len(found) :]

@@ -1,0 +1,146 @@
+"""What every room of the lists stands on: which lists and sources there are, how texts become keys, keys become SQL."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    any_,
+    bindparam,
+    func,
+    insert,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from interceptor.engine.plan import NumberingPlan
+from interceptor.engine.spec import ListKind
+from interceptor.store.columns import columns
+from interceptor.store.database import Database
+from interceptor.store.digests import ChangeDigest
+from interceptor.store.entries import Reader
+from interceptor.store.keysets import keys_from, once, signed
+from interceptor.store.schema import lists, sources
+from interceptor.store.words import Int64s, Keys, StoreRefusedError
+
+LONGEST_NAME = 128
+
+
+@dataclass(frozen=True)
+class Roll:
+    """One list."""
+
+    id: int
+    name: str
+    kind: ListKind
+    retention_ms: int | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An entry as it was read."""
+
+    key: int  # signed
+    key2: int
+    name: str | None  # what `names` keeps of it
+
+
+class Rolls:
+    """The lists of one store, and what their entries are read by."""
+
+    def __init__(
+        self, database: Database, plan: NumberingPlan, home: str, secret: bytes, audit_key: bytes
+    ) -> None:
+        self.database = database
+        self.home = home
+        self._plan, self._secret, self._audit_key = plan, secret, audit_key
+
+    def reader(self, kind: ListKind) -> Reader:
+        """What entries of such a list are read by."""
+        return Reader(kind, self._plan, self.home, self._secret)
+
+    def digest(self) -> ChangeDigest:
+        """The digest of a change that is being made."""
+        return ChangeDigest(self._audit_key)
+
+    def roll(self, conn: Connection, name: str) -> Roll:
+        """A list by its name; StoreRefusedError when the store has none such."""
+        found = conn.execute(select(lists).where(lists.c.name == name)).first()
+        if found is None:
+            known = conn.execute(select(lists.c.name).order_by(lists.c.name).limit(20)).scalars().all()
+            raise StoreRefusedError(
+                f"the store has no list {name[:64]!r}; it has {', '.join(known) or 'none: name one in the policy'}"
+            )
+        return _roll(found)
+
+    def rolls(self, conn: Connection) -> dict[int, Roll]:
+        """Every list, by id."""
+        return {row.id: _roll(row) for row in conn.execute(select(lists).order_by(lists.c.name))}
+
+    def source(self, conn: Connection, name: str, *, make: bool = False) -> tuple[int, int | None]:
+        """Id and retention of a source; id 0 when nothing ever came from there, unless it is to be made."""
+        found = conn.execute(
+            select(sources.c.id, sources.c.retention_ms).where(sources.c.name == name)
+        ).first()
+        if found is not None:
+            return found.id, found.retention_ms
+        if not make:
+            return 0, None
+        return conn.execute(insert(sources).values(name=name).returning(sources.c.id)).scalar_one(), None
+
+    def cells(self, roll: Roll, texts: Sequence[str]) -> list[list[Cell]]:
+        """What each text is: one entry, or of a range several. StoreRefusedError names the first that is none."""
+        trimmed = [text.strip() for text in texts]
+        judged = self.reader(roll.kind).keys(pa.array(trimmed, pa.large_string()))
+        if judged.bad.any():
+            first = int(np.argmax(judged.bad))
+            count = int(judged.bad.sum())
+            more = f"; so are {count - 1} more of {len(texts)}" if count > 1 else ""
+            raise StoreRefusedError(f"list {roll.name}: entry {first + 1}: {judged.why(first)}{more}")
+        cells: list[list[Cell]] = [[] for _ in texts]
+        names: Sequence[str | None] = judged.names or [None] * len(judged.key)
+        for row, key, key2, name in zip(
+            judged.row.tolist(), signed(judged.key).tolist(), signed(judged.key2).tolist(), names, strict=True
+        ):
+            cells[row].append(Cell(key, key2, name))
+        return cells
+
+    def keys_of(self, list_name: str, texts: Sequence[str]) -> Keys:
+        """Keys of entries as they are written; StoreRefusedError names the first that is none."""
+        with self.database.read() as conn:
+            roll = self.roll(conn, list_name)
+        cells = [cell for those in self.cells(roll, texts) for cell in those]
+        return keys_from([cell.key for cell in cells], [cell.key2 for cell in cells])
+
+    def one_of(self, column: ColumnElement[int], keys: Int64s) -> ColumnElement[bool]:
+        """Whether a column is one of some keys: one parameter, however many they are."""
+        if len(keys) == 1:
+            return column == literal(int(keys[0]), BigInteger)
+        if self.database.is_sqlite:
+            each = func.json_each(json.dumps(keys.tolist())).table_valued("value")
+            return column.in_(select(each.c.value))
+        return column == any_(bindparam(None, keys.tolist(), type_=ARRAY(BigInteger)))
+
+
+def _roll(row: Row[Any]) -> Roll:
+    return Roll(row.id, row.name, ListKind(row.kind), row.retention_ms)
+
+
+def keys_found(conn: Connection, query: Select[Any]) -> Keys:
+    """The keys a query for (key, key2) finds, which it gives in order."""
+    key, key2 = [], []
+    for first, second in columns(conn, query, 2):
+        key.append(first)
+        key2.append(second)
+    if not key:
+        return keys_from([])
+    return once(np.concatenate(key), np.concatenate(key2))

@@ -1,0 +1,77 @@
+"""What is on a list at a moment: the side of the lists that the engine follows."""
+
+import numpy as np
+from sqlalchemy import and_, or_, select, union_all
+
+from interceptor.store.changes import holds, live
+from interceptor.store.columns import PIECE, columns
+from interceptor.store.keysets import Mask, among, keys_from
+from interceptor.store.rolls import Rolls, keys_found
+from interceptor.store.schema import changes, entries, lots
+from interceptor.store.words import Keys
+
+_KEYS = select(entries.c.key, entries.c.key2)
+_ORDER = (entries.c.key, entries.c.key2)
+
+
+class Timing(Rolls):
+    """Questions of what counts, and when that changes."""
+
+    def effective(self, list_name: str, keys: Keys, now_ms: int) -> Mask:
+        """Which keys are on a list: some source's entry is live, and within its times. Shape (len(keys),)."""
+        found = []
+        with self.database.read() as conn:
+            roll = self.roll(conn, list_name)
+            for start in range(0, len(keys), PIECE):
+                asked = np.unique(keys.key[start : start + PIECE])
+                query = _KEYS.where(entries.c.list_id == roll.id, self.one_of(entries.c.key, asked))
+                found.append(keys_found(conn, query.where(live(), holds(now_ms)).order_by(*_ORDER)))
+        if not found:
+            return np.zeros(len(keys), dtype=bool)
+        return among(
+            keys,
+            keys_from(
+                np.concatenate([some.key for some in found]), np.concatenate([some.key2 for some in found])
+            ),
+        )
+
+    def content(self, list_name: str, now_ms: int) -> Keys:
+        """All that is on a list. 16 bytes an entry, and no more for long."""
+        with self.database.read() as conn:
+            roll = self.roll(conn, list_name)
+            query = _KEYS.where(entries.c.list_id == roll.id, live(), holds(now_ms))
+            return keys_found(conn, query.order_by(*_ORDER))
+
+    def due(self, after_ms: int, until_ms: int) -> list[tuple[str, Keys]]:
+        """By list, the keys of live entries that begin or end after `after_ms` and not after `until_ms`."""
+        within = or_(
+            and_(lots.c.valid_from_ms > after_ms, lots.c.valid_from_ms <= until_ms),
+            and_(lots.c.valid_until_ms > after_ms, lots.c.valid_until_ms <= until_ms),
+        )
+        query = (
+            select(entries.c.list_id, entries.c.key, entries.c.key2)
+            .join(lots, lots.c.id == entries.c.lot_id)
+            .where(entries.c.timed == 1, within, live())
+        )
+        return self._by_list(query)
+
+    def since(self, revision: int) -> list[tuple[str, Keys]]:
+        """By list, the keys that changes after a revision have touched."""
+        what = select(entries.c.list_id, entries.c.key, entries.c.key2)
+        came = what.join(changes, changes.c.id == entries.c.change_id).where(changes.c.revision > revision)
+        went = what.join(changes, changes.c.id == entries.c.gone).where(changes.c.revision > revision)
+        return self._by_list(union_all(came, went))
+
+    def _by_list(self, query: object) -> list[tuple[str, Keys]]:
+        parts: list[list[np.ndarray]] = []
+        with self.database.read() as conn:
+            rolls = self.rolls(conn)
+            parts.extend(columns(conn, query, 3))
+        if not parts:
+            return []
+        list_id, key, key2 = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return [
+            (roll.name, keys_from(key[its], key2[its]))
+            for roll in rolls.values()
+            if (its := list_id == roll.id).any()
+        ]
