@@ -6,20 +6,15 @@ from ipaddress import ip_address
 
 from interceptor.engine.keys cimport KEY_DOMAIN, Secret, secret_from, text_key
 from interceptor.engine.lists cimport Lists, ListTable, lists_find, lists_prefetch
+from interceptor.engine.networks cimport AF_INET, AF_INET6, address_bytes
 from interceptor.engine.types cimport Key, Text
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy
-
-cdef extern from "arpa/inet.h" nogil:
-    enum: AF_INET
-    enum: AF_INET6
-    int inet_pton(int family, const char* source, void* target) noexcept
 
 cdef enum:
     MAX_NAME = 253          # RFC 1035 section 2.3.4, without the root's dot
     MAX_LABEL = 63
     MAX_LABELS = 127
-    MAX_ADDRESS = 45        # INET6_ADDRSTRLEN without its terminator
 
 # A name in canonical form: the labels of a domain, or an address as one label.
 cdef struct Name:
@@ -36,23 +31,14 @@ cdef inline char lower(char c) noexcept nogil:
 
 cdef bint address_into(Name* name, const char* data, uint32_t n, int family) noexcept nogil:
     # ":" starts no label, so that no domain has the key of an address.
-    cdef char[MAX_ADDRESS + 1] terminated
     cdef uint8_t[16] binary
-    cdef uint32_t i
-    if n > MAX_ADDRESS or memchr(data, 0, n) != NULL:
+    cdef uint32_t i = 0
+    if not address_bytes(data, n, family, binary):
         return False
-    memcpy(terminated, data, n)
-    terminated[n] = 0
-    if inet_pton(family, terminated, binary) != 1:
-        return False
-    i = 0 if family == AF_INET6 else 12
-    if family == AF_INET6:
-        # ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2) is the IPv4 address it maps
-        while i < 10 and binary[i] == 0:
-            i += 1
-        i = 12 if i == 10 and binary[10] == 0xff and binary[11] == 0xff else 0
-    else:
-        memcpy(&binary[12], binary, 4)
+    # ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2) is the IPv4 address it maps
+    while i < 10 and binary[i] == 0:
+        i += 1
+    i = 12 if i == 10 and binary[10] == 0xff and binary[11] == 0xff else 0
     name.text[0] = 58
     memcpy(&name.text[1], &binary[i], 16 - i)
     name.n_labels = 1
