@@ -3,21 +3,15 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
 from interceptor.store.schema import audit, installation
 from interceptor.store.words import AuditRecord
 
-if TYPE_CHECKING:
-    from interceptor.store.database import Database
-
 #: how many records are read at once
 PAGE = 4096
-#: `log` gives at most so many
-MOST = 10_000
-
 #: the columns a record's hash covers, in this order: all but the hash itself
 COVERED = (
     "sequence",
@@ -93,55 +87,6 @@ def last_hash(conn: Connection) -> str:
     """Hash of the last record. Kept elsewhere, it shows a trail that was cut off or replaced as a whole."""
     last = conn.execute(select(audit.c.hash).order_by(audit.c.sequence.desc()).limit(1)).scalar()
     return str(last) if last is not None else beginning(conn)
-
-
-class AuditTrail:
-    """The trail of one store."""
-
-    def __init__(self, database: "Database") -> None:
-        self._database = database
-
-    def note(
-        self,
-        *,
-        at_ms: int,
-        actor: str,
-        action: str,
-        subject: str,
-        detail: Mapping[str, object] | None = None,
-    ) -> AuditRecord:
-        """Records what is no change: a read of who called whom, something that was refused. On disk when it returns."""
-        with self._database.write() as conn:
-            return append(conn, at_ms=at_ms, actor=actor, action=action, subject=subject, detail=detail)
-
-    def last_hash(self) -> str:
-        """Hash of the last record."""
-        with self._database.read() as conn:
-            return last_hash(conn)
-
-    def log(
-        self, limit: int = 100, *, before: int = 0, action: str = "", actor: str = ""
-    ) -> list[AuditRecord]:
-        """Records, the last first.
-
-        Parameters
-        ----------
-        limit
-            At most so many, and never more than MOST.
-        before
-            Only those with a lower sequence; 0: from the last.
-        action, actor
-            Only those; empty: all.
-        """
-        query = select(audit).order_by(audit.c.sequence.desc()).limit(max(1, min(limit, MOST)))
-        if before:
-            query = query.where(audit.c.sequence < before)
-        if action:
-            query = query.where(audit.c.action == action)
-        if actor:
-            query = query.where(audit.c.actor == actor)
-        with self._database.read() as conn:
-            return [told(row) for row in conn.execute(query)]
 
 
 def told(row: Row[Any]) -> AuditRecord:
