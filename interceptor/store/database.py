@@ -1,5 +1,6 @@
 """The database: opened, brought up to date, read by many and written by one at a time. SQLite, or PostgreSQL by URL."""
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -133,6 +134,19 @@ class Database:
             if not self.is_sqlite:
                 conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER})")
             yield conn
+
+    def forget_log(self) -> None:
+        """SQLite's log is emptied into the database, if nobody reads just now: what was erased is in neither then."""
+        if self.is_sqlite:
+            with (
+                self._turns,
+                _told(self.place, "written"),
+                contextlib.closing(self._writer.raw_connection()) as raw,
+            ):
+                driver: Any = raw.driver_connection  # past the engine, which would begin a transaction
+                driver.execute("PRAGMA busy_timeout = 100")
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                driver.execute(f"PRAGMA busy_timeout = {PATIENCE_S * 1000}")
 
     def close(self) -> None:
         """Ends every connection."""

@@ -50,6 +50,7 @@ class Policies:
         """
         digest = digest_of(text)
         with self._database.write() as conn:
+            changes.expect(conn, expected)
             change = changes.begin(conn, Action.POLICY, actor, now_ms, comment=comment, digest=digest)
             revision = changes.go_live(
                 conn,
@@ -58,7 +59,6 @@ class Policies:
                 subject=origin,
                 detail={"bytes": len(text.encode())},
                 digest=digest,
-                expected=expected,
             )
             put = PolicyRevision(revision, digest, text, origin, folder, actor, now_ms, comment)
             conn.execute(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
 
 from interceptor.engine.keys import KeyKind, digits_key_of, key_digits_of
 from interceptor.engine.number import imei_key_of, imsi_key_of
@@ -91,8 +91,8 @@ class Privacy:
         with self._database.write() as conn:
             audit_key = conn.execute(select(installation.c.audit_key)).scalar_one()
             self._image.unlink(missing_ok=True)
-            if conn.dialect.name == "sqlite":
-                conn.execute(text("PRAGMA secure_delete = ON"))  # nothing of the rows stays in the file
+            if self._database.is_sqlite:
+                conn.exec_driver_sql("PRAGMA secure_delete = ON")  # nothing of the rows stays in the file
             rows = [row for condition in _held(conn, keys) for row in _take_out(conn, condition, audit_key)]
             _blank(conn, rows)
             for some in _pieces(forgotten):
@@ -106,6 +106,7 @@ class Privacy:
                 detail={"entries": len(rows), "decisions": len(forgotten)},
             )
             touched = _touched(conn, rows)
+        self._database.forget_log()
         return Erased(revision, len(rows), len(forgotten), touched)
 
     def _keys(self, number: str) -> dict[ListKind, list[int]]:

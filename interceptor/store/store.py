@@ -8,10 +8,17 @@ from sqlalchemy import insert, select
 
 from interceptor.engine.plan import NumberingPlan
 from interceptor.store import changes
+from interceptor.store.credentials import Credentials
 from interceptor.store.database import Database
+from interceptor.store.decisions import RememberedDecisions
+from interceptor.store.demotions import Demotions
 from interceptor.store.directory import DataDirectory
+from interceptor.store.feedback import Feedback
 from interceptor.store.lists import Lists
+from interceptor.store.policies import Policies
+from interceptor.store.privacy import Privacy
 from interceptor.store.schema import installation
+from interceptor.store.trail import AuditTrail
 from interceptor.store.undo import Undo
 
 
@@ -43,6 +50,20 @@ class Store:
                 found = conn.execute(select(installation)).one()
         self.identity: str = found.identity  #: which store an image belongs to
         self.secret = bytes(found.secret)  #: keys of texts depend on it: the Engine is made with it
+        self.audit = AuditTrail(database, directory.path)
+        self.policies = Policies(database)
+        self.demotions = Demotions(database)
+        self.feedback = Feedback(database)
+        self.credentials = Credentials(database)
+        self.decisions = RememberedDecisions(directory.path / "decisions.sqlite")
+        self.privacy = Privacy(
+            database,
+            self.decisions,
+            plan=plan,
+            home=home,
+            secret=self.secret,
+            image=directory.path / "lists.image",
+        )
         self.lists = Lists(database, plan, home, self.secret, bytes(found.audit_key))
         self.undo = Undo(self.lists)
 
@@ -95,5 +116,6 @@ class Store:
 
     def close(self) -> None:
         """Ends every connection and lets go of the directory. What was acknowledged is on disk already."""
+        self.decisions.close()
         self.database.close()
         self._directory.close()

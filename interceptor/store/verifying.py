@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import BigInteger, Connection, Row, cast, func, select
 
 from interceptor.store.audit import COVERED, PAGE, beginning, hash_of
+from interceptor.store.columns import columns
 from interceptor.store.digests import MacPile, entry_macs, joined
 from interceptor.store.policies import digest_of
 from interceptor.store.schema import audit, changes, entries, erased, installation, policies
 from interceptor.store.words import Action, Int64s, Keys, Verified
 
-#: entries read at once
+#: erased entries read at once
 ROWS = 1 << 16
 #: changes whose digests are computed at once
 WINDOW = 1 << 16
@@ -146,20 +147,17 @@ def _differs(row: Row[Any], change: Row[Any] | None) -> Iterator[str]:
 def _read_entries(conn: Connection, audit_key: bytes, added: MacPile, removed: MacPile) -> None:
     """Lays down the MAC of every entry by the change that brought it and the one that let go of it."""
     row = entries.c
-    query = select(row.list_id, row.source_id, row.change_id, func.coalesce(row.gone, 0), row.key, row.key2)
-    streamed = conn.execution_options(stream_results=True, max_row_buffer=ROWS).execute(query)
-    for part in streamed.partitions(ROWS):
-        list_ids, source_ids, change_ids, gone, key, key2 = (
-            np.fromiter(column, dtype=np.int64, count=len(part)) for column in zip(*part, strict=True)
-        )
+    whole = (row.list_id, row.source_id, row.change_id, func.coalesce(row.gone, 0), row.key, row.key2)
+    query = select(*(cast(column, BigInteger) for column in whole))
+    for list_ids, source_ids, change_ids, gone, key, key2 in columns(conn, query, len(whole)):
         for list_id in np.unique(list_ids).tolist():
             its = list_ids == list_id
             macs = entry_macs(audit_key, list_id, source_ids[its], Keys(key[its], key2[its]))
             _lay(added, removed, macs, change_ids[its], gone[its])
     gone_too = select(erased.c.mac, erased.c.change_id, func.coalesce(erased.c.gone, 0))
-    for part in conn.execution_options(stream_results=True).execute(gone_too).partitions(ROWS):
-        macs = np.frombuffer(b"".join(row.mac for row in part), dtype=np.uint8).reshape(-1, 16)
-        change_ids, gone = (np.array([row[i] for row in part], dtype=np.int64) for i in (1, 2))
+    for part in conn.execute(gone_too).partitions(ROWS):
+        macs = np.frombuffer(b"".join(mac for mac, _, _ in part), dtype=np.uint8).reshape(-1, 16)
+        change_ids, gone = (np.array([of[i] for of in part], dtype=np.int64) for i in (1, 2))
         _lay(added, removed, macs, change_ids, gone)
 
 
