@@ -44,6 +44,7 @@ class Action(StrEnum):
     REVOKE = "revoke"
     READ = "read"
     REFUSED = "refused"
+    CONFIRMED = "confirmed"
 
 
 class Mode(StrEnum):
