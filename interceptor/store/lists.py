@@ -130,7 +130,7 @@ class Lists(Timing, Showing):
         StaleRevisionError
             Something else became live since `expected`.
         """
-        source = _name_of_source(source)
+        source = name_of_source(source)
         _check_count(new)
         with self.database.read() as conn:
             roll = self.roll(conn, list_name)
@@ -264,7 +264,7 @@ class Lists(Timing, Showing):
                 )
                 conn.execute(update(lists).where(lists.c.id == of_list).values(retention_ms=retention_ms))
             else:
-                of_source, _ = self.source(conn, _name_of_source(source), make=True)
+                of_source, _ = self.source(conn, name_of_source(source), make=True)
                 change = changes.begin(
                     conn, Action.RETENTION, actor, now_ms, comment=comment, source_id=of_source
                 )
@@ -323,7 +323,7 @@ class Lists(Timing, Showing):
 _ROW = (entries.c.key, entries.c.key2, entries.c.source_id, entries.c.change_id, entries.c.gone)
 
 
-def _name_of_source(source: str) -> str:
+def name_of_source(source: str) -> str:
     source = source.strip()
     if not 0 < len(source) <= LONGEST_NAME or not source.isprintable():
         raise StoreRefusedError(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,9 +69,9 @@ class Rolls:
         """What entries of such a list are read by."""
         return Reader(kind, self._plan, self.home, self._secret)
 
-    def digest(self) -> ChangeDigest:
-        """The digest of a change that is being made."""
-        return ChangeDigest(self._audit_key)
+    def digest(self, folder: Path | None = None) -> ChangeDigest:
+        """The digest of a change that is being made; one of millions of entries needs room in a folder."""
+        return ChangeDigest(self._audit_key, folder)
 
     def roll(self, conn: Connection, name: str) -> Roll:
         """A list by its name; StoreRefusedError when the store has none such."""

@@ -14,6 +14,8 @@ from interceptor.store.decisions import RememberedDecisions
 from interceptor.store.demotions import Demotions
 from interceptor.store.directory import DataDirectory
 from interceptor.store.feedback import Feedback
+from interceptor.store.images import Images
+from interceptor.store.imports import Imports
 from interceptor.store.lists import Lists
 from interceptor.store.policies import Policies
 from interceptor.store.privacy import Privacy
@@ -66,6 +68,8 @@ class Store:
         )
         self.lists = Lists(database, plan, home, self.secret, bytes(found.audit_key))
         self.undo = Undo(self.lists)
+        self.imports = Imports(self.lists, directory.path / "imports")
+        self.images = Images(self.lists, directory.path, self.identity)
 
     @classmethod
     def open(

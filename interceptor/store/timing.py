@@ -1,11 +1,13 @@
 """What is on a list at a moment: the side of the lists that the engine follows."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from sqlalchemy import and_, or_, select, union_all
 
 from interceptor.store.changes import holds, live
 from interceptor.store.columns import PIECE, columns
-from interceptor.store.keysets import Mask, among, keys_from
+from interceptor.store.keysets import Mask, among, keys_from, once
 from interceptor.store.rolls import Rolls, keys_found
 from interceptor.store.schema import changes, entries, lots
 from interceptor.store.words import Keys
@@ -34,6 +36,21 @@ class Timing(Rolls):
                 np.concatenate([some.key for some in found]), np.concatenate([some.key2 for some in found])
             ),
         )
+
+    def scan(self, list_name: str, now_ms: int) -> Iterator[Keys]:
+        """All that is on a list, in order, each entry once, a bounded piece at a time."""
+        with self.database.read() as conn:
+            roll = self.roll(conn, list_name)
+            query = _KEYS.where(entries.c.list_id == roll.id, live(), holds(now_ms)).order_by(*_ORDER)
+            last = None
+            for key, key2 in columns(conn, query, 2):
+                keys = once(key, key2)
+                first = int(keys.key[0]), int(keys.key2[0])
+                if first == last:
+                    keys = Keys(keys.key[1:], keys.key2[1:])
+                if len(keys):
+                    last = int(keys.key[-1]), int(keys.key2[-1])
+                    yield keys
 
     def content(self, list_name: str, now_ms: int) -> Keys:
         """All that is on a list. 16 bytes an entry, and no more for long."""
