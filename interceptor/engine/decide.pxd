@@ -6,6 +6,7 @@ from interceptor.engine.entities cimport Touch
 from interceptor.engine.events cimport Ring
 from interceptor.engine.intake cimport Memo
 from interceptor.engine.program cimport Frame
+from interceptor.engine.samples cimport Samples
 from interceptor.engine.snapshot cimport Snapshot
 from interceptor.engine.stats cimport Stats
 from interceptor.engine.types cimport Call, Decision, Key, Millis
@@ -21,6 +22,8 @@ cdef struct Worker:             # what one deciding thread owns
     uint32_t index
     uint32_t pass_sample        # every n-th pass goes to the ring; 0: none
     uint32_t passes
+    Samples* samples
+    Millis sampled              # when a worker last sampled a call, as far as this one knows
     uint8_t added_field         # what the last entry of an add_to was made of
     uint64_t[64] repeat_a       # by call of the chunk: the 128-bit hash of (switch, call_id); 0, 0: none
     uint64_t[64] repeat_b
@@ -46,6 +49,22 @@ cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, co
 cdef enum:
     NOT_REACHED = 255
     GRACED = 254
+
+# The same by a policy beside the one in force, with the lists of `tables`: nothing is added, and nothing is counted
+# but, if `counting`, in its own entity tables. All other counters are set in w.counter and w.readable.
+cdef void decide_beside(const Snapshot* tables, const Snapshot* s, Worker* w, Call* call, Millis now,
+                        bint graced, bint counting, Decision* out, uint8_t* outcome) noexcept nogil
+
+cdef enum:
+    MOST_ASKED = 28 + 127       # keys of one call: of every field, and of a domain's parents
+
+# The keys that the lists are asked for about a resolved call, into out; returns how many.
+cdef uint32_t keys_asked(const Snapshot* s, const Call* call, Key* out) noexcept nogil
+
+# What runs beside a snapshot on every call that is decided (Snapshot.trial); behind it lies what trial.pyx knows.
+cdef struct Trial:
+    void (*decide)(Trial* trial, const Snapshot* s, Worker* w, const Call* call, Millis now, bint graced,
+                   const Decision* out) noexcept nogil
 
 cdef void explain_call(const Snapshot* s, Worker* w, Call* call, Millis now, Decision* out,
                        uint8_t* outcome, bint* graced) noexcept nogil

@@ -4,7 +4,7 @@ from libc.string cimport memset
 
 from interceptor.engine.ahead cimport ahead_fetch, ahead_note
 from interceptor.engine.atomics cimport ic_cas64, ic_load8, ic_load64, ic_load64_relaxed, ic_lowest_bit
-from interceptor.engine.domains cimport domains_find
+from interceptor.engine.domains cimport domains_find, domains_keys
 from interceptor.engine.entities cimport entities_record, entities_set, entities_touch
 from interceptor.engine.events cimport Aside, ring_put
 from interceptor.engine.intake cimport remembered_hash, resolve
@@ -13,6 +13,7 @@ from interceptor.engine.lists cimport Lists, lists_find, lists_group
 from interceptor.engine.prefixes cimport Prefixes, PrefixRoot, prefixes_find
 from interceptor.engine.program cimport Outcome, evaluate
 from interceptor.engine.recent cimport recent_entry, recent_find, recent_put, recent_set
+from interceptor.engine.samples cimport sample_due, sample_put
 from interceptor.engine.snapshot cimport NO_FIELD, Counter, Group, Lookup, Part, Rule
 from interceptor.engine.stats cimport stats_bump
 from interceptor.engine.types cimport (
@@ -100,13 +101,14 @@ cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Milli
         remember_emergency(s, call, now)
         stats_bump(&w.stats.emergency, 1)
         stats_bump(&w.stats.verdict[<int> Verdict.PASS], 1)
+        look_back(s, w, call, False, out, now)
         return
     if w.repeat_b[i] and recent_find(s.repeats, w.repeat_a[i], w.repeat_b[i], now, out):
         out.repeated = 1
         stats_bump(&w.stats.repeated, 1)
         return
     start(s, out, new_id(w))
-    count_hits(w, on_lists(s, w, call, now))
+    count_hits(w, on_lists(s, s, w, call, now))
     count(s, w, call, i, now, False)
     graced = in_grace(s, call, now)
     enforce(s, w, call, now, graced, out, NULL)
@@ -115,6 +117,7 @@ cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Milli
         recent_put(s.repeats, w.repeat_a[i], w.repeat_b[i], now, now + REPEAT_MS, out, False, False)
     stats_bump(&w.stats.verdict[out.verdict], 1)
     report(w, call, out, now)
+    look_back(s, w, call, graced, out, now)
 
 
 cdef void explain_call(const Snapshot* s, Worker* w, Call* call, Millis now, Decision* out,
@@ -124,7 +127,7 @@ cdef void explain_call(const Snapshot* s, Worker* w, Call* call, Millis now, Dec
     memset(w.counted, 0, sizeof(w.counted))
     start(s, out, 0)
     graced[0] = False
-    on_lists(s, w, call, now)
+    on_lists(s, s, w, call, now)
     if call.emergency:
         out.verdict, out.rule = Verdict.PASS, RuleIndex.RULE_EMERGENCY
         return
@@ -136,6 +139,20 @@ cdef void explain_call(const Snapshot* s, Worker* w, Call* call, Millis now, Dec
     shadow(s, w, out, outcome)
     if w.repeat_b[0] and recent_find(s.repeats, w.repeat_a[0], w.repeat_b[0], now, out):
         out.repeated = 1
+
+
+cdef void decide_beside(const Snapshot* tables, const Snapshot* s, Worker* w, Call* call, Millis now,
+                        bint graced, bint counting, Decision* out, uint8_t* outcome) noexcept nogil:
+    resolve(&s.intake, &w.trunks, call)
+    start(s, out, 0)
+    if call.emergency:
+        out.verdict, out.rule = Verdict.PASS, RuleIndex.RULE_EMERGENCY
+        return
+    on_lists(tables, s, w, call, now)
+    if counting:
+        name_entities(s, w, call, 0)
+        count(s, w, call, 0, now, False)
+    enforce(s, w, call, now, graced and s.grace_ms > 0, out, outcome)
 
 
 cdef inline void start(const Snapshot* s, Decision* out, uint64_t identity) noexcept nogil:
@@ -158,10 +175,11 @@ cdef inline const Prefixes* load_prefixes(const Snapshot* s) noexcept nogil:
     return <const Prefixes*> <size_t> ic_load64(<const uint64_t*> <const void*> &s.prefixes)
 
 
-# Returns the lists the call is on, by whichever field.
-cdef uint64_t on_lists(const Snapshot* s, Worker* w, const Call* call, Millis now) noexcept nogil:
-    cdef const Lists* lists = load_lists(s)
-    cdef const Prefixes* prefixes = load_prefixes(s)
+# Returns the lists the call is on, by whichever field. `tables`: whose entries count, s or what it runs beside.
+cdef uint64_t on_lists(const Snapshot* tables, const Snapshot* s, Worker* w, const Call* call,
+                       Millis now) noexcept nogil:
+    cdef const Lists* lists = load_lists(tables)
+    cdef const Prefixes* prefixes = load_prefixes(tables)
     cdef const Lookup* look
     cdef uint32_t k
     cdef uint64_t bitmap, dynamic, hits = 0
@@ -193,6 +211,19 @@ cdef uint64_t on_lists(const Snapshot* s, Worker* w, const Call* call, Millis no
         w.frame.bitmap[look.field] = bitmap
         hits |= bitmap
     return hits
+
+
+cdef uint32_t keys_asked(const Snapshot* s, const Call* call, Key* out) noexcept nogil:
+    cdef const Lookup* look
+    cdef uint32_t k, n = 0
+    for k in range(s.n_lookups):
+        look = &s.lookups[k]
+        if look.domain:
+            n += domains_keys(&s.intake.secret, call.text[look.field], &out[n])
+        elif call.key[look.field]:
+            out[n] = call.key[look.field]
+            n += 1
+    return n
 
 
 # --- 4. the counters: one visit to each entity of the call
@@ -349,3 +380,13 @@ cdef inline void report(Worker* w, const Call* call, const Decision* out, Millis
         w.passes = 0
     aside.added_field, aside.trial, aside.would_verdict, aside.would_rule = w.added_field, 0, 0, 0
     ring_put(w.ring, call, out, &aside, now)
+
+
+# A call that others may decide again: a sample for later, and a policy on trial now.
+cdef inline void look_back(const Snapshot* s, Worker* w, const Call* call, bint graced, const Decision* out,
+                           Millis now) noexcept nogil:
+    cdef Trial* trial = <Trial*> <size_t> ic_load64(<const uint64_t*> <const void*> &s.trial)
+    if sample_due(w.sampled, now):
+        sample_put(w.samples, &w.sampled, call, out, graced, now, &s.meanings, w.counter, w.readable)
+    if trial is not NULL:
+        trial.decide(trial, s, w, call, now, graced, out)

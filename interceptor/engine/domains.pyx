@@ -14,7 +14,6 @@ from libc.string cimport memchr, memcpy
 cdef enum:
     MAX_NAME = 253          # RFC 1035 section 2.3.4, without the root's dot
     MAX_LABEL = 63
-    MAX_LABELS = 127
 
 # A name in canonical form: the labels of a domain, or an address as one label.
 cdef struct Name:
@@ -131,6 +130,15 @@ cdef Key domain_key(const Secret* secret, Text name) noexcept nogil:
         return 0
     make_keys(&made, secret)
     return made.key[0]
+
+
+cdef uint32_t domains_keys(const Secret* secret, Text name, Key* out) noexcept nogil:
+    cdef Name made
+    if not canonical(&made, name):
+        return 0
+    make_keys(&made, secret)
+    memcpy(out, made.key, made.n_labels * sizeof(Key))
+    return made.n_labels
 
 
 cdef uint64_t domains_find(const Lists* lists, const Secret* secret, Text name) noexcept nogil:

@@ -9,6 +9,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from interceptor.engine.batch cimport Batch, batch_decide, nanoseconds
 from interceptor.engine.border cimport load_mapping
+from interceptor.engine.candidate cimport Candidate
 from interceptor.engine.decide cimport Worker, decide_chunk, explain_call, take_up
 from interceptor.engine.events cimport EventRing
 from interceptor.engine.intake cimport resolve
@@ -19,10 +20,11 @@ from interceptor.engine.publication cimport (
     Publication, publication_enter, publication_leave, publication_point, publication_wait,
 )
 from interceptor.engine.recent cimport RecentTable
+from interceptor.engine.samples cimport SampleRing
 from interceptor.engine.seats cimport Seat, Seats
 from interceptor.engine.snapshot cimport Companion, Lookup, Snapshot, SnapshotHolder
 from interceptor.engine.stats cimport stats_latency
-from interceptor.engine.types cimport CHUNK, N_NUMBERS, Call, Decision as CDecision, Millis, Number, RuleIndex
+from interceptor.engine.types cimport CHUNK, N_NUMBERS, Call, Decision as CDecision, Millis, Number
 
 from interceptor.engine import domains, trace
 from interceptor.engine.answers import (
@@ -31,6 +33,8 @@ from interceptor.engine.answers import (
 )
 from interceptor.engine.batch import DECISION_DTYPE
 from interceptor.engine.border import CALL_DTYPE
+from interceptor.engine.demotions import Demotions
+from interceptor.engine.judging import judge
 from interceptor.engine.keys import key_digits_of
 from interceptor.engine.spec import ListContent, field_name
 from interceptor.engine.types import BlockClass, NumberStatus, Verdict
@@ -53,6 +57,8 @@ cdef class Engine:
     cdef RecentTable grace
     cdef RecentTable added
     cdef EventRing events
+    cdef SampleRing samples
+    cdef object demotions
     cdef uint64_t grace_until
     cdef uint64_t added_until
     cdef Publication* publication
@@ -83,7 +89,9 @@ cdef class Engine:
         self.repeats, self.grace = RecentTable(repeats, seed), RecentTable(1 << 16, seed)
         self.added = RecentTable(added, seed)
         self.events = EventRing(events)
-        self.seats = Seats(self.events, (<uint64_t> boot_ms << 13) & ((<uint64_t> 1 << 54) - 1), pass_sample)
+        self.samples, self.demotions = SampleRing(), Demotions()
+        self.seats = Seats(self.events, self.samples, (<uint64_t> boot_ms << 13) & ((<uint64_t> 1 << 54) - 1),
+                           pass_sample)
         self.changing, self.lock = threading.Lock(), threading.Lock()
         self.past, self.totals, self.fed = [], trace.Totals(), set()
         self.specs = {}
@@ -102,6 +110,8 @@ cdef class Engine:
             snapshot.c.grace_until, snapshot.c.added_until = &self.grace_until, &self.added_until
             with self.lock:
                 self.seats.enrol(snapshot)
+                for rule in self.demotions.keep(spec).values():     # last of what can fail
+                    snapshot.say(rule, Verdict.WARN)
                 if self.current is not None:
                     self.past.append(self.current)
                 self.specs = dict(list({**self.specs, revision: spec}.items())[-SPECS_KEPT:])
@@ -289,10 +299,17 @@ cdef class Engine:
     # --- candidates
 
     def drain_samples(self, int limit=256):
-        raise NotImplementedError
+        return self.samples.drain(limit)
 
     def judge(self, samples, *, spec=None, changes=None):
-        raise NotImplementedError
+        cdef SnapshotHolder live = self._snapshot()
+        live.readers += 1           # its tables stay
+        try:
+            candidate = None if spec is None else Candidate(
+                spec, live, self.plan, self.home, self.fed, self.demotions.of(spec).values())
+            return judge(live, samples, candidate, changes or {})
+        finally:
+            live.readers -= 1
 
     def start_trial(self, spec, *, str name=""):
         raise NotImplementedError
@@ -304,14 +321,18 @@ cdef class Engine:
         raise NotImplementedError
 
     def demote(self, str rule):
-        raise NotImplementedError
+        with self.lock:
+            self._snapshot().say(self.demotions.add(self.spec, rule), Verdict.WARN)
 
     def promote(self, str rule):
-        raise NotImplementedError
+        with self.lock:
+            index = self.demotions.remove(self._snapshot().spec, rule)
+            if index is not None:
+                self.current.say(index, Verdict.BLOCK)
 
     @property
     def demoted(self):
-        raise NotImplementedError
+        return frozenset(self.demotions.of(self._snapshot().spec))
 
     # --- what happened
 
@@ -386,12 +407,6 @@ cdef class Enlisted:
 
 
 cdef object decision(spec, CDecision out):
-    if out.rule == RuleIndex.RULE_DEFAULT:
-        rule = "default"
-    elif out.rule == RuleIndex.RULE_EMERGENCY:
-        rule = "emergency"
-    else:       # a repeated answer may be older than every policy that is kept, and its revision published twice
-        known = spec is not None and out.rule < len(spec.rules)
-        rule = spec.rules[<int> out.rule].id if known else f"rule {out.rule}"
-    return Decision(f"{out.id:016x}", Verdict(out.verdict), rule, out.rule, BlockClass(out.block_class), out.revision,
-                    bool(out.repeated), () if spec is None else trace.shadow_ids(spec, out.shadow), out.errors)
+    return Decision(f"{out.id:016x}", Verdict(out.verdict), trace.rule_id(spec, out.rule), out.rule,
+                    BlockClass(out.block_class), out.revision, bool(out.repeated),
+                    () if spec is None else trace.shadow_ids(spec, out.shadow), out.errors)

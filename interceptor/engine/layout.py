@@ -1,7 +1,7 @@
 """Plans a snapshot: which fields, lists and entity tables a policy needs, and which counters keep their columns."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from interceptor.engine.entities import EntityTable
 from interceptor.engine.lists import ListTable
 from interceptor.engine.opcodes import Op
 from interceptor.engine.prefixes import PrefixTrie
-from interceptor.engine.spec import Counter, ListContent, Spec
-from interceptor.engine.types import Field
+from interceptor.engine.spec import Counter, ListContent, Rule, Span, Spec
+from interceptor.engine.types import Field, Limits
 from interceptor.engine.windows import Measure
 
 #: counters of one entity table
@@ -21,6 +21,8 @@ DEFAULT_ENTITIES = 1_000_000
 ENTITIES_PER_SKETCH = 32
 
 _READS_KEY = frozenset((Op.OP_IN_LIST, Op.OP_VALID, Op.OP_REGION, Op.OP_TYPE, Op.OP_PREFIX))
+#: ops whose second operand is a list
+_NAMES_LIST = frozenset((Op.OP_IN_LIST,))
 #: What a counter counts, whatever its name
 Meaning = tuple[object, ...]
 
@@ -64,12 +66,13 @@ def list_tables(spec: Spec, contents: Mapping[str, ListContent], seed: int) -> t
 
 
 def place_counters(
-    spec: Spec, previous: Iterable[Resident], seed: int
+    spec: Spec, previous: Iterable[Resident], seed: int, only: Container[int] | None = None
 ) -> list[tuple[Resident, list[tuple[int, int]]]]:
     """Which table and column each counter lives in: (Resident, [(counter, column), ...]) by table.
 
     A counter that an earlier revision had, meaning the same, stays in its column. New ones share a new table by kind
-    of entity. A table none of whose columns is wanted any more is left out, and goes with its last snapshot.
+    of entity. A table none of whose columns is wanted any more is left out, and goes with its last snapshot. With
+    `only`, the others are placed nowhere.
     """
     free: dict[tuple[str, Meaning], list[tuple[Resident, int]]] = {}
     for resident in previous:
@@ -78,6 +81,8 @@ def place_counters(
     placed: dict[Resident, list[tuple[int, int]]] = {}
     waiting: dict[str, list[tuple[int, Meaning]]] = {}
     for i, counter in enumerate(spec.counters):
+        if only is not None and i not in only:
+            continue
         entity, meaning = entity_kind(spec, counter), _meaning(spec, counter)
         homes = free.get((entity, meaning))
         if homes:
@@ -92,6 +97,41 @@ def place_counters(
             resident = Resident(table, entity, tuple(meaning for _, meaning in some))
             placed[resident] = [(i, column) for column, (i, _) in enumerate(some)]
     return list(placed.items())
+
+
+def beside(spec: Spec, live: Spec) -> Spec:
+    """A policy with its lists numbered as another's are, by name and kind, its further ones behind them.
+
+    So the tables of the other one answer its questions. A list of the same name and another kind is a further one,
+    under a name no policy can give. Its rules add to no list. Raises ValueError when both together have more than 64
+    lists.
+    """
+    places = places_beside(spec, live)
+    further = [wanted for wanted in spec.lists if places[wanted.name] >= len(live.lists)]
+    lists = [*live.lists, *(replace(wanted, name=f"{wanted.name}\0") for wanted in further)]
+    if len(lists) > Limits.MAX_LISTS:
+        raise ValueError(
+            f"the policy and the live one have {len(lists)} lists together, {Limits.MAX_LISTS} are the most"
+        )
+    instructions = spec.code.instructions.copy()
+    for row in instructions:
+        if row["op"] in _NAMES_LIST:
+            row["b"] = places[spec.lists[row["b"]].name]
+    return replace(
+        spec,
+        lists=tuple(lists),
+        code=replace(spec.code, instructions=instructions),
+        rules=tuple(replace(rule, add_to=None) for rule in spec.rules),
+    )
+
+
+def places_beside(spec: Spec, live: Spec) -> dict[str, int]:
+    """The number of each list that either policy has, by name: the live ones', then further ones of the other."""
+    running = {(wanted.name, wanted.kind): i for i, wanted in enumerate(live.lists)}
+    further = (wanted for wanted in spec.lists if (wanted.name, wanted.kind) not in running)
+    return {name: i for (name, _), i in running.items()} | {
+        wanted.name: len(running) + i for i, wanted in enumerate(further)
+    }
 
 
 def entity_kind(spec: Spec, counter: Counter) -> str:
@@ -117,10 +157,7 @@ def _meaning(spec: Spec, counter: Counter) -> Meaning:
     """Equal for two counters of any two revisions exactly when the state of one may serve the other."""
     where: tuple[object, ...] = ()
     if counter.where is not None:
-        where = tuple(
-            (int(row["op"]), int(row["dst"]), _first_operand(spec, row), _second_operand(spec, row))
-            for row in spec.code.instructions[counter.where.start : counter.where.end]
-        )
+        where = _asked(spec, counter.where)
     element = None if counter.element is None else _field(spec, counter.element)
     return (
         counter.measure,
@@ -131,9 +168,26 @@ def _meaning(spec: Spec, counter: Counter) -> Meaning:
     )
 
 
+def meanings(spec: Spec) -> list[bytes]:
+    """What each counter counts, as bytes: equal for counters of equal definition, whatever policies have them."""
+    return [repr(_meaning(spec, counter)).encode() for counter in spec.counters]
+
+
+def condition(spec: Spec, rule: Rule) -> Meaning:
+    """What a rule asks: equal for two rules of any two revisions that ask the same."""
+    return _asked(spec, rule.when)
+
+
+def _asked(spec: Spec, span: Span) -> Meaning:
+    return tuple(
+        (int(row["op"]), int(row["dst"]), _first_operand(spec, row), _second_operand(spec, row))
+        for row in spec.code.instructions[span.start : span.end]
+    )
+
+
 def _field(spec: Spec, field: int) -> object:
     # a tag by name: another revision may declare it at another place
-    return spec.tags[field - Field.F_TAG] if field >= Field.F_TAG else field
+    return spec.tags[field - Field.F_TAG] if field >= Field.F_TAG else int(field)
 
 
 def _first_operand(spec: Spec, row: np.void) -> object:
@@ -145,6 +199,8 @@ def _first_operand(spec: Spec, row: np.void) -> object:
     }
     if op in pools:
         return pools[op][a]
+    if op == Op.OP_COUNTER:
+        return _meaning(spec, spec.counters[a])
     return _field(spec, a) if op in (Op.OP_FIELD, Op.OP_HAS_FIELD, Op.OP_IN_LIST) else a
 
 

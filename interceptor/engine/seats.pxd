@@ -4,6 +4,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from interceptor.engine.decide cimport Worker
 from interceptor.engine.events cimport EventRing
+from interceptor.engine.samples cimport SampleRing
 from interceptor.engine.snapshot cimport SnapshotHolder
 from interceptor.engine.types cimport Call
 
@@ -19,6 +20,7 @@ cdef class Seats:                   # all of it under the GIL
     cdef list enlisted              # workers of threads that hold no GIL
     cdef uint32_t made
     cdef EventRing events
+    cdef SampleRing samples
     cdef uint64_t first_id
     cdef uint32_t pass_sample
 

@@ -5,6 +5,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from interceptor.engine.decide cimport Worker, take_up
 from interceptor.engine.events cimport EventRing
+from interceptor.engine.samples cimport SampleRing
 from interceptor.engine.snapshot cimport MAX_WORKERS, SnapshotHolder
 
 
@@ -18,8 +19,8 @@ cdef class Seat:
 
 
 cdef class Seats:
-    def __init__(self, EventRing events, uint64_t first_id, uint32_t pass_sample):
-        self.idle, self.enlisted, self.events = queue.SimpleQueue(), [], events
+    def __init__(self, EventRing events, SampleRing samples, uint64_t first_id, uint32_t pass_sample):
+        self.idle, self.enlisted, self.events, self.samples = queue.SimpleQueue(), [], events, samples
         self.first_id, self.pass_sample = first_id, pass_sample
 
     cdef Seat free(self):
@@ -65,4 +66,4 @@ cdef class Seats:
 
     cdef void _begin(self, Worker* w, uint32_t place) noexcept:
         w.index, w.next_id = place, self.first_id
-        w.ring, w.pass_sample = self.events.ring, self.pass_sample
+        w.ring, w.pass_sample, w.samples = self.events.ring, self.pass_sample, self.samples.ring

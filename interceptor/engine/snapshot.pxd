@@ -9,6 +9,7 @@ from interceptor.engine.plan cimport NumberingPlan
 from interceptor.engine.prefixes cimport Prefixes
 from interceptor.engine.program cimport Program
 from interceptor.engine.recent cimport Recent
+from interceptor.engine.samples cimport Meanings
 from interceptor.engine.stats cimport Stats
 from interceptor.engine.types cimport Millis, Text
 
@@ -79,6 +80,8 @@ cdef struct Snapshot:
     uint64_t* grace_until       # no grace entry lives longer: lets a call skip the table
     uint64_t* added_until
     Millis grace_ms
+    Meanings meanings           # of the counters, by index in the policy, and of the tags
+    void* trial                 # decide.Trial: a policy that runs in shadow beside this one, or NULL; atomic
     Stats** stats               # by worker; those that are enlisted have theirs from the start
     const void* companion       # what travels with it; the engine looks at none of it
     uint32_t revision
@@ -96,11 +99,13 @@ cdef class SnapshotHolder:
     cdef readonly object table          # ListTable
     cdef readonly object trie           # PrefixTrie
     cdef readonly dict contents         # list name -> ListContent
+    cdef object trial                   # owns `c.trial`; None
     cdef public int readers             # Python threads deciding with it now; changed under the GIL
     cdef list retired                   # replaced tries that a call may still be walking
     cdef list owned                     # (address, size) of the arrays above
     cdef object keep                    # Python objects the C pointers lead into
 
+    cdef int say(self, uint32_t rule, uint8_t verdict) except -1   # that rule's verdict from the next call on
     cdef int enrol(self, uint32_t worker) except -1     # that worker may decide with it from now on
     cdef bint outgrown(self)                            # it holds tables and tries that were replaced
     cdef int retire(self) except -1                     # lets go of them: for when nobody looks at them any more
@@ -111,4 +116,5 @@ cdef class SnapshotHolder:
     cdef int _lookups(self, spec, fed) except -1
     cdef int _rules(self, spec) except -1
     cdef int _counters(self, spec, placed) except -1
+    cdef int _meanings(self, spec) except -1
     cdef tuple _names(self, NumberingPlan plan)

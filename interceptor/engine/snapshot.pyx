@@ -2,10 +2,10 @@
 import cython
 import numpy as np
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from interceptor.engine.atomics cimport ic_store64
+from interceptor.engine.atomics cimport ic_store8, ic_store64
 from interceptor.engine.entities cimport EntityTable, entities_record_lines
 from interceptor.engine.intake cimport Dialled, Intake, Trunk
 from interceptor.engine.keys cimport KeyKind, Secret, siphash, text_key
@@ -62,6 +62,7 @@ cdef class SnapshotHolder:
         self._lookups(spec, fed)
         self._rules(spec)
         self._counters(spec, layout.place_counters(spec, previous, seed))
+        self._meanings(spec)
         names = self._names(plan)
         self.c.stats = self.stats
         if companion is not None:
@@ -73,6 +74,15 @@ cdef class SnapshotHolder:
             self.stats[worker] = stats_new(len(self.spec.rules))
             if self.stats[worker] is NULL:
                 raise MemoryError("no memory for a worker's counters")
+        if self.trial is not None:
+            self.trial.enrol(worker)
+        return 0
+
+    cdef int say(self, uint32_t rule, uint8_t verdict) except -1:
+        cdef uint32_t i
+        for i in range(self.c.n_enforced):
+            if self.c.enforced[i].index == rule:
+                ic_store8(&self.c.enforced[i].verdict, verdict)
         return 0
 
     cdef void* array(self, size_t size) except NULL:
@@ -199,6 +209,16 @@ cdef class SnapshotHolder:
                 n += 1
             group.last = n
         self.c.n_counters = n
+        return 0
+
+    cdef int _meanings(self, spec) except -1:
+        cdef uint64_t* identities = <uint64_t*> self.array(8 * len(spec.counters))
+        for i, meaning in enumerate(layout.meanings(spec)):
+            identities[i] = siphash(&self.c.intake.secret, meaning, len(meaning))
+        self.c.meanings.counter, self.c.meanings.counters = identities, <uint32_t> len(spec.counters)
+        for i, tag in enumerate(spec.tags):
+            name = tag.encode()
+            self.c.meanings.tag[i] = siphash(&self.c.intake.secret, name, len(name)) | 1
         return 0
 
     cdef tuple _names(self, NumberingPlan plan):

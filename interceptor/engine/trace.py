@@ -8,7 +8,7 @@ from interceptor.engine.answers import RuleTrace
 from interceptor.engine.program import Outcome
 from interceptor.engine.spec import Spec
 from interceptor.engine.stats import LATENCY_BOUNDS_NS
-from interceptor.engine.types import Verdict
+from interceptor.engine.types import RuleIndex, Verdict
 
 #: decide.pxd's outcomes of a rule that are none of the program's
 _GRACED, _NOT_REACHED = 254, 255
@@ -20,6 +20,17 @@ _OUTCOME = {
     _GRACED: "grace",
     _NOT_REACHED: "not reached",
 }
+
+
+def rule_id(spec: Spec | None, index: int) -> str:
+    """Id of the rule that decided. A repeated answer may be older than every policy that is kept, and its revision
+    published twice.
+    """
+    if index == RuleIndex.RULE_DEFAULT:
+        return "default"
+    if index == RuleIndex.RULE_EMERGENCY:
+        return "emergency"
+    return spec.rules[index].id if spec is not None and index < len(spec.rules) else f"rule {index}"
 
 
 def shadow_ids(spec: Spec, bitmap: int) -> tuple[str, ...]:
