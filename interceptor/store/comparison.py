@@ -9,9 +9,9 @@ import numpy.typing as npt
 from sqlalchemy import Connection, select
 
 from interceptor.store.changes import live
-from interceptor.store.columns import columns
+from interceptor.store.columns import in_order
 from interceptor.store.feed import Indexes, SourceRows
-from interceptor.store.keysets import Mask, among, of_pairs
+from interceptor.store.keysets import Mask, among, chained, of_pairs
 from interceptor.store.lists import Words
 from interceptor.store.rolls import Roll, Rolls
 from interceptor.store.schema import entries, lots
@@ -108,17 +108,15 @@ def compare(
     progress
         Called with the number of rows of the source that were looked at.
     """
-    query = (
-        select(entries.c.key, entries.c.key2, entries.c.lot_id)
-        .where(entries.c.list_id == roll.id, entries.c.source_id == source_id, live())
-        .order_by(entries.c.key, entries.c.key2)
+    query = select(entries.c.key, entries.c.key2, entries.c.lot_id).where(
+        entries.c.list_id == roll.id, entries.c.source_id == source_id, live()
     )
     agreeing = _Agreeing(rolls, words, retention)
     is_fresh = np.ones(len(part.keys), dtype=bool)
     changed: list[npt.NDArray[np.intp]] = []
     removed: list[Keys] = []
     start = looked_at = 0
-    for key, key2, lot in columns(conn, query, 3):
+    for key, key2, lot in in_order(conn, query, 3):
         there = Keys(key, key2)
         end = _after(part.keys, int(key[-1]), int(key2[-1]))
         at = places(_some(part.keys, slice(start, end)), there)
@@ -196,16 +194,6 @@ def places(among_these: Keys, asked: Keys) -> npt.NDArray[np.intp]:
     at = np.full(len(key), -1, dtype=np.intp)
     at[order] = np.where(first < len(among_these), first, -1)
     return at[len(among_these) :]
-
-
-def chained(parts: Sequence[Keys]) -> Keys:
-    """Keys of which each part comes after the one before."""
-    some = [part for part in parts if len(part)]
-    if len(some) == 1:
-        return some[0]
-    if not some:
-        return of_pairs(())
-    return Keys(np.concatenate([part.key for part in some]), np.concatenate([part.key2 for part in some]))
 
 
 def _after(keys: Keys, key: int, key2: int) -> int:

@@ -1,6 +1,6 @@
 """Keys of entries as sorted arrays: made, joined, compared. What the engine calls a key is seen as signed here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,19 @@ def of_pairs(pairs: Iterable[tuple[int, int]]) -> Keys:
     """Few keys, as pairs."""
     rows = np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2)
     return Keys(np.ascontiguousarray(rows[:, 0]), np.ascontiguousarray(rows[:, 1]))
+
+
+def chained(parts: Sequence[Keys]) -> Keys:
+    """Keys of which each part comes after the one before."""
+    some = [part for part in parts if len(part)]
+    if len(some) == 1:
+        return some[0]
+    if not some:
+        return of_pairs(())
+    key = np.concatenate([part.key for part in some])
+    if any(part.key2.any() for part in some):
+        return Keys(key, np.concatenate([part.key2 for part in some]))
+    return Keys(key, np.zeros(len(key), dtype=np.int64))  # which takes no memory before somebody writes there
 
 
 def joined(parts: Iterable[Keys]) -> Keys:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Select,
     any_,
     bindparam,
     func,
@@ -25,11 +24,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListKind
-from interceptor.store.columns import columns
 from interceptor.store.database import Database
 from interceptor.store.digests import ChangeDigest
 from interceptor.store.entries import Reader
-from interceptor.store.keysets import keys_from, once, signed
+from interceptor.store.keysets import keys_from, signed
 from interceptor.store.schema import lists, sources
 from interceptor.store.words import Int64s, Keys, StoreRefusedError
 
@@ -134,14 +132,3 @@ class Rolls:
 
 def _roll(row: Row[Any]) -> Roll:
     return Roll(row.id, row.name, ListKind(row.kind), row.retention_ms)
-
-
-def keys_found(conn: Connection, query: Select[Any]) -> Keys:
-    """The keys a query for (key, key2) finds, which it gives in order."""
-    key, key2 = [], []
-    for first, second in columns(conn, query, 2):
-        key.append(first)
-        key2.append(second)
-    if not key:
-        return keys_from([])
-    return once(np.concatenate(key), np.concatenate(key2))

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 from sqlalchemy import and_, or_, select, union_all
 
+from interceptor.engine.spec import ListKind
 from interceptor.store.changes import holds, live
-from interceptor.store.columns import PIECE, columns
-from interceptor.store.keysets import Mask, among, keys_from, once
-from interceptor.store.rolls import Rolls, keys_found
+from interceptor.store.columns import PIECE, columns, few, in_order
+from interceptor.store.keysets import Mask, among, chained, keys_from, once
+from interceptor.store.rolls import Rolls
 from interceptor.store.schema import changes, entries, lots
 from interceptor.store.words import Keys
 
@@ -27,7 +28,7 @@ class Timing(Rolls):
             for start in range(0, len(keys), PIECE):
                 asked = np.unique(keys.key[start : start + PIECE])
                 query = _KEYS.where(entries.c.list_id == roll.id, self.one_of(entries.c.key, asked))
-                found.append(keys_found(conn, query.where(live(), holds(now_ms)).order_by(*_ORDER)))
+                found.append(once(*few(conn, query.where(live(), holds(now_ms)).order_by(*_ORDER), 2)))
         if not found:
             return np.zeros(len(keys), dtype=bool)
         return among(
@@ -41,12 +42,12 @@ class Timing(Rolls):
         """All that is on a list, in order, each entry once, a bounded piece at a time."""
         with self.database.read() as conn:
             roll = self.roll(conn, list_name)
-            query = _KEYS.where(entries.c.list_id == roll.id, live(), holds(now_ms)).order_by(*_ORDER)
+            query = _KEYS.where(entries.c.list_id == roll.id, live(), holds(now_ms))
+            none = np.zeros(PIECE, dtype=np.int64)
             last = None
-            for key, key2 in columns(conn, query, 2):
-                keys = once(key, key2)
-                first = int(keys.key[0]), int(keys.key2[0])
-                if first == last:
+            for key, key2 in in_order(conn, query, 2):
+                keys = once(key, key2 if roll.kind is ListKind.PAIR else none[: len(key)])
+                if (int(keys.key[0]), int(keys.key2[0])) == last:  # of another source
                     keys = Keys(keys.key[1:], keys.key2[1:])
                 if len(keys):
                     last = int(keys.key[-1]), int(keys.key2[-1])
@@ -54,10 +55,7 @@ class Timing(Rolls):
 
     def content(self, list_name: str, now_ms: int) -> Keys:
         """All that is on a list. 16 bytes an entry, and no more for long."""
-        with self.database.read() as conn:
-            roll = self.roll(conn, list_name)
-            query = _KEYS.where(entries.c.list_id == roll.id, live(), holds(now_ms))
-            return keys_found(conn, query.order_by(*_ORDER))
+        return chained(list(self.scan(list_name, now_ms)))
 
     def due(self, after_ms: int, until_ms: int) -> list[tuple[str, Keys]]:
         """By list, the keys of live entries that begin or end after `after_ms` and not after `until_ms`."""
