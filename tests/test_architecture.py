@@ -37,6 +37,7 @@ ONLY = {
     "sqlite3": {"store"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},
+    "dns": {"control"},
     "psycopg": {"store"},
     "celpy": {"policy"},
     "lark": {"policy"},
