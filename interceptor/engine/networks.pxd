@@ -42,6 +42,8 @@ cdef inline uint64_t networks_find(const Networks* networks, Text text) noexcept
     cdef Address address
     return networks_of(networks, &address) if address_of(text, &address) else 0
 
-cdef class NetworkTable:    # __cinit__(entries: Iterable[tuple[address, length, list_index]])
+cdef class NetworkTable:
     cdef Networks* networks
     cdef Networks own
+    cdef uint64_t room          # entries that there is memory for
+    cdef int make_room(self, uint64_t room) except -1

@@ -1,26 +1,31 @@
 """IPv4 and IPv6 networks -> bitmap of lists. IPv4 is held as IPv4-mapped IPv6 (RFC 4291 section 2.5.5.2)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+#: 16 bytes, IPv6 or IPv4-mapped, no bit set behind the prefix; its length, 0..128 (of IPv4 96 more than its own)
+Packed = tuple[bytes, int]
 
 class NetworkTable:
-    """Listed networks, immutable: 80 bytes each.
-
-    Parameters
-    ----------
-    entries : iterable of (address, length, list_index)
-        `address` 16 bytes, IPv6 or IPv4-mapped, no bit of it set behind the prefix; `length` of the prefix, 0..128 (of
-        an IPv4 network 96 more than its own); `list_index` 0..63. Order does not matter; repeated entries count once.
+    """Listed networks, immutable: 80 bytes each. A new one holds none.
 
     Raises
     ------
     ValueError
-        For an entry out of range; the message shows it.
+        From `changed` for a network, from all methods for a list index out of range; the message shows it.
     MemoryError
         When the system has no room for the table.
     """
 
-    def __init__(self, entries: Iterable[tuple[bytes, int, int]]) -> None: ...
-    def entries(self, list_index: int) -> list[tuple[bytes, int]]:
+    def changed(self, list_index: int, networks: Iterable[Packed], on: bool) -> tuple[NetworkTable, int]:
+        """A table with the networks put on a list, or taken off it, and how many were not there, or were.
+
+        That is this one when nothing changes. Takes 50 ns for each network of the table, without the GIL.
+        """
+
+    def remapped(self, kept: Mapping[int, int]) -> NetworkTable:
+        """A table with the networks of the lists in `kept` (index here -> index there)."""
+
+    def entries(self, list_index: int) -> list[Packed]:
         """The networks on a list, in order: (address, length)."""
 
     def find(self, text: bytes) -> int:

@@ -1,4 +1,5 @@
 # Listed networks (contract: networks.pxd): reading addresses, finding them, and building the stretches.
+from interceptor.engine.atomics cimport ic_lowest_bit
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.networks cimport AF_INET, AF_INET6, Address, Network, Networks, Stretch
 from interceptor.engine.types cimport Limits, Text
@@ -132,54 +133,127 @@ cdef void build(Networks* networks) noexcept nogil:
             cut(networks, &entry.start, union_of[depth])
 
 
-cdef Address address_from(bytes address) except *:
-    cdef Address made
-    cdef const uint8_t* p
+cdef inline bint earlier(const Network* a, const Network* b) noexcept nogil:
+    return before(&a.start, &b.start) or (same(&a.start, &b.start) and a.length < b.length)
+
+
+# Puts `more`, in order, on the list of the bit, or takes them off it; returns how many that changed. `into` has room.
+cdef uint64_t merge(Networks* into, const Networks* old, const Network* more, uint64_t n, uint64_t bit,
+                    bint on) noexcept nogil:
+    cdef uint64_t i = 0, j = 0, altered = 0
+    cdef Network* made
+    while i < old.n_entries or j < n:
+        made = into.entries + into.n_entries
+        if j == n or (i < old.n_entries and earlier(&old.entries[i], &more[j])):
+            made[0] = old.entries[i]
+            i += 1
+        elif i == old.n_entries or earlier(&more[j], &old.entries[i]):
+            made[0] = more[j]
+            made.bitmap = bit if on else 0
+            altered += on
+            j += 1
+        else:
+            made[0] = old.entries[i]
+            made.bitmap = made.bitmap | bit if on else made.bitmap & ~bit
+            altered += made.bitmap != old.entries[i].bitmap
+            i += 1
+            j += 1
+        into.n_entries += made.bitmap != 0
+    return altered
+
+
+# becomes: by list there, its bit here, or 0 for one that stays behind
+cdef void move(Networks* into, const Networks* old, const uint64_t* becomes) noexcept nogil:
+    cdef uint64_t i, bitmap
+    cdef Network* made
+    for i in range(old.n_entries):
+        made = into.entries + into.n_entries
+        made[0] = old.entries[i]
+        bitmap, made.bitmap = made.bitmap, 0
+        while bitmap:
+            made.bitmap |= becomes[ic_lowest_bit(bitmap)]
+            bitmap &= bitmap - 1
+        into.n_entries += made.bitmap != 0
+
+
+cdef void count_lists(Networks* networks) noexcept nogil:
+    cdef uint64_t i, bitmap
+    for i in range(networks.n_entries):
+        networks.lengths[networks.entries[i].length >> 6] |= <uint64_t>1 << (networks.entries[i].length & 63)
+        bitmap = networks.entries[i].bitmap
+        while bitmap:
+            networks.count[ic_lowest_bit(bitmap)] += 1
+            bitmap &= bitmap - 1
+
+
+cdef int network_from(Network* into, bytes address, int length) except -1:
+    cdef const uint8_t* p = <const uint8_t*><const char*>address
+    cdef Address start
     if len(address) != 16:
         raise ValueError(f"network {address!r}: an address has 16 bytes (IPv4 is mapped into IPv6), not {len(address)}")
-    p = <const uint8_t*><const char*>address
-    made.high, made.low = load_be(p), load_be(p + 8)
-    return made
+    if not 0 <= length <= BITS:
+        raise ValueError(f"network {address!r}: a prefix has 0 to {BITS} bits, not {length}")
+    into.start.high, into.start.low, into.length = load_be(p), load_be(p + 8), length
+    start = first_of(&into.start, length)
+    if not same(&into.start, &start):
+        raise ValueError(f"network {address!r}: it has bits set behind its prefix of {length}")
+    return 0
 
 
 cdef class NetworkTable:
-    def __cinit__(self, entries):
-        cdef dict found = {}
-        cdef Address address, start
-        cdef Network* entry
-        cdef uint64_t n = 0
-        cdef uint32_t i
+    def __cinit__(self):
         self.networks = &self.own
-        for network, length, index in entries:
-            address = address_from(network)
-            if not 0 <= length <= BITS:
-                raise ValueError(f"network {network!r}: a prefix has 0 to {BITS} bits, not {length}")
-            start = first_of(&address, length)
-            if not same(&address, &start):
-                raise ValueError(f"network {network!r}: it has bits set behind its prefix of {length}")
-            if not 0 <= index < Limits.MAX_LISTS:
-                raise ValueError(f"network {network!r}: list {index} is not in 0..{Limits.MAX_LISTS - 1}")
-            found[network, length] = found.get((network, length), 0) | 1 << index
-        if not found:
-            return
-        self.own.n_entries = len(found)
-        self.own.entries = <Network*>reserve(len(found) * sizeof(Network))
-        self.own.stretches = <Stretch*>reserve(2 * len(found) * sizeof(Stretch))
-        if self.own.entries == NULL or self.own.stretches == NULL:
-            raise MemoryError(f"no memory for a table of {len(found)} networks")
-        for network, length in sorted(found):
-            entry = self.own.entries + n
-            entry.start, entry.bitmap, entry.length = address_from(network), found[network, length], length
-            self.own.lengths[length >> 6] |= (<uint64_t>1) << (<uint32_t>length & 63)
-            for i in range(Limits.MAX_LISTS):
-                self.own.count[i] += entry.bitmap >> i & 1
-            n += 1
-        with nogil:
-            build(&self.own)
 
     def __dealloc__(self):
-        release(self.own.entries, self.own.n_entries * sizeof(Network))
-        release(self.own.stretches, 2 * self.own.n_entries * sizeof(Stretch))
+        release(self.own.entries, self.room * sizeof(Network))
+        release(self.own.stretches, 2 * self.room * sizeof(Stretch))
+
+    cdef int make_room(self, uint64_t room) except -1:
+        self.room = room
+        self.own.entries = <Network*>reserve(room * sizeof(Network))
+        self.own.stretches = <Stretch*>reserve(2 * room * sizeof(Stretch))
+        if self.own.entries == NULL or self.own.stretches == NULL:
+            raise MemoryError(f"no memory for a table of {room} networks")
+        return 0
+
+    def changed(self, list_index: int, networks, on: bool) -> tuple:
+        cdef NetworkTable made = NetworkTable()
+        cdef uint64_t bit = (<uint64_t>1) << checked(list_index), n, i, altered
+        cdef list some = sorted(set(networks))
+        cdef Network* more
+        cdef bint adding = on
+        n = len(some)
+        if n == 0:
+            return self, 0
+        more = <Network*>reserve(n * sizeof(Network))
+        try:
+            if more == NULL:
+                raise MemoryError(f"no memory to change {n} networks")
+            for i in range(n):
+                network_from(&more[i], some[i][0], some[i][1])
+            made.make_room(self.own.n_entries + n)
+            with nogil:
+                altered = merge(&made.own, &self.own, more, n, bit, adding)
+                count_lists(&made.own)
+                build(&made.own)
+        finally:
+            release(more, n * sizeof(Network))
+        return (made, altered) if altered else (self, 0)
+
+    def remapped(self, kept) -> NetworkTable:
+        cdef NetworkTable made = NetworkTable()
+        cdef uint64_t[64] becomes
+        cdef int i
+        if self.own.n_entries == 0:
+            return made
+        for i in range(64):
+            becomes[i] = (<uint64_t>1) << checked(kept[i]) if i in kept else 0
+        made.make_room(self.own.n_entries)
+        with nogil:
+            move(&made.own, &self.own, becomes)
+            count_lists(&made.own)
+            build(&made.own)
+        return made
 
     def entries(self, list_index: int) -> list:
         cdef uint64_t i
@@ -191,7 +265,8 @@ cdef class NetworkTable:
         return networks_of(self.networks, &address) if address_of(text_from(text), &address) else 0
 
     def matches(self, text: bytes) -> list:
-        cdef Address address, start
+        cdef Address address
+        cdef Network wanted
         cdef const Network* entry
         cdef uint32_t length
         cdef list found = []
@@ -200,8 +275,8 @@ cdef class NetworkTable:
         for length in range(BITS + 1):
             if not self.own.lengths[length >> 6] >> (length & 63) & 1:
                 continue
-            start = first_of(&address, length)
-            entry = entry_at(&self.own, &start, length)
+            wanted.start, wanted.length = first_of(&address, length), length
+            entry = entry_at(&self.own, &wanted)
             if entry != NULL:
                 found.append((*packed(entry), entry.bitmap))
         return found
@@ -211,21 +286,20 @@ cdef class NetworkTable:
 
     @property
     def nbytes(self) -> int:
-        return self.own.n_entries * (sizeof(Network) + 2 * sizeof(Stretch)) + sizeof(Networks)
+        return self.room * (sizeof(Network) + 2 * sizeof(Stretch)) + sizeof(Networks)
 
 
-cdef const Network* entry_at(const Networks* networks, const Address* start, uint64_t length) noexcept nogil:
+cdef const Network* entry_at(const Networks* networks, const Network* wanted) noexcept nogil:
     cdef uint64_t low = 0, high = networks.n_entries, middle
-    cdef const Network* entry
     while low < high:
         middle = (low + high) // 2
-        entry = networks.entries + middle
-        if before(&entry.start, start) or (same(&entry.start, start) and entry.length < length):
+        if earlier(&networks.entries[middle], wanted):
             low = middle + 1
         else:
             high = middle
-    entry = networks.entries + low
-    return entry if low < networks.n_entries and same(&entry.start, start) and entry.length == length else NULL
+    if low == networks.n_entries or earlier(wanted, &networks.entries[low]):
+        return NULL
+    return networks.entries + low
 
 
 cdef tuple packed(const Network* entry):

@@ -6,10 +6,9 @@
 #
 #   bits 0..57  length and value, as in the key      bit 58  short number      bits 59..62  lists
 #
-# What readers rely on: slots of a group are used in order; a pair stays in its slot until the table is rebuilt
-# elsewhere; the caller's word is written before the callee's, each as a whole; a quarter of the slots was never used, so
-# a probe ends.
-from libc.stdint cimport uint8_t, uint64_t
+# What readers rely on: slots of a group are used in order; a pair stays in its slot; the caller's word is written
+# before the callee's, each as a whole; a quarter of the slots was never used, so a probe ends.
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from interceptor.engine.atomics cimport ic_load64, ic_lowest_bit
 from interceptor.engine.keys cimport mix, scale
@@ -23,16 +22,19 @@ cdef struct PairSlot:
     uint64_t callee         # 0: never used
     uint64_t caller
 
+cdef struct PairTally:      # the writer's, kept off the line that readers share
+    uint64_t used           # slots with a pair
+    uint64_t live           # slots with a list
+    uint64_t[8] count       # pairs by bit
+    uint32_t n_lists        # bits that stand for a list
+
 cdef struct Pairs:
     PairSlot* slots         # reserved by memory.pyx, 4 * groups of them, line-aligned
     uint64_t groups
     uint64_t seed
-    Pairs* older            # chain of replaced tables, until `retire`
-    uint8_t[8] list         # by bit: index of the policy's list
-    uint64_t[3] unused      # what follows is the writer's: kept off the line that readers share
-    uint64_t used           # slots with a pair
-    uint64_t live           # slots with a list
-    uint64_t[8] count       # pairs by bit
+    PairTally* tally
+    uint8_t[8] list         # by bit: index of the policy's list; written before the first pair that is on it
+    uint64_t[3] unused
 
 cdef inline uint64_t half_of(Key key) noexcept nogil:
     # KEY_NUMBER is 1, KEY_SHORT 2: the higher bit of the two tells them apart
@@ -78,14 +80,14 @@ cdef inline uint64_t pairs_find(const Pairs* pairs, Key callee, Key caller) noex
         on &= on - 1
     return bitmap
 
-# Puts the pair on the lists of the bits (not list indexes). 1: done; 0: nothing to do; -1: the table must grow.
+# Puts the pair on the lists of the bits (not list indexes). 1: done; 0: nothing to do; -1: it is full.
 cdef int pairs_add(Pairs* pairs, Key callee, Key caller, uint64_t bits) noexcept nogil
 # Takes it off: 1 when it was on one of them.
 cdef int pairs_remove(Pairs* pairs, Key callee, Key caller, uint64_t bits) noexcept nogil
 
-cdef class PairTable:       # __cinit__(lists: Sequence[int], capacity: int, seed: int)
-    cdef Pairs* pairs       # replaced by a larger one when full; the old one lives until `retire`
-    cdef readonly tuple lists
-    cdef int grow(self, uint64_t more) except -1
-    cdef uint64_t bits_of(self, int list_index) except 0
-    cdef uint64_t _add(self, const Key* keys, uint64_t n, uint64_t bits) except? 0
+cdef class PairTable:       # __cinit__(capacity: int, seed: int)
+    cdef Pairs pairs
+    cdef PairTally tally
+    cdef int grow(self, uint64_t more) except -1        # to other slots: not for a table that a call may look at
+    cdef uint64_t bit_of(self, int list_index, bint assigned) except? 0
+    cdef uint64_t _add(self, const Key* keys, uint64_t n, int list_index) except? 0

@@ -1,6 +1,6 @@
 """Called subscribers' own entries: (callee, caller) -> bitmap of lists."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import IntEnum
 
 import numpy as np
@@ -16,13 +16,11 @@ class PairTable:
     """Which pairs of a called subscriber and a caller are on which of up to 8 lists of kind pair.
 
     Exact: both keys (see `keys`; of numbers or short numbers) are stored whole, in 16 bytes with the lists. Lookups
-    take no lock; everything that changes the table is for one thread at a time. A pair's slot is kept after its
-    removal and dropped when the table grows.
+    take no lock; what changes the table is for one thread at a time, and for nobody to look meanwhile where it grows:
+    it moves to other memory. A pair's slot is kept after its removal and dropped when the table grows.
 
     Parameters
     ----------
-    lists : sequence of int
-        The policy's indexes (0..63) of its lists of kind pair; what `find` answers has these bits.
     capacity : int
         Pairs the table is built for (26.7 bytes each). It grows by itself beyond; up to 32 bytes a pair then.
     seed : int
@@ -31,15 +29,13 @@ class PairTable:
     Raises
     ------
     ValueError
-        For more than 8 lists, an index or a capacity out of range; from every method for a list that is none of them,
-        and for keys that are no numbers' (nothing has changed then).
+        For a capacity out of range; from the methods for a list index outside 0..63, for a ninth list, and for keys
+        that are no numbers' (nothing has changed then).
     MemoryError
         When the system has no room for the table; a table that was to grow stays as it is.
     """
 
-    def __init__(self, lists: Sequence[int], capacity: int, seed: int) -> None: ...
-    @property
-    def lists(self) -> tuple[int, ...]: ...
+    def __init__(self, capacity: int, seed: int) -> None: ...
     def add(self, callee: int, caller: int, list_index: int) -> bool:
         """Puts a pair on a list. True when it was not on it."""
 
@@ -55,8 +51,8 @@ class PairTable:
     def remove_many(self, pairs: npt.NDArray[np.uint64], list_index: int) -> int:
         """Takes pairs (shape (n, 2), contiguous) off a list, without the GIL. Returns how many were on it."""
 
-    def remapped(self, kept: Mapping[int, int], lists: Sequence[int], room: int = 0) -> PairTable:
-        """A table of its own for `lists`, with the pairs of the lists in `kept` (index here -> index there).
+    def remapped(self, kept: Mapping[int, int], room: int = 0) -> PairTable:
+        """A table of its own with the pairs of the lists in `kept` (index here -> index there), without the GIL.
 
         `room`: pairs that are about to be added. What happens to this table meanwhile may or may not be in it.
         """
@@ -67,17 +63,11 @@ class PairTable:
     def find_many(self, pairs: npt.NDArray[np.uint64], out: npt.NDArray[np.uint64] | None = None) -> int:
         """Looks pairs (shape (n, 2), contiguous) up, prefetched, without the GIL; returns how many are on some list.
 
-        `out` (shape (n,)) receives the bitmaps. Safe beside the writer, as long as nobody calls `retire` meanwhile.
+        `out` (shape (n,)) receives the bitmaps. Safe beside the writer, as long as the table does not grow meanwhile.
         """
 
     def lines(self, pairs: npt.NDArray[np.uint64]) -> int:
         """Cache lines that looking up each of the pairs (shape (n, 2), contiguous) touches, in all."""
-
-    def retire(self) -> int:
-        """Frees the tables that growing replaced; returns their bytes.
-
-        Only when no reader can still look at them.
-        """
 
     def count(self, list_index: int) -> int:
         """Pairs on a list."""
@@ -87,7 +77,7 @@ class PairTable:
 
     @property
     def used(self) -> int:
-        """Slots taken: live pairs, and removed ones whose slot waits for the next growth."""
+        """Slots taken: by pairs on a list, and by removed ones until the table grows."""
 
     @property
     def capacity(self) -> int:
@@ -95,4 +85,4 @@ class PairTable:
 
     @property
     def nbytes(self) -> int:
-        """Bytes reserved, replaced tables not yet retired included."""
+        """Bytes reserved."""

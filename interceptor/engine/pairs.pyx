@@ -3,18 +3,11 @@ from interceptor.engine.atomics cimport ic_load64, ic_lowest_bit, ic_prefetch, i
 from interceptor.engine.keys cimport KeyKind
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.pairs cimport (
-    LISTS_PER_WORD, MAX_PAIR_LISTS, Pairs, PairSlot, half_of, is_pair, pairs_find, pairs_group,
+    LISTS_PER_WORD, MAX_PAIR_LISTS, Pairs, PairSlot, PairTally, half_of, is_pair, pairs_find, pairs_group,
 )
-from interceptor.engine.types cimport MAX_LISTS, Key, Limits
+from interceptor.engine.types cimport Key, Limits
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-
-cdef extern from * nogil:
-    """
-    #define ic_publish_pairs(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-    #define ic_current_pairs(p)    __atomic_load_n((p), __ATOMIC_ACQUIRE)
-    """
-    void ic_publish_pairs(Pairs** p, Pairs* table) noexcept
-    Pairs* ic_current_pairs(Pairs** p) noexcept
+from libc.string cimport memset
 
 cdef enum:
     LOOKAHEAD = 16          # pairs whose slots are on their way while one is placed
@@ -22,7 +15,7 @@ cdef enum:
 
 cdef uint64_t WORD_LISTS = (<uint64_t>1 << LISTS_PER_WORD) - 1
 
-if sizeof(PairSlot) != 16 or sizeof(Pairs) != 144:
+if sizeof(PairSlot) != 16 or sizeof(Pairs) != 64:
     raise ImportError("interceptor.engine.pairs: struct layout differs from what the kernel was written for")
 
 
@@ -36,7 +29,7 @@ cdef void tally(Pairs* pairs, uint64_t bits, uint64_t change) noexcept nogil:
     cdef int i
     while bits:
         i = ic_lowest_bit(bits)
-        ic_store64(&pairs.count[i], pairs.count[i] + change)
+        ic_store64(&pairs.tally.count[i], pairs.tally.count[i] + change)
         bits &= bits - 1
 
 
@@ -53,7 +46,7 @@ cdef PairSlot* slot_of(Pairs* pairs, Key callee, Key caller) noexcept nogil:
 
 
 cdef inline uint64_t bits_on(const PairSlot* slot) noexcept nogil:
-    return slot.callee >> LIST_SHIFT | slot.caller >> LIST_SHIFT << LISTS_PER_WORD
+    return ic_load64(&slot.callee) >> LIST_SHIFT | ic_load64(&slot.caller) >> LIST_SHIFT << LISTS_PER_WORD
 
 
 cdef inline uint64_t in_callee(uint64_t bits) noexcept nogil:
@@ -72,11 +65,11 @@ cdef int pairs_add(Pairs* pairs, Key callee, Key caller, uint64_t bits) noexcept
     slot = slot_of(pairs, callee, caller)
     before = bits_on(slot)
     if slot.callee == 0:
-        if pairs.used >= limit(pairs):
+        if pairs.tally.used >= limit(pairs):
             return -1
         ic_store64(&slot.caller, half_of(caller) | in_caller(bits))     # first: who sees the callee sees it too
         ic_store64(&slot.callee, half_of(callee) | in_callee(bits))
-        ic_store64(&pairs.used, pairs.used + 1)
+        ic_store64(&pairs.tally.used, pairs.tally.used + 1)
     else:
         bits &= ~before
         if bits == 0:
@@ -84,7 +77,7 @@ cdef int pairs_add(Pairs* pairs, Key callee, Key caller, uint64_t bits) noexcept
         ic_store64(&slot.caller, slot.caller | in_caller(bits))
         ic_store64(&slot.callee, slot.callee | in_callee(bits))
     if before == 0:
-        ic_store64(&pairs.live, pairs.live + 1)
+        ic_store64(&pairs.tally.live, pairs.tally.live + 1)
     tally(pairs, bits, 1)
     return 1
 
@@ -100,7 +93,7 @@ cdef int pairs_remove(Pairs* pairs, Key callee, Key caller, uint64_t bits) noexc
     ic_store64(&slot.caller, slot.caller & ~in_caller(bits))
     ic_store64(&slot.callee, slot.callee & ~in_callee(bits))
     if bits_on(slot) == 0:
-        ic_store64(&pairs.live, pairs.live - 1)
+        ic_store64(&pairs.tally.live, pairs.tally.live - 1)
     tally(pairs, bits, <uint64_t>-1)
     return 1
 
@@ -132,30 +125,16 @@ cdef uint64_t remove_pairs(Pairs* pairs, const Key* keys, uint64_t n, uint64_t b
 
 # ---- tables come and go --------------------------------------------------------------------------------------
 
-cdef Pairs* pairs_new(uint64_t n, uint64_t seed, const uint8_t* lists) noexcept nogil:
-    # A table that holds `n` pairs in three fifths of its slots: 26.7 bytes each.
-    cdef Pairs* pairs = <Pairs*>reserve(sizeof(Pairs))
-    cdef uint32_t i
-    if pairs == NULL:
-        return NULL
+cdef bint pairs_new(Pairs* pairs, PairTally* tally, uint64_t n, uint64_t seed) noexcept nogil:
+    # A table that holds `n` pairs in three fifths of its slots: 26.7 bytes each. No memory: False.
     pairs.groups = n // 12 * 5 + 5
-    pairs.seed = seed
-    for i in range(MAX_PAIR_LISTS):
-        pairs.list[i] = lists[i]
+    pairs.seed, pairs.tally = seed, tally
     pairs.slots = <PairSlot*>reserve(pairs.groups * 4 * sizeof(PairSlot))
-    if pairs.slots == NULL:
-        release(pairs, sizeof(Pairs))
-        return NULL
-    return pairs
+    return pairs.slots != NULL
 
 
 cdef void pairs_free(Pairs* pairs) noexcept nogil:
-    cdef Pairs* older
-    while pairs != NULL:
-        older = pairs.older
-        release(pairs.slots, pairs.groups * 4 * sizeof(PairSlot))
-        release(pairs, sizeof(Pairs))
-        pairs = older
+    release(pairs.slots, pairs.groups * 4 * sizeof(PairSlot))
 
 
 cdef inline Key key_of(uint64_t word) noexcept nogil:
@@ -163,29 +142,33 @@ cdef inline Key key_of(uint64_t word) noexcept nogil:
     return ((word >> 58 & 1) + 1) << 58 | word & ((<uint64_t>1 << 58) - 1)
 
 
-# becomes: by bit of the old table, the bit of the new one, or 0 where the list is left out
-cdef void copy_live(Pairs* to, const Pairs* table, const uint64_t* becomes) noexcept nogil:
-    cdef uint64_t i, on, bits, n = 4 * table.groups
+# becomes: by bit there, the bit here, or 0 for a list that stays behind. Stops where this table is full; returns how
+# many slots it has dealt with. That one's writer may go on meanwhile.
+cdef uint64_t copy_slots(Pairs* to, const Pairs* table, const uint64_t* becomes, uint64_t first) noexcept nogil:
+    cdef uint64_t i, on, bits, callee, n = 4 * table.groups
     cdef const PairSlot* slot
-    for i in range(n):
+    for i in range(first, n):
         if i + LOOKAHEAD < n:
             slot = table.slots + i + LOOKAHEAD
             ic_prefetch(pairs_group(to, key_of(slot.callee), key_of(slot.caller)))
         slot = table.slots + i
+        callee = ic_load64(&slot.callee)
+        if callee == 0:
+            continue
         on, bits = bits_on(slot), 0
         while on:
             bits |= becomes[ic_lowest_bit(on)]
             on &= on - 1
-        pairs_add(to, key_of(slot.callee), key_of(slot.caller), bits)
+        if pairs_add(to, key_of(callee), key_of(slot.caller), bits) < 0:
+            return i
+    return n
 
 
-cdef uint64_t find_loop(Pairs** current, const Key* keys, uint64_t n, uint64_t* out) noexcept nogil:
+cdef uint64_t find_loop(const Pairs* pairs, const Key* keys, uint64_t n, uint64_t* out) noexcept nogil:
     cdef uint64_t i, j, end, bitmap, found = 0
-    cdef const Pairs* pairs
     i = 0
     while i < n:
         end = min(i + <uint64_t>Limits.CHUNK, n)
-        pairs = ic_current_pairs(current)
         for j in range(i, end):
             ic_prefetch_read(pairs_group(pairs, keys[2 * j], keys[2 * j + 1]))
         for j in range(i, end):
@@ -246,85 +229,79 @@ cdef int check(const Key* keys, uint64_t n) except -1:
 
 
 cdef class PairTable:
-    def __cinit__(self, lists, capacity: int, seed: int):
-        cdef uint8_t[8] indexes = [0, 0, 0, 0, 0, 0, 0, 0]
-        cdef uint32_t i
+    def __cinit__(self, capacity: int, seed: int):
         if not 0 <= capacity < 1 << 34:
             raise ValueError(f"capacity {capacity}: a table holds 0 to {(1 << 34) - 1} pairs")
-        self.lists = tuple(lists)
-        if len(self.lists) > MAX_PAIR_LISTS:
-            raise ValueError(f"{len(self.lists)} lists of kind pair: a policy has at most {MAX_PAIR_LISTS}")
-        for i, index in enumerate(self.lists):
-            if not 0 <= index < MAX_LISTS:
-                raise ValueError(f"list {index}: lists are numbered 0 to {MAX_LISTS - 1}")
-            indexes[i] = index
-        self.pairs = pairs_new(capacity, seed & 0xffffffffffffffff, indexes)
-        if self.pairs == NULL:
+        if not pairs_new(&self.pairs, &self.tally, capacity, seed & 0xffffffffffffffff):
             raise MemoryError(f"no memory for a table of {capacity} pairs")
 
     def __dealloc__(self):
-        pairs_free(self.pairs)
+        with nogil:             # a large one takes tens of milliseconds
+            pairs_free(&self.pairs)
 
-    cdef uint64_t bits_of(self, int list_index) except 0:
-        if list_index not in self.lists:
-            raise ValueError(f"list {list_index} is none of the lists of kind pair, {self.lists}")
-        return (<uint64_t>1) << self.lists.index(list_index)
+    cdef uint64_t bit_of(self, int list_index, bint assigned) except? 0:
+        """The bit that stands for a list; one that has none gets one if `assigned`, else it is 0."""
+        cdef uint32_t i
+        if not 0 <= list_index < Limits.MAX_LISTS:
+            raise ValueError(f"list {list_index}: lists are numbered 0 to {Limits.MAX_LISTS - 1}")
+        for i in range(self.tally.n_lists):
+            if self.pairs.list[i] == list_index:
+                return (<uint64_t>1) << i
+        if not assigned:
+            return 0
+        if self.tally.n_lists == MAX_PAIR_LISTS:
+            raise ValueError(f"list {list_index}: pairs are on at most {MAX_PAIR_LISTS} lists")
+        i = self.tally.n_lists
+        self.pairs.list[i] = <uint8_t>list_index
+        self.tally.n_lists += 1
+        return (<uint64_t>1) << i
 
     cdef int grow(self, uint64_t more) except -1:
         # To half full, so that the next growth is far, and with room for what is known to come.
-        cdef Pairs* old = self.pairs
-        cdef Pairs* table = pairs_new(max(old.live // 5 * 6 + 6, old.live + more), old.seed, old.list)
-        cdef uint64_t[8] same
-        cdef uint32_t i
-        if table == NULL:
-            raise MemoryError(f"no memory to grow a table of {old.live} pairs")
-        for i in range(MAX_PAIR_LISTS):
-            same[i] = (<uint64_t>1) << i
-        with nogil:
-            copy_live(table, old, same)
-            table.older = old
-            ic_publish_pairs(&self.pairs, table)
+        cdef PairTable made = self.remapped({i: i for i in range(Limits.MAX_LISTS)}, max(more, self.tally.live // 5))
+        self.pairs, made.pairs = made.pairs, self.pairs
+        self.tally, made.tally = made.tally, self.tally
+        self.pairs.tally, made.pairs.tally = &self.tally, &made.tally
         return 0
 
-    def retire(self) -> int:
-        cdef uint64_t before = self.nbytes
-        pairs_free(self.pairs.older)
-        self.pairs.older = NULL
-        return before - self.nbytes
-
-    def remapped(self, kept, lists, room: int = 0) -> PairTable:
-        cdef PairTable made = PairTable(lists, ic_load64(&self.pairs.live) + room, self.pairs.seed)
-        cdef const Pairs* table = self.pairs
+    def remapped(self, kept, room: int = 0) -> PairTable:
+        cdef PairTable made = PairTable(ic_load64(&self.tally.live) + room, self.pairs.seed)
         cdef uint64_t[8] becomes
+        cdef uint64_t done = 0, slots = 4 * self.pairs.groups
         cdef uint32_t i
-        for i in range(MAX_PAIR_LISTS):
-            known = i < len(self.lists) and self.lists[i] in kept
-            becomes[i] = made.bits_of(kept[self.lists[i]]) if known else 0
-        with nogil:
-            copy_live(made.pairs, table, becomes)
-        return made
+        memset(becomes, 0, sizeof(becomes))
+        for i in range(self.tally.n_lists):
+            if self.pairs.list[i] in kept:
+                becomes[i] = made.bit_of(kept[self.pairs.list[i]], True)
+        while True:
+            with nogil:
+                done = copy_slots(&made.pairs, &self.pairs, becomes, done)
+            if done == slots:
+                return made
+            made.grow(slots - done)     # so much was added meanwhile
 
     def add(self, callee: int, caller: int, list_index: int) -> bool:
         cdef Key[2] keys
         keys[0], keys[1] = callee, caller
-        return self._add(keys, 1, self.bits_of(list_index)) == 1
+        return self._add(keys, 1, list_index) == 1
 
     def remove(self, callee: int, caller: int, list_index: int) -> bool:
         cdef Key[2] keys
         keys[0], keys[1] = callee, caller
         check(keys, 1)
-        return pairs_remove(self.pairs, keys[0], keys[1], self.bits_of(list_index)) == 1
+        return pairs_remove(&self.pairs, keys[0], keys[1], self.bit_of(list_index, False)) == 1
 
     def add_many(self, pairs, list_index: int) -> int:
         cdef const Key[:, ::1] view = pairs
-        return self._add(keys_in(view), view.shape[0], self.bits_of(list_index))
+        return self._add(keys_in(view), view.shape[0], list_index)
 
-    cdef uint64_t _add(self, const Key* keys, uint64_t n, uint64_t bits) except? 0:
-        cdef uint64_t done = 0, added = 0
+    cdef uint64_t _add(self, const Key* keys, uint64_t n, int list_index) except? 0:
+        cdef uint64_t done = 0, added = 0, bit
         check(keys, n)
+        bit = self.bit_of(list_index, True)
         while True:
             with nogil:
-                done += add_pairs(self.pairs, keys + 2 * done, n - done, bits, &added)
+                done += add_pairs(&self.pairs, keys + 2 * done, n - done, bit, &added)
             if done == n:
                 return added
             self.grow(n - done)
@@ -332,15 +309,15 @@ cdef class PairTable:
     def remove_many(self, pairs, list_index: int) -> int:
         cdef const Key[:, ::1] view = pairs
         cdef const Key* keys = keys_in(view)
-        cdef uint64_t bits = self.bits_of(list_index), n = view.shape[0], removed
+        cdef uint64_t bit = self.bit_of(list_index, False), n = view.shape[0], removed
         check(keys, n)
         with nogil:
-            removed = remove_pairs(self.pairs, keys, n, bits)
+            removed = remove_pairs(&self.pairs, keys, n, bit)
         return removed
 
     def find(self, callee: int, caller: int) -> int:
         cdef Key a = callee, b = caller
-        return pairs_find(self.pairs, a, b) if is_number(a) and is_number(b) else 0
+        return pairs_find(&self.pairs, a, b) if is_number(a) and is_number(b) else 0
 
     def find_many(self, pairs, out=None) -> int:
         cdef const Key[:, ::1] view = pairs
@@ -360,27 +337,23 @@ cdef class PairTable:
 
     def lines(self, pairs) -> int:
         cdef const Key[:, ::1] view = pairs
-        return lines_touched(self.pairs, keys_in(view), view.shape[0])
+        return lines_touched(&self.pairs, keys_in(view), view.shape[0])
 
     def count(self, list_index: int) -> int:
-        return ic_load64(&self.pairs.count[ic_lowest_bit(self.bits_of(list_index))])
+        cdef uint64_t bit = self.bit_of(list_index, False)
+        return ic_load64(&self.tally.count[ic_lowest_bit(bit)]) if bit else 0
 
     def __len__(self) -> int:
-        return ic_load64(&self.pairs.live)
+        return ic_load64(&self.tally.live)
 
     @property
     def used(self) -> int:
-        return self.pairs.used
+        return self.tally.used
 
     @property
     def capacity(self) -> int:
-        return limit(self.pairs)
+        return limit(&self.pairs)
 
     @property
     def nbytes(self) -> int:
-        cdef uint64_t total = 0
-        cdef const Pairs* table = self.pairs
-        while table != NULL:
-            total += table.groups * 4 * sizeof(PairSlot) + sizeof(Pairs)
-            table = table.older
-        return total
+        return self.pairs.groups * 4 * sizeof(PairSlot) + sizeof(Pairs) + sizeof(PairTally)

@@ -145,7 +145,7 @@ class Reader:
             np.flatnonzero(~bad),
             None,
             bad,
-            lambda i: self._pair_refusal(entries[i].as_py()),
+            lambda i: self._reason(entries[i].as_py()),
         )
 
     def _pair(self, text: str) -> tuple[int, int]:
@@ -162,12 +162,13 @@ class Reader:
                 raise ValueError(f"{who} {error}") from None
         return keys[0], keys[1]
 
-    def _pair_refusal(self, text: str) -> str:
+    def _reason(self, text: str) -> str:
+        """Why a text is refused."""
         try:
-            self._pair(text)
+            self.read(text)
         except ValueError as error:
             return str(error)
-        return "is no pair of numbers"
+        return "is refused"
 
     def _number(self, text: str) -> int:
         keys, bad, why = self._number_keys(pa.array([text], pa.large_string()))

@@ -22,6 +22,16 @@ def network(address: int, length: int, index: int) -> tuple[bytes, int, int]:
     return IPv6Network((address, length), strict=False).network_address.packed, length, index
 
 
+def table_of(entries: list[tuple[bytes, int, int]]) -> NetworkTable:
+    """A table that is put together list by list, a part at a time."""
+    table = NetworkTable()
+    for index in {index for _, _, index in entries}:
+        some = [(address, length) for address, length, on in entries if on == index]
+        for part in (some[::2], some[1::2]):
+            table = table.changed(index, part, True)[0]
+    return table
+
+
 entries = st.lists(st.builds(network, addresses, lengths, st.sampled_from([0, 1, 31, 32, 63])), max_size=40)
 
 
@@ -29,7 +39,7 @@ entries = st.lists(st.builds(network, addresses, lengths, st.sampled_from([0, 1,
 def test_an_address_is_on_the_lists_of_every_network_it_is_in(
     listed: list[tuple[bytes, int, int]], asked: list[int]
 ) -> None:
-    table, model = NetworkTable(listed), Networks(listed)
+    table, model = table_of(listed), Networks(listed)
     for address, length, _ in listed:  # its ends, and what lies just outside
         first = int.from_bytes(address)
         behind = first + 2 ** (128 - length)
@@ -41,6 +51,28 @@ def test_an_address_is_on_the_lists_of_every_network_it_is_in(
         assert table.count(index) == model.count(index) == len(table.entries(index))
     assert {(*each, index) for index in range(64) for each in table.entries(index)} == set(listed)
     assert table.nbytes < 80 * len(listed) + 1024
+
+
+@given(entries, entries, st.sampled_from([{}, {0: 1}, {0: 0, 1: 63, 63: 1, 32: 5}]))
+def test_networks_come_and_go_and_lists_change_their_places(
+    listed: list[tuple[bytes, int, int]], others: list[tuple[bytes, int, int]], kept: dict[int, int]
+) -> None:
+    table, left = table_of(listed), set(listed)
+    for index in (0, 1, 31, 32, 63):
+        gone = [(address, length) for address, length, on in others + listed[::2] if on == index]
+        table, altered = table.changed(index, gone, False)
+        was, left = len(left), {each for each in left if each[2] != index or each[:2] not in gone}
+        assert altered == was - len(left)
+        assert table.changed(index, gone, False) == (table, 0)
+        assert table.changed(index, table.entries(index), True) == (table, 0)
+    moved = {(address, length, kept[on]) for address, length, on in left if on in kept}
+    for made, entries in ((table, left), (table.remapped(kept), moved)):
+        assert {(*each, index) for index in range(64) for each in made.entries(index)} == entries
+        model = Networks(entries)
+        for address, length, _ in listed:
+            for end in (int.from_bytes(address), int.from_bytes(address) + 2 ** (128 - length) - 1):
+                text = str(IPv6Address(end))
+                assert made.find(text.encode()) == model.find(text)
 
 
 # what an address looks like, and what only looks like one
@@ -77,16 +109,16 @@ written = st.one_of(
 @example("0:0:0:0:0:ffff:192.0.2.7")
 @example("2001:db8::" + "0" * 50)
 def test_an_address_is_read_as_the_standard_library_reads_it(text: str) -> None:
-    everywhere = NetworkTable([(bytes(16), 0, 9)])
+    everywhere = table_of([(bytes(16), 0, 9)])
     assert everywhere.find(text.encode()) == (0 if mapped(text) is None else 1 << 9)
     address = mapped(text)
     if address is not None:
-        only = NetworkTable([(address.packed, 128, 1)])
+        only = table_of([(address.packed, 128, 1)])
         assert only.find(text.encode()) == only.find(str(address).encode()) == 1 << 1
 
 
 def test_a_network_of_ipv4_holds_its_mapped_addresses_and_no_other() -> None:
-    table = NetworkTable([(MAPPED + bytes([192, 0, 2, 0]), 96 + 24, 3)])
+    table = table_of([(MAPPED + bytes([192, 0, 2, 0]), 96 + 24, 3)])
     assert (
         table.find(b"192.0.2.255")
         == table.find(b"::ffff:192.0.2.0")
@@ -97,7 +129,7 @@ def test_a_network_of_ipv4_holds_its_mapped_addresses_and_no_other() -> None:
 
 
 def test_a_table_without_networks_finds_nothing() -> None:
-    table = NetworkTable([])
+    table = table_of([])
     assert table.find(b"192.0.2.7") == 0
     assert table.matches(b"2001:db8::1") == []
     assert table.entries(0) == []
@@ -115,12 +147,16 @@ def test_a_table_without_networks_finds_nothing() -> None:
         (bytes(16), 0, -1),
     ],
 )
-def test_an_entry_that_cannot_be_is_shown_in_the_error(entry: tuple[bytes, int, int]) -> None:
-    with pytest.raises(ValueError, match="network b'"):
-        NetworkTable([entry])
+def test_an_entry_that_cannot_be_is_shown_in_the_error_and_changes_nothing(
+    entry: tuple[bytes, int, int],
+) -> None:
+    table = table_of([(bytes(16), 3, 0)])
+    with pytest.raises(ValueError, match=r"network b'|list"):
+        table.changed(entry[2], [entry[:2]], True)
+    assert table.entries(0) == [(bytes(16), 3)]
 
 
 def test_a_list_that_cannot_be_is_refused() -> None:
-    for ask in (NetworkTable([]).count, NetworkTable([]).entries):
+    for ask in (table_of([]).count, table_of([]).entries):
         with pytest.raises(ValueError, match="list 64"):
             ask(64)
