@@ -14,6 +14,7 @@ import numpy as np
 from interceptor.engine.spec import ListKind
 from interceptor.store.changes import revision
 from interceptor.store.lists import Lists
+from interceptor.store.privacy import erased_since
 from interceptor.store.rolls import Roll
 from interceptor.store.spool import unavailable
 from interceptor.store.words import Keys
@@ -88,6 +89,8 @@ class Images:
         with self._lists.database.read() as conn:
             kinds = {roll.name: roll.kind.value for roll in self._lists.rolls(conn).values()}
             if header["revision"] > revision(conn):  # the database is older: it was put back
+                return None
+            if erased_since(conn, header["revision"]):  # no replay tells what was erased
                 return None
         described = {each["name"]: each["kind"] for each in header["lists"]}
         if any(kinds.get(name) != kind for name, kind in described.items()):

@@ -127,6 +127,12 @@ class Privacy:
         return {ListKind.NUMBER: [key], ListKind.PAIR: [key], ListKind.PREFIX: [prefix] if prefix else []}
 
 
+def erased_since(conn: Connection, revision: int) -> bool:
+    """Whether anything was erased after a revision: what was copied out of the database then may still hold it."""
+    later = (made.c.revision > revision) & (made.c.action == Action.ERASE.value)
+    return conn.execute(select(made.c.id).where(later).limit(1)).first() is not None
+
+
 def _held(conn: Connection, keys: Mapping[ListKind, Sequence[int]]) -> Iterator[ColumnElement[bool]]:
     """What the rows of the number are, list by list: each time what is not yet taken out."""
     for list_id, kind in conn.execute(select(lists.c.id, lists.c.kind)).all():

@@ -102,11 +102,11 @@ def test_no_number_stands_in_it_in_clear(filled: Store) -> None:
     assert "1069445566" not in text
 
 
-def test_a_record_is_there_if_and_only_if_its_transaction_is(store: Store) -> None:
-    with tampering(store) as conn:
+def test_a_record_is_there_if_and_only_if_its_transaction_is(sqlite_store: Store) -> None:
+    with tampering(sqlite_store) as conn:
         append(conn, at_ms=NOW, actor=ACTOR, action=Action.READ, subject="nothing")
-    assert store.audit.log() == []
-    assert store.audit.verify() == Verified(0, store.audit.last_hash(), ())
+    assert sqlite_store.audit.log() == []
+    assert sqlite_store.audit.verify() == Verified(0, sqlite_store.audit.last_hash(), ())
 
 
 def test_the_trail_goes_on_after_a_restart(store: Store, reopen: Open) -> None:
@@ -243,12 +243,12 @@ def test_a_change_that_was_made_past_the_trail_shows(filled: Store) -> None:
         assert "revision 11 to 11 are live and have no record" in verify(conn).problems[0]
 
 
-def test_problems_are_told_up_to_a_bound(store: Store) -> None:
-    with store.database.write() as conn:
+def test_problems_are_told_up_to_a_bound(sqlite_store: Store) -> None:
+    with sqlite_store.database.write() as conn:
         for i in range(TOLD + 20):
             append(conn, at_ms=i, actor=ACTOR, action=Action.READ, subject="x")
         conn.execute(update(audit).values(subject="y"))
-    found = store.audit.verify()
+    found = sqlite_store.audit.verify()
     assert found.records == TOLD + 20
     assert len(found.problems) == TOLD + 1
     assert found.problems[-1] == "and 20 more"

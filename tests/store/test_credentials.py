@@ -30,9 +30,9 @@ def test_a_token_lets_in_whoever_has_it(store: Store) -> None:
     assert len(token) >= 43  # 256 bits
 
 
-def test_a_token_is_neither_stored_nor_recorded(store: Store) -> None:
-    token = grant(store, "wang", "admin")
-    with store.database.read() as conn:
+def test_a_token_is_neither_stored_nor_recorded(sqlite_store: Store) -> None:
+    token = grant(sqlite_store, "wang", "admin")
+    with sqlite_store.database.read() as conn:
         everything = json.dumps(
             [str(row) for table in (credentials, audit) for row in conn.execute(select(table))]
         )
@@ -47,45 +47,45 @@ def test_a_certificate_lets_in_by_its_name(store: Store) -> None:
     assert store.credentials.of_certificate("other.example", NOW) is None
 
 
-def test_the_name_of_a_token_is_no_certificates(store: Store) -> None:
-    grant(store, "wang", "admin")
-    assert store.credentials.of_certificate("wang", NOW) is None
+def test_the_name_of_a_token_is_no_certificates(sqlite_store: Store) -> None:
+    grant(sqlite_store, "wang", "admin")
+    assert sqlite_store.credentials.of_certificate("wang", NOW) is None
 
 
-def test_access_ends_when_it_was_said_to(store: Store) -> None:
-    grant(store, "admin", "admin")
-    token = grant(store, "guest", "viewer", until=NOW + 10)
-    grant(store, "gate", "operator", "certificate", until=NOW + 10)
-    assert store.credentials.check_token(token, NOW + 9) is not None
-    assert store.credentials.check_token(token, NOW + 10) is None
-    assert store.credentials.of_certificate("gate", NOW + 9) is not None
-    assert store.credentials.of_certificate("gate", NOW + 10) is None
+def test_access_ends_when_it_was_said_to(sqlite_store: Store) -> None:
+    grant(sqlite_store, "admin", "admin")
+    token = grant(sqlite_store, "guest", "viewer", until=NOW + 10)
+    grant(sqlite_store, "gate", "operator", "certificate", until=NOW + 10)
+    assert sqlite_store.credentials.check_token(token, NOW + 9) is not None
+    assert sqlite_store.credentials.check_token(token, NOW + 10) is None
+    assert sqlite_store.credentials.of_certificate("gate", NOW + 9) is not None
+    assert sqlite_store.credentials.of_certificate("gate", NOW + 10) is None
 
 
-def test_a_new_grant_takes_the_place_of_the_one_before(store: Store) -> None:
-    grant(store, "boss", "admin")
-    old = grant(store, "wang", "viewer")
-    new = grant(store, "wang", "operator")
-    assert store.credentials.check_token(old, NOW) is None
-    assert store.credentials.check_token(new, NOW) is not None
-    assert roles(store) == {"boss": "admin", "wang": "operator"}
+def test_a_new_grant_takes_the_place_of_the_one_before(sqlite_store: Store) -> None:
+    grant(sqlite_store, "boss", "admin")
+    old = grant(sqlite_store, "wang", "viewer")
+    new = grant(sqlite_store, "wang", "operator")
+    assert sqlite_store.credentials.check_token(old, NOW) is None
+    assert sqlite_store.credentials.check_token(new, NOW) is not None
+    assert roles(sqlite_store) == {"boss": "admin", "wang": "operator"}
 
 
-def test_who_is_revoked_is_let_in_no_longer(store: Store) -> None:
-    grant(store, "boss", "admin")
-    token = grant(store, "wang", "viewer")
-    store.credentials.revoke("wang", actor="token:boss", now_ms=NOW)
-    assert store.credentials.check_token(token, NOW) is None
+def test_who_is_revoked_is_let_in_no_longer(sqlite_store: Store) -> None:
+    grant(sqlite_store, "boss", "admin")
+    token = grant(sqlite_store, "wang", "viewer")
+    sqlite_store.credentials.revoke("wang", actor="token:boss", now_ms=NOW)
+    assert sqlite_store.credentials.check_token(token, NOW) is None
     with pytest.raises(StoreRefusedError, match="nobody is let in as 'wang'"):
-        store.credentials.revoke("wang", actor="token:boss", now_ms=NOW)
+        sqlite_store.credentials.revoke("wang", actor="token:boss", now_ms=NOW)
 
 
-def test_the_first_one_is_an_admin_without_an_end(store: Store) -> None:
+def test_the_first_one_is_an_admin_without_an_end(sqlite_store: Store) -> None:
     for role, until in ("viewer", None), ("operator", None), ("admin", NOW + 10):
         with pytest.raises(StoreRefusedError, match="grant the role admin first"):
-            grant(store, "wang", role, until=until)
-    assert roles(store) == {}
-    assert store.audit.log() == []
+            grant(sqlite_store, "wang", role, until=until)
+    assert roles(sqlite_store) == {}
+    assert sqlite_store.audit.log() == []
 
 
 def test_the_last_admin_stays(store: Store) -> None:
@@ -121,13 +121,13 @@ def test_words_that_are_none_are_refused(
     assert roles(sqlite_store) == {}
 
 
-def test_grants_and_revocations_are_in_the_audit_trail(store: Store) -> None:
-    grant(store, "boss", "admin")
-    grant(store, "wang", "viewer", until=NOW + 10)
-    store.credentials.revoke("wang", actor="token:boss", now_ms=NOW + 1)
-    assert [(r.action, r.actor, r.subject, r.detail, r.revision) for r in store.audit.log()[::-1]] == [
+def test_grants_and_revocations_are_in_the_audit_trail(sqlite_store: Store) -> None:
+    grant(sqlite_store, "boss", "admin")
+    grant(sqlite_store, "wang", "viewer", until=NOW + 10)
+    sqlite_store.credentials.revoke("wang", actor="token:boss", now_ms=NOW + 1)
+    assert [(r.action, r.actor, r.subject, r.detail, r.revision) for r in sqlite_store.audit.log()[::-1]] == [
         ("grant", "local", "boss", {"kind": "token", "role": "admin", "valid_until_ms": None}, None),
         ("grant", "local", "wang", {"kind": "token", "role": "viewer", "valid_until_ms": NOW + 10}, None),
         ("revoke", "token:boss", "wang", {}, None),
     ]
-    assert store.audit.verify(deep=True).problems == ()
+    assert sqlite_store.audit.verify(deep=True).problems == ()

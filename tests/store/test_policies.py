@@ -43,12 +43,14 @@ def test_the_last_policy_that_was_put_is_the_current_one(store: Store, reopen: O
     assert reopen().policies.current() == second
 
 
-def test_policies_and_lists_share_their_revisions(store: Store) -> None:
-    put(store, "version: 1")
-    store.lists.add("number", "desk", [NewEntry("+8613800138000")], actor="local", comment="", now_ms=NOW)
-    assert put(store, "version: 1 # more").revision == 3
+def test_policies_and_lists_share_their_revisions(sqlite_store: Store) -> None:
+    put(sqlite_store, "version: 1")
+    sqlite_store.lists.add(
+        "number", "desk", [NewEntry("+8613800138000")], actor="local", comment="", now_ms=NOW
+    )
+    assert put(sqlite_store, "version: 1 # more").revision == 3
     with pytest.raises(StoreRefusedError, match="revision 2 put no policy into force"):
-        store.policies.get(2)
+        sqlite_store.policies.get(2)
 
 
 def test_a_policy_that_was_confirmed_for_another_revision_is_refused(store: Store) -> None:
@@ -82,10 +84,10 @@ def test_a_demoted_rule_stays_so_until_a_person_clears_it(store: Store, reopen: 
 # ---- feedback ------------------------------------------------------------------------------------------------
 
 
-def test_what_was_said_of_a_decision_is_told(store: Store) -> None:
-    assert store.feedback.of("a" * 16) is None
-    say(store, "a" * 16, False, "listed", "police", "desk")
-    said = store.feedback.of("a" * 16)
+def test_what_was_said_of_a_decision_is_told(sqlite_store: Store) -> None:
+    assert sqlite_store.feedback.of("a" * 16) is None
+    say(sqlite_store, "a" * 16, False, "listed", "police", "desk")
+    said = sqlite_store.feedback.of("a" * 16)
     assert said is not None
     assert (said.right, said.rule, said.sources, said.comment) == (
         False,
@@ -107,9 +109,9 @@ def test_precision_counts_each_decision_once_by_rule_and_by_each_source(store: S
     )
 
 
-def test_feedback_is_in_the_audit_trail_without_its_comment(store: Store) -> None:
-    say(store, "f" * 16, False, "listed", "police")
-    (record,) = store.audit.log()
+def test_feedback_is_in_the_audit_trail_without_its_comment(sqlite_store: Store) -> None:
+    say(sqlite_store, "f" * 16, False, "listed", "police")
+    (record,) = sqlite_store.audit.log()
     assert (record.action, record.subject, record.revision) == ("feedback", "f" * 16, None)
     assert record.detail == {"right": False, "rule": "listed", "sources": ["police"]}
-    assert store.audit.verify(deep=True).problems == ()
+    assert sqlite_store.audit.verify(deep=True).problems == ()
