@@ -39,6 +39,8 @@ MODULES = [
     "interceptor.engine.pairs",
     "interceptor.engine.prefixes",
     "interceptor.engine.networks",
+    "interceptor.engine.tables",
+    "interceptor.engine.live",
     "interceptor.engine.domains",
     "interceptor.engine.recent",
     "interceptor.engine.sketches",
@@ -57,6 +59,7 @@ MODULES = [
     "interceptor.engine.border",
     "interceptor.engine.batch",
     "interceptor.engine.seats",
+    "interceptor.engine.changes",
     "interceptor.engine.engine",
     # the front for switches
     "interceptor.dataplane.words",

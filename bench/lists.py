@@ -46,7 +46,6 @@ def build(report: Report, keys: Keys, seed: int) -> ListTable:
         def add() -> None:
             for part in np.array_split(keys, 64):
                 table.add_many(part, 0)
-                table.retire()
 
         return seconds_of(add)
 

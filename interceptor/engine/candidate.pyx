@@ -18,7 +18,7 @@ cdef class Candidate(SnapshotHolder):
         cdef uint64_t seed
         if len(spec.counters) > MAX_COUNTERS:
             raise ValueError(f"a policy has at most {MAX_COUNTERS} counters; this one has {len(spec.counters)}")
-        self.owned, self.retired = [], []
+        self.owned = []
         self.spec, self.revision = spec, live.revision
         beside = layout.beside(spec, live.spec)
         self.places = layout.places_beside(spec, live.spec)

@@ -9,13 +9,14 @@ from interceptor.engine.entities cimport entities_record, entities_set, entities
 from interceptor.engine.events cimport Aside, ring_put
 from interceptor.engine.intake cimport remembered_hash, resolve
 from interceptor.engine.keys cimport KeyKind, Secret, digits_key, key_digits, siphash_128
-from interceptor.engine.lists cimport Lists, lists_find, lists_group
-from interceptor.engine.prefixes cimport Prefixes, PrefixRoot, prefixes_find
+from interceptor.engine.lists cimport lists_find, lists_group
+from interceptor.engine.prefixes cimport PrefixRoot, prefixes_find
 from interceptor.engine.program cimport Outcome, evaluate
 from interceptor.engine.recent cimport recent_entry, recent_find, recent_put, recent_set
 from interceptor.engine.samples cimport sample_due, sample_put
 from interceptor.engine.snapshot cimport NO_FIELD, Counter, Group, Lookup, Part, Rule
 from interceptor.engine.stats cimport stats_bump
+from interceptor.engine.tables cimport Tables
 from interceptor.engine.types cimport (
     ADDED_PER_MINUTE, REPEAT_MS, BlockClass, Field, NumberStatus, RuleIndex, Verdict,
 )
@@ -32,14 +33,14 @@ cdef void take_up(Worker* w, const Snapshot* s) noexcept nogil:
 cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, const Millis* now,
                        Decision* out) noexcept nogil:
     cdef uint32_t i, k
-    cdef const Lists* lists = load_lists(s)
+    cdef const Tables* tables = load_tables(s)
     for i in range(n):
         resolve(&s.intake, &w.trunks, &calls[i])
         name_repeat(s, w, &calls[i], i)
         name_entities(s, w, &calls[i], i)
         for k in range(s.n_lookups):
             if not s.lookups[k].domain:
-                ahead_note(&w.ahead, lists_group(lists, calls[i].key[s.lookups[k].field]), 1)
+                ahead_note(&w.ahead, lists_group(&tables.lists, calls[i].key[s.lookups[k].field]), 1)
         for k in range(s.n_groups):
             if w.entity[i][k].a:
                 ahead_note(&w.ahead, entities_set(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b), 1)
@@ -167,19 +168,14 @@ cdef inline uint64_t new_id(Worker* w) noexcept nogil:
 
 # --- 3. the lists: which of them each field that conditions ask about is on
 
-cdef inline const Lists* load_lists(const Snapshot* s) noexcept nogil:
-    return <const Lists*> <size_t> ic_load64(<const uint64_t*> <const void*> s.lists)
+cdef inline const Tables* load_tables(const Snapshot* s) noexcept nogil:
+    return <const Tables*> <size_t> ic_load64(<const uint64_t*> <const void*> s.tables)
 
 
-cdef inline const Prefixes* load_prefixes(const Snapshot* s) noexcept nogil:
-    return <const Prefixes*> <size_t> ic_load64(<const uint64_t*> <const void*> &s.prefixes)
-
-
-# Returns the lists the call is on, by whichever field. `tables`: whose entries count, s or what it runs beside.
-cdef uint64_t on_lists(const Snapshot* tables, const Snapshot* s, Worker* w, const Call* call,
+# Returns the lists the call is on, by whichever field. `whose`: whose entries count, s or what it runs beside.
+cdef uint64_t on_lists(const Snapshot* whose, const Snapshot* s, Worker* w, const Call* call,
                        Millis now) noexcept nogil:
-    cdef const Lists* lists = load_lists(tables)
-    cdef const Prefixes* prefixes = load_prefixes(tables)
+    cdef const Tables* tables = load_tables(whose)      # once: all that is on lists, as of one moment
     cdef const Lookup* look
     cdef uint32_t k
     cdef uint64_t bitmap, dynamic, hits = 0
@@ -193,15 +189,15 @@ cdef uint64_t on_lists(const Snapshot* tables, const Snapshot* s, Worker* w, con
         if call.key[look.field] == 0:
             continue
         if look.domain:
-            bitmap = domains_find(lists, &s.intake.secret, call.text[look.field])
+            bitmap = domains_find(&tables.lists, &s.intake.secret, call.text[look.field])
         else:
-            bitmap = lists_find(lists, call.key[look.field])
+            bitmap = lists_find(&tables.lists, call.key[look.field])
         if look.root == PrefixRoot.ROOT_NUMBER:
             if call.number[look.field].status == NumberStatus.NUMBER_E164:
-                bitmap |= prefixes_find(prefixes, look.root, call.number[look.field].text + 1,
+                bitmap |= prefixes_find(tables.prefixes, look.root, call.number[look.field].text + 1,
                                         call.number[look.field].length - 1)
         elif look.root != PrefixRoot.N_ROOTS:
-            bitmap |= prefixes_find(prefixes, look.root, digits, key_digits(call.key[look.field], digits))
+            bitmap |= prefixes_find(tables.prefixes, look.root, digits, key_digits(call.key[look.field], digits))
         dynamic = look.dynamic & ~bitmap if added else 0
         while dynamic:
             one = ic_lowest_bit(dynamic)

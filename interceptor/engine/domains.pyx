@@ -184,7 +184,7 @@ cdef str shown(const Name* name, uint32_t label):
 
 def find(lists: ListTable, secret: bytes, name: bytes) -> int:
     cdef Secret s = secret_from(secret)
-    return domains_find((<ListTable>lists).lists, &s, text_of(name))
+    return domains_find(&(<ListTable>lists).lists, &s, text_of(name))
 
 
 def matches(lists: ListTable, secret: bytes, name: bytes) -> list:
@@ -198,7 +198,7 @@ def matches(lists: ListTable, secret: bytes, name: bytes) -> list:
         return found
     make_keys(&made, &s)
     for i in range(made.n_labels):
-        bitmap = lists_find((<ListTable>lists).lists, made.key[i])
+        bitmap = lists_find(&(<ListTable>lists).lists, made.key[i])
         if bitmap:
             found.append((shown(&made, i).encode(), bitmap))
     return found

@@ -3,21 +3,22 @@ import os
 import threading
 
 import cython
-import numpy as np
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from interceptor.engine.batch cimport Batch, batch_decide, nanoseconds
 from interceptor.engine.border cimport load_mapping
 from interceptor.engine.candidate cimport Candidate
+from interceptor.engine.changes cimport ListChanges
 from interceptor.engine.decide cimport Worker, decide_chunk, explain_call, take_up
 from interceptor.engine.events cimport EventRing
 from interceptor.engine.intake cimport resolve
+from interceptor.engine.live cimport Beside
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.plan cimport NumberingPlan
 from interceptor.engine.prefixes cimport PrefixRoot
 from interceptor.engine.publication cimport (
-    Publication, publication_enter, publication_leave, publication_point, publication_wait,
+    Publication, publication_enter, publication_leave, publication_point,
 )
 from interceptor.engine.recent cimport RecentTable
 from interceptor.engine.samples cimport SampleRing
@@ -63,8 +64,8 @@ cdef class Engine:
     cdef uint64_t added_until
     cdef Publication* publication
     cdef Seats seats
-    cdef object changing            # held while a snapshot is built, for seconds, and while lists change
-    cdef object lock                # then this: which snapshots there are, and who decides with them
+    cdef ListChanges changes        # of the lists of the current snapshot
+    cdef object lock                # its lock too: which snapshots there are, and who decides with them
     cdef list past                  # replaced snapshots that Python threads may still be deciding with
     cdef object totals
     cdef dict specs                 # by revision: the last policies, one of which gave the answer that is repeated
@@ -92,7 +93,9 @@ cdef class Engine:
         self.samples, self.demotions = SampleRing(), Demotions()
         self.seats = Seats(self.events, self.samples, (<uint64_t> boot_ms << 13) & ((<uint64_t> 1 << 54) - 1),
                            pass_sample)
-        self.changing, self.lock = threading.Lock(), threading.Lock()
+        self.lock = threading.Lock()
+        self.changes = ListChanges(seed, self.seats, threading.Lock(), self.lock)
+        self.changes.publication = self.publication
         self.past, self.totals, self.fed = [], trace.Totals(), set()
         self.specs = {}
 
@@ -100,31 +103,26 @@ cdef class Engine:
 
     def publish(self, spec, lists, *, int revision, Companion companion=None):
         cdef SnapshotHolder snapshot
-        with self.changing:
+        with self.changes.building, Beside(self.changes.lists, self.lock) as beside:
             previous = () if self.current is None else self.current.residents
             # entries outlive the rule that made them, as long as a policy has the list
             fed = self.fed | {spec.lists[rule.add_to.list].name for rule in spec.rules if rule.add_to is not None}
             fed &= {described.name for described in spec.lists}
-            snapshot = SnapshotHolder(spec, lists, self.plan, self.home, self.secret, previous, self.repeats,
-                                      self.grace, self.added, fed, revision, companion)
+            snapshot = SnapshotHolder(spec, beside.lists(spec.lists, lists), self.plan, self.home, self.secret,
+                                      previous, self.repeats, self.grace, self.added, fed, revision, companion)
             snapshot.c.grace_until, snapshot.c.added_until = &self.grace_until, &self.added_until
             with self.lock:
                 self.seats.enrol(snapshot)
+                beside.finish()
                 for rule in self.demotions.keep(spec).values():     # last of what can fail
                     snapshot.say(rule, Verdict.WARN)
                 if self.current is not None:
                     self.past.append(self.current)
                 self.specs = dict(list({**self.specs, revision: spec}.items())[-SPECS_KEPT:])
-                self.current, self.fed = snapshot, fed
+                self.current, self.changes.lists, self.fed = snapshot, snapshot.lists, fed
                 publication_point(self.publication, &snapshot.c)
-                self._wait()
-                self._fold()
-
-    cdef int _wait(self) except -1:
-        """Returns when no thread without the GIL looks at anything that was replaced before."""
-        with nogil:
-            publication_wait(self.publication)
-        return 0
+                self.changes.wait()
+                _folded = self._fold()  # they go when the lock is free again: large tables take their time
 
     def enlist(self):
         return Enlisted(self)
@@ -149,7 +147,7 @@ cdef class Engine:
         self._snapshot()
         seat = self.seats.free()
         try:
-            seat.take(self.current)     # not a moment before: `free` may have waited
+            seat.take(self.current, self.changes.replaced)      # not a moment before: `free` may have waited
         except MemoryError:
             self.seats.leave(seat)
             raise
@@ -231,7 +229,7 @@ cdef class Engine:
         """Which entry put the call on each list, asking the tables again one by one."""
         cdef uint32_t k
         cdef const Lookup* look
-        found = []
+        tables, found = snapshot.lists.tables, []
         for k in range(snapshot.c.n_lookups):
             look = &snapshot.c.lookups[k]
             if c.key[look.field] == 0:
@@ -242,13 +240,13 @@ cdef class Engine:
                 text = key_digits_of(c.key[look.field])
             else:
                 text = c.text[look.field].data[:c.text[look.field].length]
-            entries = [(text, snapshot.table.find(c.key[look.field]))]
+            entries = [(text, tables.table.find(c.key[look.field]))]
             if look.domain:
-                entries = domains.matches(snapshot.table, self.secret, text)
+                entries = domains.matches(tables.table, self.secret, text)
             elif look.root != PrefixRoot.N_ROOTS and (look.root != PrefixRoot.ROOT_NUMBER or text.startswith(b"+")):
                 plus, digits = text[:1] if text.startswith(b"+") else b"", text.removeprefix(b"+")
                 entries += [(plus + digits[:length] + b"*", bitmap)
-                            for length, bitmap in snapshot.trie.matches(look.root, digits)]
+                            for length, bitmap in tables.trie.matches(look.root, digits)]
             for i, described in enumerate(snapshot.spec.lists):
                 if not (w.frame.bitmap[look.field] >> i) & 1:
                     continue
@@ -262,39 +260,24 @@ cdef class Engine:
     # --- lists
 
     def add(self, str name, entries):
-        """Puts keys on a list of the published policy; the next call sees it. Returns how many were new."""
-        with self.changing, self.lock:
-            index = self._list(name)
-            added = self._snapshot().table.add_many(np.ascontiguousarray(entries.keys, dtype=np.uint64), index)
-            added += self._snapshot().change_prefixes(name, entries.prefixes, ())
-            self._retire()
-            return added
+        return self._lists().change(name, entries, True)
 
     def remove(self, str name, entries):
-        """Takes keys off a list. Returns how many were on it."""
-        with self.changing, self.lock:
-            index = self._list(name)
-            removed = self._snapshot().table.remove_many(np.ascontiguousarray(entries.keys, dtype=np.uint64), index)
-            removed += self._snapshot().change_prefixes(name, (), entries.prefixes)
-            self._retire()
-            return removed
+        return self._lists().change(name, entries, False)
+
+    def apply(self, str name, add, remove):
+        return self._lists().apply(name, add, remove)
+
+    def replace(self, str name, content):
+        self._lists().replace(name, content)
 
     def contains(self, str name, key):
-        return bool(self._snapshot().table.find(key) >> self._list(name) & 1)
+        lists = self._snapshot().lists
+        return bool(lists.tables.table.find(key) >> lists.place(name) & 1)
 
-    def _list(self, name):
-        names = [described.name for described in self._snapshot().spec.lists]
-        if name not in names:
-            raise KeyError(f"no list {name!r}; the policy has {', '.join(names) or 'none'}")
-        return names.index(name)
-
-    cdef int _retire(self) except -1:
-        """Lets go of tables and tries that a change replaced, or leaves them to the next change."""
-        if self.current.outgrown():
-            self._wait()
-            if self.current.readers == 0:       # under the GIL: nor does any Python thread look at them
-                self.current.retire()
-        return 0
+    cdef ListChanges _lists(self):
+        self._snapshot()
+        return self.changes
 
     # --- candidates
 
@@ -303,13 +286,9 @@ cdef class Engine:
 
     def judge(self, samples, *, spec=None, changes=None):
         cdef SnapshotHolder live = self._snapshot()
-        live.readers += 1           # its tables stay
-        try:
-            candidate = None if spec is None else Candidate(
-                spec, live, self.plan, self.home, self.fed, self.demotions.of(spec).values())
-            return judge(live, samples, candidate, changes or {})
-        finally:
-            live.readers -= 1
+        candidate = None if spec is None else Candidate(
+            spec, live, self.plan, self.home, self.fed, self.demotions.of(spec).values())
+        return judge(live, samples, candidate, changes or {})
 
     def start_trial(self, spec, *, str name=""):
         raise NotImplementedError
@@ -339,29 +318,31 @@ cdef class Engine:
     def drain_events(self, int limit=4096):
         return self.events.drain(limit)
 
-    cdef int _fold(self) except -1:
-        """Adds what replaced snapshots counted to the totals, once nobody decides with them any more."""
+    cdef list _fold(self):
+        """Adds what replaced snapshots counted to the totals once nobody decides with them any more; gives them."""
         cdef SnapshotHolder snapshot
-        for snapshot in [s for s in self.past if (<SnapshotHolder> s).readers == 0]:
+        folded = [s for s in self.past if (<SnapshotHolder> s).readers == 0]
+        for snapshot in folded:
             self.totals.add(snapshot.spec, snapshot.counted())
             self.past.remove(snapshot)
         self.totals.forget(self.current.spec)
-        return 0
+        return folded
 
     def stats(self):
         """Totals since the start, by name. Counters of a rule go on across reloads for as long as its id is kept."""
         cdef SnapshotHolder snapshot
+        self.changes.sweep()
         with self.lock:
-            self._fold()
+            _folded = self._fold()
             totals = self.totals.copy()
             for snapshot in [*self.past, self._snapshot()]:
                 totals.add(snapshot.spec, snapshot.counted())
             snapshot = self._snapshot()
+            tables = snapshot.lists.tables
             return totals.report(snapshot.spec) | {
                 "revision": snapshot.revision,
-                "list_sizes": {d.name: snapshot.table.count(i) + snapshot.trie.count(i)
-                               for i, d in enumerate(snapshot.spec.lists)},
-                "list_bytes": snapshot.table.nbytes + snapshot.trie.nbytes,
+                "list_sizes": {d.name: tables.count(i) for i, d in enumerate(snapshot.spec.lists)},
+                "list_bytes": tables.nbytes,
                 "entities": [trace.entity_stats(resident) for resident in snapshot.residents],
                 "recent": {name: {"entries": len(table), "capacity": table.capacity, "evicted": table.evicted,
                                   "refused": table.refused, "waited": table.waited}

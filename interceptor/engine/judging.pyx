@@ -10,13 +10,14 @@ from interceptor.engine.decide cimport MOST_ASKED, Worker, decide_beside, keys_a
 from interceptor.engine.intake cimport resolve
 from interceptor.engine.lists cimport ListTable
 from interceptor.engine.memory cimport release, reserve
-from interceptor.engine.prefixes cimport PrefixTrie
 from interceptor.engine.samples cimport UNREADABLE, Sample, sample_counters, sample_read, sample_values
 from interceptor.engine.snapshot cimport Snapshot, SnapshotHolder
+from interceptor.engine.tables cimport ListTables, Tables
 from interceptor.engine.types cimport Call, Decision, Field, Key, Number, NumberStatus
 
 from interceptor.engine import trace
 from interceptor.engine.answers import Answer, Flip, Judgement
+from interceptor.engine.spec import ListContent
 from interceptor.engine.types import Verdict
 
 cdef enum:
@@ -213,27 +214,23 @@ cdef class Bench:
         return (<SnapshotHolder> self.keep[1]).spec
 
 
-cdef tuple changed(Bench bench, SnapshotHolder live, places, changes):
-    """A table of what the samples ask for and the trie, both as they would be after the changes."""
+cdef ListTables changed(Bench bench, SnapshotHolder live, ListTables tables, places, changes):
+    """Of the lists' tables what the samples ask for, as it would be after the changes."""
     cdef uint64_t seed = live.c.intake.secret.k0
     asked = bench.asked()
     bitmaps = np.empty(len(asked), np.uint64)
     wanted, table = ListTable(len(asked), seed), ListTable(len(asked), seed)
     wanted.add_many(asked, 0)
-    live.table.find_many(asked, bitmaps)
+    tables.table.find_many(asked, bitmaps)
     for i in range(len(live.spec.lists)):
         table.add_many(asked[bitmaps >> np.uint64(i) & np.uint64(1) != 0], i)
-    prefixes = {(root, digits, places[name]) for name, content in live.contents.items() if name in places
-                for root, digits in content.prefixes}
+    done = []
     for name, (added, removed) in changes.items():
         if name not in places:
             raise KeyError(f"no list {name!r}; there are {', '.join(places) or 'none'}")
-        place = places[name]
-        table.remove_many(only(wanted, removed.keys), place)
-        table.add_many(only(wanted, added.keys), place)
-        prefixes -= {(root, digits, place) for root, digits in removed.prefixes}
-        prefixes |= {(root, digits, place) for root, digits in added.prefixes}
-    return table, PrefixTrie(prefixes)
+        for content, on in ((removed, False), (added, True)):
+            done.append((places[name], ListContent(only(wanted, content.keys), content.prefixes), on))
+    return ListTables(table, tables.trie).changed(done)[0]
 
 
 cdef object only(ListTable wanted, keys):
@@ -248,17 +245,17 @@ def judge(SnapshotHolder live not None, samples, Candidate candidate, changes):
     cdef SnapshotHolder other = live if candidate is None else candidate
     cdef int64_t found
     cdef uint32_t i
-    cdef Snapshot tables
+    cdef ListTables running = live.lists.tables, asked = running        # both sides decide with these to the end
+    cdef Snapshot now, then
     bench = Bench(live, other, samples)
     if changes:
         places = ({described.name: i for i, described in enumerate(live.spec.lists)} if candidate is None
                   else candidate.places)
-        table, trie = changed(bench, live, places, changes)
-        memset(&tables, 0, sizeof(Snapshot))
-        tables.lists, tables.prefixes = &(<ListTable> table).lists, (<PrefixTrie> trie).trie
-        bench.other.tables = &tables
-    else:
-        bench.other.tables = &live.c
+        asked = changed(bench, live, running, places, changes)
+    memset(&now, 0, sizeof(Snapshot))
+    memset(&then, 0, sizeof(Snapshot))
+    now.tables, then.tables = <const Tables**> &running.tables, <const Tables**> &asked.tables
+    bench.live.tables, bench.other.tables = &now, &then
     found = bench.compare()
     if found < 0:
         raise ValueError(f"samples[{-1 - found}]: no sample of this version")

@@ -1,15 +1,13 @@
-"""Plans a snapshot: which fields, lists and entity tables a policy needs, and which counters keep their columns."""
+"""Plans a snapshot: which fields and entity tables a policy needs, and which counters keep their columns."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from interceptor.engine.entities import EntityTable
-from interceptor.engine.lists import ListTable
 from interceptor.engine.opcodes import Op
-from interceptor.engine.prefixes import PrefixTrie
-from interceptor.engine.spec import Counter, ListContent, Rule, Span, Spec
+from interceptor.engine.spec import Counter, Rule, Span, Spec
 from interceptor.engine.types import Field, Limits
 from interceptor.engine.windows import Measure
 
@@ -54,15 +52,6 @@ def lookups(spec: Spec) -> dict[int, set[int]]:
         if row["op"] == Op.OP_IN_LIST:
             found.setdefault(int(row["a"]), set()).add(int(row["b"]))
     return found
-
-
-def list_tables(spec: Spec, contents: Mapping[str, ListContent], seed: int) -> tuple[ListTable, PrefixTrie]:
-    """One table and one trie with the content of every list of the policy."""
-    held = [(i, contents[d.name]) for i, d in enumerate(spec.lists) if d.name in contents]
-    table = ListTable(max(sum(len(content.keys) for _, content in held), 1024), seed)
-    for i, content in held:
-        table.add_many(np.ascontiguousarray(content.keys, dtype=np.uint64), i)
-    return table, PrefixTrie([(root, digits, i) for i, content in held for root, digits in content.prefixes])
 
 
 def place_counters(

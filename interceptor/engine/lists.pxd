@@ -13,15 +13,16 @@ cdef struct Slot:
     Key key                 # 0: never used
     uint64_t bitmap         # 0: the key is on no list any more
 
-cdef struct Lists:
-    Slot* slots             # reserved by memory.pyx, 4 * groups of them, line-aligned
-    uint64_t groups
-    uint64_t seed
-    Lists* older            # chain of replaced tables, until `retire`
-    uint64_t[4] unused      # what follows is the writer's: kept off the line that readers share
+cdef struct Tally:          # the writer's, kept off the line that readers share
     uint64_t used           # slots with a key
     uint64_t live           # slots with a bitmap
     uint64_t[64] count      # keys by list
+
+cdef struct Lists:          # four words: who publishes a table keeps a copy of them where its readers look anyway
+    Slot* slots             # reserved by memory.pyx, 4 * groups of them, line-aligned
+    uint64_t groups
+    uint64_t seed
+    Tally* tally
 
 cdef inline const Slot* lists_group(const Lists* lists, Key key) noexcept nogil:
     return lists.slots + 4 * scale(mix(key, lists.seed), lists.groups)
@@ -56,5 +57,6 @@ cdef int lists_add(Lists* lists, Key key, uint64_t bits) noexcept nogil
 cdef int lists_remove(Lists* lists, Key key, uint64_t bits) noexcept nogil
 
 cdef class ListTable:       # __cinit__(capacity: int, seed: int)
-    cdef Lists* lists       # replaced by a larger one when full; the old one lives until `retire`
-    cdef int grow(self, uint64_t more) except -1
+    cdef Lists lists
+    cdef Tally tally
+    cdef int grow(self, uint64_t more) except -1        # to other slots: not for a table that a call may look at

@@ -6,8 +6,9 @@ import numpy.typing as npt
 class ListTable:
     """Which keys (see `keys`) are on which of up to 64 lists.
 
-    Lookups take no lock; `add`, `remove`, `add_many`, `remove_many`, `clear_list` and `retire` are for one thread
-    at a time. A key's slot is kept after its removal and dropped when the table grows.
+    Lookups take no lock; `add`, `remove`, `add_many`, `remove_many` and `clear_list` are for one thread at a time, and
+    for nobody to look meanwhile where they grow the table: it moves to other memory. A key's slot is kept after its
+    removal and dropped when the table grows.
 
     Parameters
     ----------
@@ -56,17 +57,11 @@ class ListTable:
         """Looks keys (shape (n,)) up in a loop without the GIL; returns how many are on some list.
 
         `out` (shape (n,)) receives the bitmaps. With `prefetch`, the slots of 64 keys at a time are fetched ahead.
-        Safe beside the writer, as long as nobody calls `retire` meanwhile.
+        Safe beside the writer, as long as the table does not grow meanwhile.
         """
 
     def lines(self, keys: npt.NDArray[np.uint64]) -> int:
         """Cache lines that looking up each of the keys (shape (n,)) touches, in all."""
-
-    def retire(self) -> int:
-        """Frees the tables that growing replaced; returns their bytes.
-
-        Only when no reader can still look at them.
-        """
 
     def count(self, list_index: int) -> int:
         """Keys on a list."""
@@ -76,7 +71,7 @@ class ListTable:
 
     @property
     def used(self) -> int:
-        """Slots taken: live keys, and removed ones whose slot waits for the next growth."""
+        """Slots taken: by keys on a list, and by removed ones until the table grows."""
 
     @property
     def capacity(self) -> int:
@@ -84,4 +79,4 @@ class ListTable:
 
     @property
     def nbytes(self) -> int:
-        """Bytes reserved, replaced tables not yet retired included."""
+        """Bytes reserved."""

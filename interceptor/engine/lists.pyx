@@ -1,22 +1,15 @@
 # The table of listed keys (contract: lists.pxd): the writer's side, and the class that owns the memory.
 from interceptor.engine.atomics cimport ic_load64, ic_lowest_bit, ic_prefetch, ic_store64
-from interceptor.engine.lists cimport Lists, Slot, lists_find, lists_group, lists_prefetch
+from interceptor.engine.lists cimport Lists, Slot, Tally, lists_find, lists_group, lists_prefetch
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.types cimport Key, Limits
 from libc.stdint cimport uint64_t
-
-cdef extern from * nogil:
-    """
-    #define ic_publish(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-    #define ic_current(p)    __atomic_load_n((p), __ATOMIC_ACQUIRE)
-    """
-    void ic_publish(Lists** p, Lists* table) noexcept
-    Lists* ic_current(Lists** p) noexcept
+from libc.string cimport memset
 
 cdef enum:
     LOOKAHEAD = 16          # keys whose slots are on their way while one is placed
 
-if sizeof(Slot) != 16 or sizeof(Lists) != 592:
+if sizeof(Slot) != 16 or sizeof(Lists) != 32:
     raise ImportError("interceptor.engine.lists: struct layout differs from what the kernel was written for")
 
 
@@ -30,7 +23,7 @@ cdef void tally(Lists* lists, uint64_t bits, uint64_t change) noexcept nogil:
     cdef int i
     while bits:
         i = ic_lowest_bit(bits)
-        ic_store64(&lists.count[i], lists.count[i] + change)
+        ic_store64(&lists.tally.count[i], lists.tally.count[i] + change)
         bits &= bits - 1
 
 
@@ -53,18 +46,18 @@ cdef int lists_add(Lists* lists, Key key, uint64_t bits) noexcept nogil:
     slot = slot_of(lists, key)
     before = slot.bitmap
     if slot.key == 0:
-        if lists.used >= limit(lists):
+        if lists.tally.used >= limit(lists):
             return -1
         ic_store64(&slot.bitmap, bits)      # before the key: who sees the key sees its lists
         ic_store64(&slot.key, key)
-        ic_store64(&lists.used, lists.used + 1)
+        ic_store64(&lists.tally.used, lists.tally.used + 1)
     else:
         bits &= ~before
         if bits == 0:
             return 0
         ic_store64(&slot.bitmap, before | bits)
     if before == 0:
-        ic_store64(&lists.live, lists.live + 1)
+        ic_store64(&lists.tally.live, lists.tally.live + 1)
     tally(lists, bits, 1)
     return 1
 
@@ -79,7 +72,7 @@ cdef int lists_remove(Lists* lists, Key key, uint64_t bits) noexcept nogil:
         return 0
     ic_store64(&slot.bitmap, slot.bitmap & ~bits)
     if slot.bitmap == 0:
-        ic_store64(&lists.live, lists.live - 1)
+        ic_store64(&lists.tally.live, lists.tally.live - 1)
     tally(lists, bits, <uint64_t>-1)
     return 1
 
@@ -118,27 +111,16 @@ cdef void clear_bits(Lists* lists, uint64_t bits) noexcept nogil:
 
 # ---- tables come and go --------------------------------------------------------------------------------------
 
-cdef Lists* lists_new(uint64_t keys, uint64_t seed) noexcept nogil:
-    # A table that holds `keys` in three fifths of its slots: 26.7 bytes each.
-    cdef Lists* lists = <Lists*>reserve(sizeof(Lists))
-    if lists == NULL:
-        return NULL
+cdef bint lists_new(Lists* lists, Tally* tally, uint64_t keys, uint64_t seed) noexcept nogil:
+    # A table that holds `keys` in three fifths of its slots: 26.7 bytes each. No memory: False.
     lists.groups = keys // 12 * 5 + 5
-    lists.seed = seed
+    lists.seed, lists.tally = seed, tally
     lists.slots = <Slot*>reserve(lists.groups * 4 * sizeof(Slot))
-    if lists.slots == NULL:
-        release(lists, sizeof(Lists))
-        return NULL
-    return lists
+    return lists.slots != NULL
 
 
 cdef void lists_free(Lists* lists) noexcept nogil:
-    cdef Lists* older
-    while lists != NULL:
-        older = lists.older
-        release(lists.slots, lists.groups * 4 * sizeof(Slot))
-        release(lists, sizeof(Lists))
-        lists = older
+    release(lists.slots, lists.groups * 4 * sizeof(Slot))
 
 
 cdef void copy_live(Lists* to, const Lists* table) noexcept nogil:
@@ -149,11 +131,11 @@ cdef void copy_live(Lists* to, const Lists* table) noexcept nogil:
         lists_add(to, table.slots[i].key, table.slots[i].bitmap)
 
 
-cdef uint64_t find_loop(Lists** current, const Key* keys, uint64_t n, uint64_t* out) noexcept nogil:
+cdef uint64_t find_loop(const Lists* lists, const Key* keys, uint64_t n, uint64_t* out) noexcept nogil:
     cdef uint64_t i, found = 0
     cdef uint64_t bitmap
     for i in range(n):
-        bitmap = lists_find(ic_current(current), keys[i])
+        bitmap = lists_find(lists, keys[i])
         if out != NULL:
             out[i] = bitmap
         found += bitmap != 0
@@ -202,42 +184,46 @@ cdef class ListTable:
     def __cinit__(self, capacity: int, seed: int):
         if not 0 <= capacity < 1 << 34:
             raise ValueError(f"capacity {capacity}: a table holds 0 to {(1 << 34) - 1} keys")
-        self.lists = lists_new(capacity, seed & 0xffffffffffffffff)
-        if self.lists == NULL:
+        cdef uint64_t keys = capacity, low = seed & 0xffffffffffffffff
+        cdef bint made
+        with nogil:
+            made = lists_new(&self.lists, &self.tally, keys, low)
+        if not made:
             raise MemoryError(f"no memory for a list table of {capacity} keys")
 
     def __dealloc__(self):
-        lists_free(self.lists)
+        with nogil:             # a large one takes tens of milliseconds
+            lists_free(&self.lists)
 
     cdef int grow(self, uint64_t more) except -1:
         # To half full, so that the next growth is far, and with room for what is known to come.
-        cdef Lists* old = self.lists
-        cdef Lists* table = lists_new(max(old.live // 5 * 6 + 6, old.live + more), old.seed)
-        if table == NULL:
-            raise MemoryError(f"no memory to grow a list table of {old.live} keys")
+        cdef Lists lists
+        cdef Tally tally
+        cdef uint64_t live = self.tally.live
+        cdef bint made
+        memset(&tally, 0, sizeof(Tally))
         with nogil:
-            copy_live(table, old)
-            table.older = old
-            ic_publish(&self.lists, table)
+            made = lists_new(&lists, &tally, max(live // 5 * 6 + 6, live + more), self.lists.seed)
+            if made:
+                copy_live(&lists, &self.lists)
+                lists_free(&self.lists)
+        if not made:
+            raise MemoryError(f"no memory to grow a list table of {live} keys")
+        self.lists, self.tally = lists, tally
+        self.lists.tally = &self.tally
         return 0
-
-    def retire(self) -> int:
-        cdef uint64_t before = self.nbytes
-        lists_free(self.lists.older)
-        self.lists.older = NULL
-        return before - self.nbytes
 
     def add(self, key: int, list_index: int) -> bool:
         cdef Key k = key
         cdef uint64_t bits = bit_of(list_index)
-        cdef int outcome = lists_add(self.lists, k, bits)
+        cdef int outcome = lists_add(&self.lists, k, bits)
         if outcome < 0:
             self.grow(1)
-            outcome = lists_add(self.lists, k, bits)
+            outcome = lists_add(&self.lists, k, bits)
         return outcome == 1
 
     def remove(self, key: int, list_index: int) -> bool:
-        return lists_remove(self.lists, <Key>key, bit_of(list_index)) == 1
+        return lists_remove(&self.lists, <Key>key, bit_of(list_index)) == 1
 
     def add_many(self, keys, list_index: int) -> int:
         cdef const Key[::1] view = keys
@@ -245,7 +231,7 @@ cdef class ListTable:
         cdef const Key* data = &view[0] if n else NULL
         while True:
             with nogil:
-                done += add_keys(self.lists, data + done, n - done, bits, &added)
+                done += add_keys(&self.lists, data + done, n - done, bits, &added)
             if done == n:
                 return added
             self.grow(n - done)
@@ -255,16 +241,16 @@ cdef class ListTable:
         cdef uint64_t bits = bit_of(list_index), n = view.shape[0], removed
         cdef const Key* data = &view[0] if n else NULL
         with nogil:
-            removed = remove_keys(self.lists, data, n, bits)
+            removed = remove_keys(&self.lists, data, n, bits)
         return removed
 
     def clear_list(self, list_index: int) -> None:
         cdef uint64_t bits = bit_of(list_index)
         with nogil:
-            clear_bits(self.lists, bits)
+            clear_bits(&self.lists, bits)
 
     def find(self, key: int) -> int:
-        return lists_find(self.lists, <Key>key)
+        return lists_find(&self.lists, <Key>key)
 
     def find_many(self, keys, out=None, *, prefetch: bool = True) -> int:
         cdef const Key[::1] view = keys
@@ -281,35 +267,30 @@ cdef class ListTable:
                 bitmaps = &target[0]
         with nogil:
             if ahead:
-                found = find_loop_prefetched(ic_current(&self.lists), data, n, bitmaps)
+                found = find_loop_prefetched(&self.lists, data, n, bitmaps)
             else:
                 found = find_loop(&self.lists, data, n, bitmaps)
         return found
 
     def lines(self, keys) -> int:
         cdef const Key[::1] view = keys
-        return lines_touched(self.lists, &view[0], view.shape[0]) if view.shape[0] else 0
+        return lines_touched(&self.lists, &view[0], view.shape[0]) if view.shape[0] else 0
 
     def count(self, list_index: int) -> int:
         bit_of(list_index)
-        return ic_load64(&self.lists.count[list_index])
+        return ic_load64(&self.tally.count[list_index])
 
     def __len__(self) -> int:
-        return ic_load64(&self.lists.live)
+        return ic_load64(&self.tally.live)
 
     @property
     def used(self) -> int:
-        return self.lists.used
+        return self.tally.used
 
     @property
     def capacity(self) -> int:
-        return limit(self.lists)
+        return limit(&self.lists)
 
     @property
     def nbytes(self) -> int:
-        cdef uint64_t total = 0
-        cdef const Lists* table = self.lists
-        while table != NULL:
-            total += table.groups * 4 * sizeof(Slot) + sizeof(Lists)
-            table = table.older
-        return total
+        return self.lists.groups * 4 * sizeof(Slot) + sizeof(Lists) + sizeof(Tally)

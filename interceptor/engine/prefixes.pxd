@@ -21,6 +21,7 @@ cdef struct Prefixes:
 # The union of the bitmaps of every listed prefix of `digits`. A byte that is no digit ends the walk.
 cdef uint64_t prefixes_find(const Prefixes* trie, uint32_t root, const char* digits, uint32_t n) noexcept nogil
 
-cdef class PrefixTrie:      # __cinit__(entries: Iterable[tuple[root, digits, list_index]])
+cdef class PrefixTrie:      # __cinit__(entries: Iterable[tuple[root, digits, list_index]], *, words=None)
     cdef Prefixes* trie
     cdef Prefixes own
+    cdef readonly object words  # its entries, in order

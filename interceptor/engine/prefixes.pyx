@@ -1,4 +1,10 @@
 # The digit trie of listed prefixes (contract: prefixes.pxd): walking it, and building it from sorted entries.
+#
+# An entry in one word, so that numpy sorts and compares entries: its root and 15 digits of base 11 (1 to 10; 0: the
+# prefix has ended), then six bits for the list. In the order of their words entries lie as a walk of the trie meets
+# them.
+import numpy as np
+
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.prefixes cimport N_ROOTS, Node, Prefixes
 from interceptor.engine.types cimport Limits
@@ -12,6 +18,7 @@ cdef extern from * nogil:
 
 cdef enum:
     LEVELS = 16             # an entry's code: its root, then up to 15 digits, four bits each, from the top
+    LIST_BITS = 6
 
 if sizeof(Node) != 16:
     raise ImportError("interceptor.engine.prefixes: struct layout differs from what the kernel was written for")
@@ -101,24 +108,41 @@ cdef void build(Prefixes* trie, const uint64_t* codes, const uint64_t* lists, ui
         at += 1
 
 
-cdef bint make(Prefixes* trie, const uint64_t* entries, uint64_t n) noexcept nogil:
-    # entries: n codes in order, then the list of each.
-    cdef uint64_t* ranges
-    cdef size_t size
-    trie.n = nodes_needed(entries, n)
-    size = <size_t>trie.n * 2 * sizeof(uint64_t)
-    ranges = <uint64_t*>reserve(size) if trie.n else NULL
+cdef void spell_out(const uint64_t* words, uint64_t n, uint64_t* codes, uint64_t* lists) noexcept nogil:
+    cdef uint64_t i, word
+    cdef uint32_t digit
+    for i in range(n):
+        lists[i] = words[i] & ((<uint64_t>1 << LIST_BITS) - 1)
+        word = words[i] >> LIST_BITS
+        codes[i] = 0
+        for digit in range(<uint32_t>Limits.MAX_DIGITS):
+            codes[i] |= (word % 11) << (4 * digit)
+            word //= 11
+        codes[i] |= word << 60
+
+
+cdef bint make(Prefixes* trie, const uint64_t* words, uint64_t n) noexcept nogil:
+    # words: in order, none twice.
+    cdef uint64_t* codes = <uint64_t*>reserve(n * 2 * sizeof(uint64_t))     # then the list of each
+    cdef uint64_t* ranges = NULL
+    cdef size_t size = 0
+    if codes != NULL:
+        spell_out(words, n, codes, codes + n)
+        trie.n = nodes_needed(codes, n)
+        size = <size_t>trie.n * 2 * sizeof(uint64_t)
+        ranges = <uint64_t*>reserve(size) if trie.n else NULL
     trie.nodes = <Node*>reserve(<size_t>trie.n * sizeof(Node)) if ranges != NULL else NULL
     if trie.nodes != NULL:
-        build(trie, entries, entries + n, n, ranges, ranges + trie.n)
+        build(trie, codes, codes + n, n, ranges, ranges + trie.n)
     else:
         trie.n = 0
     release(ranges, size)
+    release(codes, n * 2 * sizeof(uint64_t))
     return trie.n != 0
 
 
-cdef uint64_t code_of(int root, bytes digits, int list_index) except? 0:
-    cdef uint64_t code
+cdef uint64_t word_of(int root, bytes digits, int list_index) except? 0:
+    cdef uint64_t word
     cdef Py_ssize_t i
     cdef uint32_t d
     if not 0 <= root < N_ROOTS:
@@ -127,45 +151,55 @@ cdef uint64_t code_of(int root, bytes digits, int list_index) except? 0:
         raise ValueError(f"prefix {digits!r}: list {list_index} is not in 0..{Limits.MAX_LISTS - 1}")
     if not 1 <= len(digits) <= Limits.MAX_DIGITS:
         raise ValueError(f"prefix {digits!r}: a prefix has 1 to {Limits.MAX_DIGITS} digits")
-    code = <uint64_t>root << 60
-    for i in range(len(digits)):
-        d = <uint32_t><uint8_t>digits[i] - 48
-        if d > 9:
-            raise ValueError(f"prefix {digits!r}: byte {i} is no digit")
-        code |= <uint64_t>(d + 1) << (56 - 4 * i)
-    return code
+    word = <uint64_t>root
+    for i in range(Limits.MAX_DIGITS):
+        d = 0
+        if i < len(digits):
+            d = <uint32_t><uint8_t>digits[i] - 47
+            if not 1 <= d <= 10:
+                raise ValueError(f"prefix {digits!r}: byte {i} is no digit")
+        word = word * 11 + d
+    return (word << LIST_BITS) | <uint64_t>list_index
+
+
+def entry_words(entries):
+    return np.unique(np.array([word_of(root, digits, index) for root, digits, index in entries], np.uint64))
+
+
+def moved_words(const uint64_t[::1] some, kept):
+    cdef uint64_t i, n = some.shape[0], at = 0, mask = (<uint64_t>1 << LIST_BITS) - 1
+    cdef int[64] to
+    for i in range(<uint64_t>Limits.MAX_LISTS):
+        to[i] = kept.get(i, -1)
+    into = np.empty(n, np.uint64)
+    cdef uint64_t[::1] out = into
+    with nogil:
+        for i in range(n):
+            if to[some[i] & mask] >= 0:
+                out[at] = (some[i] & ~mask) | <uint64_t>to[some[i] & mask]
+                at += 1
+    return np.sort(into[:at])
 
 
 cdef class PrefixTrie:
-    def __cinit__(self, entries):
-        cdef tuple entry, pair
-        cdef set seen = set()
-        cdef list pairs
-        cdef uint64_t i = 0, n
-        cdef uint64_t* scratch
+    def __cinit__(self, entries=(), *, words=None):
+        cdef const uint64_t[::1] view
+        cdef uint64_t n
         cdef bint done
+        self.words = entry_words(entries) if words is None else words
         self.trie = &self.own
-        for entry in entries:
-            seen.add((code_of(entry[0], entry[1], entry[2]), entry[2]))
-        pairs = sorted(seen)
-        n = len(pairs)
+        view = self.words
+        n = view.shape[0]
         if n == 0:
             return
-        scratch = <uint64_t*>reserve(n * 2 * sizeof(uint64_t))      # codes, lists
-        if scratch == NULL:
-            raise MemoryError(f"no memory for a trie of {n} prefixes")
-        for pair in pairs:
-            scratch[i] = pair[0]
-            scratch[n + i] = pair[1]
-            i += 1
         with nogil:
-            done = make(&self.own, scratch, n)
-            release(scratch, n * 2 * sizeof(uint64_t))
+            done = make(&self.own, &view[0], n)
         if not done:
             raise MemoryError(f"no memory for a trie of {n} prefixes")
 
     def __dealloc__(self):
-        release(self.own.nodes, <size_t>self.own.n * sizeof(Node))
+        with nogil:
+            release(self.own.nodes, <size_t>self.own.n * sizeof(Node))
 
     def find(self, root: int, digits: bytes) -> int:
         return prefixes_find(self.trie, checked_root(root), digits, <uint32_t>len(digits))

@@ -13,10 +13,13 @@ cdef class Seat:                    # a worker's memory; a thread takes a seat w
     cdef Call[64] calls
     cdef SnapshotHolder snapshot    # it decides with; None: the seat is free
 
-    cdef int take(self, SnapshotHolder snapshot) except -1
+    cdef uint64_t since             # how many tables had been replaced when it was taken
+
+    cdef int take(self, SnapshotHolder snapshot, uint64_t replaced) except -1
 
 cdef class Seats:                   # all of it under the GIL
     cdef object idle                # Seats that nobody sits on
+    cdef list seats                 # all there are
     cdef list enlisted              # workers of threads that hold no GIL
     cdef uint32_t made
     cdef EventRing events
@@ -26,6 +29,7 @@ cdef class Seats:                   # all of it under the GIL
 
     cdef Seat free(self)            # waits for one when all are taken
     cdef int leave(self, Seat seat) except -1
+    cdef uint64_t oldest(self)      # `since` of the seat that was taken longest ago; the largest number when none is
     cdef int enlist(self, Worker* w, SnapshotHolder current) except -1   # `current` may be None
     cdef int enrol(self, SnapshotHolder snapshot) except -1             # the enlisted may decide with it
     cdef uint32_t _place(self) noexcept

@@ -10,17 +10,18 @@ from interceptor.engine.snapshot cimport MAX_WORKERS, SnapshotHolder
 
 
 cdef class Seat:
-    cdef int take(self, SnapshotHolder snapshot) except -1:
+    cdef int take(self, SnapshotHolder snapshot, uint64_t replaced) except -1:
         snapshot.enrol(self.w.index)
         take_up(&self.w, &snapshot.c)
         snapshot.readers += 1
-        self.snapshot = snapshot
+        self.snapshot, self.since = snapshot, replaced
         return 0
 
 
 cdef class Seats:
     def __init__(self, EventRing events, SampleRing samples, uint64_t first_id, uint32_t pass_sample):
-        self.idle, self.enlisted, self.events, self.samples = queue.SimpleQueue(), [], events, samples
+        self.idle, self.seats, self.enlisted = queue.SimpleQueue(), [], []
+        self.events, self.samples = events, samples
         self.first_id, self.pass_sample = first_id, pass_sample
 
     cdef Seat free(self):
@@ -34,6 +35,7 @@ cdef class Seats:
             place = self._place()       # before anything lets another thread in
             seat = Seat()
             self._begin(&seat.w, place)
+            self.seats.append(seat)
             return seat
 
     cdef int leave(self, Seat seat) except -1:
@@ -42,6 +44,14 @@ cdef class Seats:
             seat.snapshot = None
         self.idle.put(seat)
         return 0
+
+    cdef uint64_t oldest(self):
+        cdef Seat seat
+        cdef uint64_t oldest = <uint64_t> -1
+        for seat in self.seats:
+            if seat.snapshot is not None:
+                oldest = min(oldest, seat.since)
+        return oldest
 
     cdef int enlist(self, Worker* w, SnapshotHolder current) except -1:
         cdef uint32_t place

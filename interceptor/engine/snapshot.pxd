@@ -4,13 +4,13 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from interceptor.engine.entities cimport Entities
 from interceptor.engine.intake cimport Intake
-from interceptor.engine.lists cimport Lists
+from interceptor.engine.live cimport LiveLists
 from interceptor.engine.plan cimport NumberingPlan
-from interceptor.engine.prefixes cimport Prefixes
 from interceptor.engine.program cimport Program
 from interceptor.engine.recent cimport Recent
 from interceptor.engine.samples cimport Meanings
 from interceptor.engine.stats cimport Stats
+from interceptor.engine.tables cimport Tables
 from interceptor.engine.types cimport Millis, Text
 
 cdef enum:
@@ -59,8 +59,7 @@ cdef struct Lookup:             # a field that some condition looks for on lists
 cdef struct Snapshot:
     Intake intake
     Program program
-    Lists** lists               # the table may be replaced by a larger one
-    const Prefixes* prefixes
+    const Tables** tables       # of its lists: replaced by others while calls are decided, and shared with snapshots
     Rule* enforced              # in order
     uint32_t n_enforced
     Rule* shadow
@@ -96,19 +95,14 @@ cdef class SnapshotHolder:
     cdef readonly object spec
     cdef readonly int revision
     cdef readonly tuple residents       # layout.Resident: the entity tables
-    cdef readonly object table          # ListTable
-    cdef readonly object trie           # PrefixTrie
-    cdef readonly dict contents         # list name -> ListContent
+    cdef readonly LiveLists lists
     cdef object trial                   # owns `c.trial`; None
     cdef public int readers             # Python threads deciding with it now; changed under the GIL
-    cdef list retired                   # replaced tries that a call may still be walking
     cdef list owned                     # (address, size) of the arrays above
     cdef object keep                    # Python objects the C pointers lead into
 
     cdef int say(self, uint32_t rule, uint8_t verdict) except -1   # that rule's verdict from the next call on
     cdef int enrol(self, uint32_t worker) except -1     # that worker may decide with it from now on
-    cdef bint outgrown(self)                            # it holds tables and tries that were replaced
-    cdef int retire(self) except -1                     # lets go of them: for when nobody looks at them any more
     cdef void* array(self, size_t size) except NULL
     cdef int _fields(self, uint32_t fields) except -1
     cdef int _trunks(self, spec, NumberingPlan plan, str home) except -1

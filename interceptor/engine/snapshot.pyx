@@ -1,25 +1,23 @@
-# Builds a snapshot from a policy's Spec and the content of its lists. Holds the GIL; nothing here runs for a call.
+# Builds a snapshot from a policy's Spec, over the tables of its lists. Holds the GIL; nothing here runs for a call.
 import cython
-import numpy as np
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from interceptor.engine.atomics cimport ic_store8, ic_store64
+from interceptor.engine.atomics cimport ic_store8
 from interceptor.engine.entities cimport EntityTable, entities_record_lines
 from interceptor.engine.intake cimport Dialled, Intake, Trunk
 from interceptor.engine.keys cimport KeyKind, Secret, siphash, text_key
-from interceptor.engine.lists cimport ListTable
+from interceptor.engine.live cimport LiveLists
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.plan cimport NumberingPlan
-from interceptor.engine.prefixes cimport PrefixRoot, PrefixTrie
+from interceptor.engine.prefixes cimport PrefixRoot
 from interceptor.engine.program cimport CompiledProgram
 from interceptor.engine.recent cimport RecentTable
 from interceptor.engine.stats cimport WorkerStats, stats_free, stats_new, stats_sum
 from interceptor.engine.types cimport MAX_COUNTERS, MAX_LISTS, MAX_SHADOW, N_FIELDS, N_NUMBERS, Field, Text
 
 from interceptor.engine import layout
-from interceptor.engine.spec import ListContent
 
 cdef Text borrowed(bytes data):
     cdef Text text
@@ -34,16 +32,16 @@ cdef class Companion:
 
 @cython.no_gc_clear         # its arrays go when nothing refers to it, never while a thread looks at them
 cdef class SnapshotHolder:
-    def __init__(self, spec, contents, NumberingPlan plan, str home, bytes secret, previous, RecentTable repeats,
-                 RecentTable grace, RecentTable added, fed, int revision, Companion companion):
+    def __init__(self, spec, LiveLists lists not None, NumberingPlan plan, str home, bytes secret, previous,
+                 RecentTable repeats, RecentTable grace, RecentTable added, fed, int revision, Companion companion):
         cdef uint64_t seed
         if len(spec.lists) > MAX_LISTS or len(spec.counters) > MAX_COUNTERS:
             raise ValueError(f"a policy has at most {MAX_LISTS} lists and {MAX_COUNTERS} counters; this one has "
                              f"{len(spec.lists)} and {len(spec.counters)}")
         memcpy(&self.c.intake.secret, <const char*> secret, sizeof(Secret))
         seed = siphash(&self.c.intake.secret, b"tables", 6)
-        self.owned, self.retired = [], []
-        self.spec, self.revision, self.contents = spec, revision, dict(contents)
+        self.owned = []
+        self.spec, self.revision, self.lists = spec, revision, lists
         self.c.revision, self.c.default_verdict = revision, spec.default
         self.c.grace_ms = spec.emergency_grace_ms
         self.c.intake.plan = plan.plan
@@ -52,9 +50,7 @@ cdef class SnapshotHolder:
         spans = [r.when for r in spec.rules] + [c.where for c in spec.counters if c.where is not None]
         program = CompiledProgram(spec.code, spans, len(spec.counters), len(spec.lists))
         self.c.program = (<CompiledProgram> program).program
-        self.table, self.trie = layout.list_tables(spec, contents, seed)
-        self.c.lists = &(<ListTable> self.table).lists
-        self.c.prefixes = (<PrefixTrie> self.trie).trie
+        self.c.tables = &lists.current
         self.c.repeats, self.c.grace, self.c.added = repeats.table, grace.table, added.table
 
         self._trunks(spec, plan, home)
@@ -235,31 +231,6 @@ cdef class SnapshotHolder:
             texts[i] = borrowed(types[i])
         self.c.types = texts
         return regions, types
-
-    def change_prefixes(self, name, add, remove):
-        """Publishes a trie with some prefixes of a list added and others removed; returns how many changed."""
-        add, remove = set(add), set(remove)
-        content = self.contents.get(name, ListContent(np.empty(0, np.uint64)))
-        before = set(content.prefixes)
-        after = (before | add) - remove
-        if after == before:
-            return 0
-        self.contents[name] = ListContent(content.keys, tuple(sorted(after)))
-        indexed = {described.name: i for i, described in enumerate(self.spec.lists)}
-        trie = PrefixTrie([(root, digits, indexed[one]) for one, content in self.contents.items() if one in indexed
-                           for root, digits in content.prefixes])
-        self.retired.append(self.trie)
-        self.trie = trie
-        ic_store64(<uint64_t*> <void*> &self.c.prefixes, <uint64_t> <size_t> (<PrefixTrie> trie).trie)
-        return len(after ^ before)
-
-    cdef bint outgrown(self):
-        return len(self.retired) > 0 or (<ListTable> self.table).lists.older is not NULL
-
-    cdef int retire(self) except -1:
-        self.table.retire()
-        self.retired.clear()
-        return 0
 
     def counted(self):
         """What the workers counted with this snapshot: a mapping of plain numbers and tuples."""

@@ -6,8 +6,8 @@ from interceptor.engine.lists import ListTable
 from interceptor.engine.prefixes import PrefixTrie
 from interceptor.engine.spec import ListContent
 
-#: what is done to one list: its index, what is taken off it and then what is put on it
-Change = tuple[int, ListContent, ListContent]
+#: entries that are put on a list (True) or taken off it: the list's index, which, on or off
+Change = tuple[int, ListContent, bool]
 
 class ListTables:
     """One generation of the tables of all lists: `changed` alters its keys in place, readers beside it."""
@@ -22,15 +22,32 @@ class ListTables:
     def count(self, list_index: int) -> int:
         """Entries on a list."""
 
-    def changed(self, changes: Sequence[Change]) -> tuple[ListTables, int, int]:
-        """Makes changes in their order, keys in place. Returns the generation that has all of them, which is this
-        one where no prefix changed; how many entries were new, and how many were taken off."""
+    def fits(self, content: ListContent) -> bool:
+        """Whether so many new keys find their place before the table has to grow."""
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the last of the places for new keys are being taken."""
+
+    def changed(self, changes: Sequence[Change]) -> tuple[ListTables, int]:
+        """Makes changes in their order: keys in place, one after the other, prefixes in a new trie.
+
+        Returns the generation that has them all, which is this one where no prefix changed, and how many entries were
+        new on their list, or taken off it. A generation that calls look at must have room for the keys (`fits`). Raises
+        ValueError for an entry out of range, MemoryError; nothing has changed then.
+        """
 
 def rebuilt(
-    old: ListTables, kept: Mapping[int, int], changes: Sequence[Change]
+    old: ListTables,
+    kept: Mapping[int, int],
+    added: Mapping[int, ListContent],
+    off: tuple[int, ListContent] | None = None,
 ) -> tuple[ListTables, int, int]:
-    """A generation of its own with the lists of another one, changed; most of the time without the GIL.
+    """A generation of its own made of another one, which goes on being changed; nearly always without the GIL.
 
-    kept: the lists whose entries are taken over, index there -> index here. Returns what `ListTables.changed` does.
-    Whatever happens to the other one meanwhile may or may not be in it. Raises MemoryError, ValueError.
+    kept: the lists whose entries are taken over, index there -> index here. off: entries that are not, and the index
+    there of their list. added: entries that are on a list here, whether `off` names them or not. Returns how many of
+    those were new to their list, too, and how many were taken off. Raises what `ListTables.changed` raises.
+
+    What is changed there meanwhile may be missing here or not: the caller makes those changes once more.
     """
