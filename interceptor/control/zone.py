@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import dns.exception
@@ -61,6 +61,8 @@ class ZoneServer:
         By name, what each is made of: `interceptor.store.domainfeed.DomainFeed`, for example.
     key
         Who does not sign with it is refused. None: everybody is answered, on a loopback address only.
+    notify
+        Resolvers (``HOST:PORT``) that are told of each change at once (RFC 1996); others ask every 30 seconds.
 
     Raises
     ------
@@ -69,7 +71,13 @@ class ZoneServer:
     """
 
     def __init__(
-        self, address: str, zones: Mapping[str, Feed], *, key: dns.tsig.Key | None, log: Log
+        self,
+        address: str,
+        zones: Mapping[str, Feed],
+        *,
+        key: dns.tsig.Key | None,
+        log: Log,
+        notify: Sequence[str] = (),
     ) -> None:
         if key is None and not local(address):
             raise ListenError(
@@ -80,6 +88,7 @@ class ZoneServer:
         made = {_name(name): ZoneData(name.rstrip(".").lower()) for name in zones}
         self._feeds = list(zip(made.values(), zones.values(), strict=True))
         self._answers = ZoneAnswers(made, key)
+        self._notified = [endpoint(resolver) for resolver in notify]
         self._udp, self._tcp = _bound(address)
         self._udp.settimeout(PERIOD)  # to see that it is to stop
         self._tcp.settimeout(PERIOD)
@@ -134,6 +143,9 @@ class ZoneServer:
         self._failing.discard(zone.name)
         if zone.change(added, removed, int(time.time())):
             self._log.info("zone changed", zone=zone.name, serial=zone.serial, domains=len(zone))
+            for resolver in self._notified:
+                with contextlib.suppress(OSError):  # it asks by itself later
+                    self._udp.sendto(self._answers.notice(zone), resolver)
 
     # ---- who asks ---------------------------------------------------------------------------------------------
 

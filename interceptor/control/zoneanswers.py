@@ -79,6 +79,14 @@ class ZoneAnswers:
             return
         yield self._small(query, zone)
 
+    def notice(self, zone: ZoneData) -> bytes:
+        """The message that tells a resolver that the zone has changed."""
+        message = dns.message.make_query(zone.name, dns.rdatatype.SOA, flags=dns.flags.AA)
+        message.set_opcode(dns.opcode.NOTIFY)
+        if self._key is not None:
+            message.use_tsig(self._keyring, self._key.name, algorithm=self._key.algorithm)
+        return message.to_wire()
+
     def _judged(self, query: dns.message.Message) -> tuple[dns.rcode.Rcode, ZoneData | None]:
         if query.opcode() != dns.opcode.QUERY:
             return dns.rcode.NOTIMP, None
