@@ -1,4 +1,6 @@
 # The lists in force (contract: live.pxd): single changes in place, and other tables built beside and swapped in.
+import cython
+
 from libc.stdint cimport uint64_t
 
 from interceptor.engine.atomics cimport ic_store64
@@ -11,6 +13,7 @@ cdef enum:
     ROUNDS = 8      # in which a journal gets short, unless changes come faster than they can be made once more
 
 
+@cython.no_gc_clear         # what calls look at goes when nothing refers to it, never before
 cdef class LiveLists:
     def __init__(self, lists, ListTables tables not None):
         self.lists = tuple(lists)

@@ -1,4 +1,5 @@
 # A generation of list tables (contract: tables.pxd): changing one in place, and making one of another.
+import cython
 import numpy as np
 
 from libc.stdint cimport uint8_t, uint64_t
@@ -116,6 +117,7 @@ cdef words_of(content, list_index):
     return entry_words((root, digits, list_index) for root, digits in content.prefixes)
 
 
+@cython.no_gc_clear             # as LiveLists
 cdef class ListTables:
     def __cinit__(self, ListTable table not None, PrefixTrie trie not None):
         self.tables = <Tables*>reserve(sizeof(Tables))
