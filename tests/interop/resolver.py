@@ -1,4 +1,4 @@
-"""Debian's Unbound as a program of its own, with a zone of domains to resolve and a response policy zone over it."""
+"""Debian's Unbound and BIND as programs, each with domains to resolve and a response policy zone over them."""
 
 import shutil
 import socket
@@ -12,7 +12,8 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
-UNBOUND = shutil.which("unbound", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+_PATH = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
+UNBOUND, NAMED = shutil.which("unbound", path=_PATH), shutil.which("named", path=_PATH)
 
 #: what there is in the world: everybody has an address
 WORLD = """\
@@ -29,22 +30,50 @@ numbered 60 A 192.0.2.66
 
 
 class Resolver:
-    """An Unbound that answers on `port` of loopback until `stop`.
+    """A resolver that answers on `port` of loopback until `stop`."""
 
-    Parameters
-    ----------
-    policy
-        Lines of its ``rpz:`` clause: where the policy zone comes from.
-    """
+    def __init__(self, directory: Path, port: int, command: list[str]) -> None:
+        self.port = port
+        self._name = command[0]
+        self._log = (directory / "resolver.log").open("wb")
+        self._process = subprocess.Popen(command, cwd=directory, stderr=self._log)
 
-    def __init__(self, directory: Path, policy: list[str], port: int | None = None) -> None:
-        self.port = port or free_port()
-        (directory / "world.zone").write_text(WORLD)
-        configuration = directory / "unbound.conf"
-        configuration.write_text(
-            f"""\
+    def ask(self, name: str) -> str:
+        """The address of a name, or why there is none: "NXDOMAIN"."""
+        query = dns.message.make_query(name, "A")
+        for _ in range(100):
+            try:
+                answer = dns.query.udp(query, "127.0.0.1", port=self.port, timeout=1)
+            except (dns.exception.Timeout, OSError):
+                assert self._process.poll() is None, f"{self._name} has ended"
+                time.sleep(0.1)  # it is not there yet
+                continue
+            found = [str(rr) for rrset in answer.answer if rrset.rdtype == dns.rdatatype.A for rr in rrset]
+            return found[0] if found else dns.rcode.to_text(answer.rcode())
+        raise AssertionError(f"{self._name} does not answer")
+
+    def comes_to(self, name: str, expected: str) -> bool:
+        """Whether the answer becomes `expected`, some time."""
+        for _ in range(300):
+            if self.ask(name) == expected:
+                return True
+            time.sleep(0.1)
+        return False
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._log.close()
+
+
+def unbound(directory: Path, policy: list[str], port: int | None = None) -> Resolver:
+    """An Unbound; `policy`: lines of its ``rpz:`` clause, which say where the policy zone comes from."""
+    port = port or free_port()
+    (directory / "world.zone").write_text(WORLD)
+    (directory / "unbound.conf").write_text(
+        f"""\
 server:
-    interface: 127.0.0.1@{self.port}
+    interface: 127.0.0.1@{port}
     do-daemonize: no
     username: ""
     chroot: ""
@@ -60,38 +89,37 @@ auth-zone:
 rpz:
     name: fraud.rpz.
 """
-            + "".join(f"    {line}\n" for line in policy)
-        )
-        assert UNBOUND is not None
-        self._log = (directory / "unbound.log").open("wb")
-        self._process = subprocess.Popen([UNBOUND, "-dd", "-c", configuration], stderr=self._log)
+        + "".join(f"    {line}\n" for line in policy)
+    )
+    return Resolver(directory, port, [str(UNBOUND), "-dd", "-c", "unbound.conf"])
 
-    def ask(self, name: str) -> str:
-        """The address of a name, or why there is none: "NXDOMAIN"."""
-        query = dns.message.make_query(name, "A")
-        for _ in range(100):
-            try:
-                answer = dns.query.udp(query, "127.0.0.1", port=self.port, timeout=1)
-            except (dns.exception.Timeout, OSError):
-                assert self._process.poll() is None, "unbound has ended"
-                time.sleep(0.1)  # it is not there yet
-                continue
-            found = [str(rr) for rrset in answer.answer if rrset.rdtype == dns.rdatatype.A for rr in rrset]
-            return found[0] if found else dns.rcode.to_text(answer.rcode())
-        raise AssertionError("unbound does not answer")
 
-    def comes_to(self, name: str, expected: str) -> bool:
-        """Whether the answer becomes `expected`, some time."""
-        for _ in range(300):
-            if self.ask(name) == expected:
-                return True
-            time.sleep(0.1)
-        return False
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-        self._log.close()
+def named(directory: Path, primary: int, key: str, port: int) -> Resolver:
+    """A BIND that takes the policy zone from port `primary`, signing with `key`, a clause about one "resolvers"."""
+    (directory / "world.zone").write_text(WORLD)
+    (directory / "named.conf").write_text(
+        f"""\
+{key}
+controls {{ }};
+options {{
+    directory "{directory}";
+    listen-on port {port} {{ 127.0.0.1; }};
+    listen-on-v6 {{ none; }};
+    pid-file none;
+    session-keyfile none;
+    recursion yes;
+    dnssec-validation no;
+    response-policy {{ zone "fraud.rpz" min-update-interval 1; }} qname-wait-recurse no;
+}};
+zone "fraud.rpz" {{
+    type secondary;
+    file "fraud.zone";
+    primaries {{ 127.0.0.1 port {primary} key "resolvers"; }};
+}};
+zone "example" {{ type primary; file "world.zone"; }};
+"""
+    )
+    return Resolver(directory, port, [str(NAMED), "-g", "-n", "1", "-c", str(directory / "named.conf")])
 
 
 def free_port() -> int:

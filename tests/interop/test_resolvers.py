@@ -3,19 +3,23 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import dns.tsig
 import pytest
 import structlog
 
-from interceptor.control.zone import ZoneServer
+from interceptor.control.zone import ZoneServer, read_key
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListKind
 from interceptor.store.domainfeed import DomainFeed
 from interceptor.store.rpz import zone_file
 from interceptor.store.store import Store
 from interceptor.store.words import NewEntry
-from interop.resolver import UNBOUND, Resolver, free_port
+from interop.resolver import NAMED, UNBOUND, Resolver, free_port, named, unbound
 
-pytestmark = pytest.mark.skipif(UNBOUND is None, reason="Unbound is not installed")
+needs_unbound = pytest.mark.skipif(UNBOUND is None, reason="Unbound is not installed")
+needs_named = pytest.mark.skipif(NAMED is None, reason="BIND is not installed")
+
+KEY = 'key "resolvers" { algorithm hmac-sha256; secret "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"; };'
 
 NOW = 1_795_000_000_000
 
@@ -36,10 +40,11 @@ def remove(store: Store, domain: str) -> None:
     store.lists.remove("fraud-domains", [domain], source="", actor="local", comment="", now_ms=NOW)
 
 
+@needs_unbound
 def test_a_resolver_that_loads_the_exported_zone_refuses_what_is_listed(tmp_path: Path) -> None:
     text = b"".join(zone_file(["fraud.example", "192.0.2.66"], zone="fraud.rpz", serial=1))
     (tmp_path / "fraud.zone").write_bytes(text)
-    resolver = Resolver(tmp_path, ["zonefile: fraud.zone"])
+    resolver = unbound(tmp_path, ["zonefile: fraud.zone"])
     try:
         assert resolver.ask("fraud.example") == "NXDOMAIN"
         assert resolver.ask("login.fraud.example") == "NXDOMAIN"
@@ -50,18 +55,10 @@ def test_a_resolver_that_loads_the_exported_zone_refuses_what_is_listed(tmp_path
         resolver.stop()
 
 
-def test_a_resolver_that_takes_the_zone_from_us_follows_the_list(tmp_path: Path, store: Store) -> None:
+def follows(store: Store, server: ZoneServer, resolver: Resolver) -> None:
+    """What is listed is refused, what is not is answered, whatever happens to the list."""
     add(store, "fraud.example")
-    port = free_port()
-    server = ZoneServer(
-        "127.0.0.1:0",
-        {"fraud.rpz": DomainFeed(store.lists, "fraud-domains", lambda: NOW)},
-        key=None,
-        log=structlog.get_logger(),
-        notify=[f"127.0.0.1:{port}"],
-    )
     server.start()
-    resolver = Resolver(tmp_path, [f"primary: 127.0.0.1@{server.port}"], port)
     try:
         assert resolver.comes_to("fraud.example", "NXDOMAIN")
         assert resolver.ask("login.fraud.example") == "NXDOMAIN"
@@ -77,3 +74,25 @@ def test_a_resolver_that_takes_the_zone_from_us_follows_the_list(tmp_path: Path,
     finally:
         resolver.stop()
         server.stop()
+
+
+def serving(store: Store, told: int, key: dns.tsig.Key | None = None) -> ZoneServer:
+    feed = DomainFeed(store.lists, "fraud-domains", lambda: NOW)
+    return ZoneServer(
+        "127.0.0.1:0", {"fraud.rpz": feed}, key=key, log=structlog.get_logger(), notify=[f"127.0.0.1:{told}"]
+    )
+
+
+@needs_unbound
+def test_a_resolver_that_takes_the_zone_from_us_follows_the_list(tmp_path: Path, store: Store) -> None:
+    port = free_port()
+    server = serving(store, port)
+    follows(store, server, unbound(tmp_path, [f"primary: 127.0.0.1@{server.port}"], port))
+
+
+@needs_named
+def test_a_resolver_that_signs_with_the_key_follows_the_list(tmp_path: Path, store: Store) -> None:
+    port = free_port()
+    (tmp_path / "key").write_text(KEY)
+    server = serving(store, port, read_key(tmp_path / "key"))
+    follows(store, server, named(tmp_path, server.port, KEY, port))
