@@ -72,9 +72,15 @@ $(BIN)/promtool: | $(BIN)/python
 		dpkg-deb -x prometheus_*.deb .; cp usr/bin/promtool $(CURDIR)/$@; \
 	else echo "make: no promtool here: its tests are skipped"; fi
 
-# What tests and benchmarks use beside us: certificates are made with openssl, and h2load asks besides our own generator.
+# What tests and benchmarks use beside us: certificates are made with openssl, h2load asks besides our own generator, and
+# resolvers load our policy zones (not where installing them would start them as services: their tests are skipped there).
 $(STAMP)/tools: Makefile | $(STAMP)/system
 	@missing=; command -v openssl >/dev/null || missing+=" openssl"; command -v h2load >/dev/null || missing+=" nghttp2-client"; \
+	if [ ! -d /run/systemd/system ]; then \
+		PATH=$$PATH:/usr/sbin; for resolver in unbound:unbound named:bind9; do \
+			command -v $${resolver%:*} >/dev/null || missing+=" $${resolver#*:}"; \
+		done; \
+	fi; \
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null; then \
 		echo "installing$$missing"; \
 		$(SUDO) $(APT) update -qq && $(SUDO) $(APT) install -qq -y --no-install-recommends $$missing >/dev/null; \

@@ -12,8 +12,8 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
-_PATH = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
-UNBOUND, NAMED = shutil.which("unbound", path=_PATH), shutil.which("named", path=_PATH)
+PATH = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
+UNBOUND, NAMED = shutil.which("unbound", path=PATH), shutil.which("named", path=PATH)
 
 #: what there is in the world: everybody has an address
 WORLD = """\

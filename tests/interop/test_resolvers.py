@@ -1,5 +1,7 @@
 """A stock resolver that loads our response policy zone refuses listed domains, and no other."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import dns.tsig
 import pytest
 import structlog
 
+import interceptor
 from interceptor.control.zone import ZoneServer, read_key
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListKind
@@ -14,13 +17,14 @@ from interceptor.store.domainfeed import DomainFeed
 from interceptor.store.rpz import zone_file
 from interceptor.store.store import Store
 from interceptor.store.words import NewEntry
-from interop.resolver import NAMED, UNBOUND, Resolver, free_port, named, unbound
+from interop.resolver import NAMED, PATH, UNBOUND, Resolver, free_port, named, unbound
 
 needs_unbound = pytest.mark.skipif(UNBOUND is None, reason="Unbound is not installed")
 needs_named = pytest.mark.skipif(NAMED is None, reason="BIND is not installed")
 
 KEY = 'key "resolvers" { algorithm hmac-sha256; secret "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"; };'
 
+SHIPPED = Path(interceptor.__file__).parent / "integrations/dns"
 NOW = 1_795_000_000_000
 
 
@@ -96,3 +100,28 @@ def test_a_resolver_that_signs_with_the_key_follows_the_list(tmp_path: Path, sto
     (tmp_path / "key").write_text(KEY)
     server = serving(store, port, read_key(tmp_path / "key"))
     follows(store, server, named(tmp_path, server.port, KEY, port))
+
+
+@needs_unbound
+def test_the_configuration_we_ship_for_unbound_is_one(tmp_path: Path) -> None:
+    whole = tmp_path / "unbound.conf"
+    whole.write_text(
+        f'server:\n    chroot: ""\n    directory: "{tmp_path}"\n{(SHIPPED / "unbound.conf").read_text()}'
+    )
+    assert "no errors" in checked("unbound-checkconf", whole)
+
+
+@needs_named
+def test_the_configuration_we_ship_for_bind_is_one(tmp_path: Path) -> None:
+    assert checked("named-checkconf", SHIPPED / "named.conf") == ""
+    clause = (SHIPPED / "named.conf").read_text().partition("\nkey ")[2].partition("};")[0]
+    (tmp_path / "key").write_text(f"key {clause}}};")
+    assert str(read_key(tmp_path / "key").name) == "resolvers."
+
+
+def checked(program: str, configuration: Path) -> str:
+    where = shutil.which(program, path=PATH)
+    assert where is not None
+    ran = subprocess.run([where, configuration], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
