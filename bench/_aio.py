@@ -5,6 +5,7 @@ python bench/_aio.py POLICY [HOST:PORT]
 
 import asyncio
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from interceptor.control.interception import NAME
 from interceptor.control.messages import answer
 from interceptor.control.server import LARGEST
 from interceptor.pb.v1 import interception_pb2 as pb
-from interceptor.runtime.logs import open_log
+from interceptor.runtime.logs import Log, open_log
 from interceptor.runtime.service import Service, Settings
 
 
@@ -58,7 +59,11 @@ class Interception:
 
 async def main(policy: Path, address: str) -> None:
     log = open_log("info")
-    service = Service(Settings(policy), log)
+    with tempfile.TemporaryDirectory() as data:
+        await serve(Service(Settings(policy, Path(data)), log), address, log)
+
+
+async def serve(service: Service, address: str, log: Log) -> None:
     service.open(service.load())
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", LARGEST)])
     server.add_generic_rpc_handlers((Interception(service).handlers(),))

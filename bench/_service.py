@@ -130,7 +130,10 @@ def serve(policy: Path, *options: str, cores: Sequence[int] = (SERVER_CORE,)) ->
     arguments += [
         word for plane in ("listen", "control", "metrics") for word in (f"--{plane}", "127.0.0.1:0")
     ]
-    with started([*arguments, *options], cores) as (process, log):
+    with (
+        tempfile.TemporaryDirectory() as data,
+        started([*arguments, "--data", data, *options], cores) as (process, log),
+    ):
         serving = log[-1]
         yield Service(process, serving["listen"][0], serving["control"], serving["metrics"])
 

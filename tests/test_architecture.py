@@ -33,7 +33,7 @@ ONLY = {
     "grpc": {"control", "client", "pb", "cli.asking"},  # `interceptor decide` is a client
     "grpc_health": {"control", "client"},
     "grpc_reflection": {"control"},
-    "prometheus_client": {"runtime.metrics", "runtime.families", "runtime.traffic"},
+    "prometheus_client": {"runtime.metrics", "runtime.families", "runtime.standing", "runtime.traffic"},
     "sqlite3": {"store"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},

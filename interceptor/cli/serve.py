@@ -9,6 +9,7 @@ import typer
 STOPPING = {signal.SIGTERM, signal.SIGINT}
 SIGNALS = {*STOPPING, signal.SIGHUP}
 SECURITY = "Who may reach it"
+STORE = "What it keeps"
 SWITCHES = "The port for switches"
 LISTEN = ("127.0.0.1:50051",)
 MOST_THREADS = 56  # of the 64 an engine decides with: the others are the control plane's
@@ -22,8 +23,31 @@ def register(app: typer.Typer) -> None:
 def serve(
     *,
     policy: Annotated[
-        str, typer.Option(help="A policy file, or the name of a shipped one: default, antifraud-cn.")
-    ] = "default",
+        str | None,
+        typer.Option(
+            help="A policy file to follow, or the name of a shipped policy: default, antifraud-cn. `interceptor policy "
+            "put` is for a service without this option.",
+            show_default="the store's; at first the shipped one called default",
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory of what must outlive the service: lists, policies, audit trail. Of one service at a time.",
+            show_default="the user's state directory",
+            rich_help_panel=STORE,
+        ),
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Keep lists, policies and audit trail in this PostgreSQL database: postgresql://USER@HOST/NAME.",
+            show_default="SQLite in --data",
+            envvar="INTERCEPTOR_STORE",
+            rich_help_panel=STORE,
+        ),
+    ] = None,
     listen: Annotated[
         list[str],
         typer.Option(
@@ -78,7 +102,7 @@ def serve(
     control: Annotated[
         str,
         typer.Option(
-            help="Where operators ask over gRPC: Explain, Reload, reflection. HOST:PORT or unix:PATH; port 0: any."
+            help="Where operators ask over gRPC: lists, policies, audit trail. HOST:PORT or unix:PATH; port 0: any."
         ),
     ] = "127.0.0.1:50052",
     metrics: Annotated[
@@ -144,13 +168,13 @@ def serve(
         bool,
         typer.Option(
             "--insecure",
-            help="Serve other machines without TLS: anyone who reaches the port may ask and reload.",
+            help="Serve other machines without TLS: anyone who reaches the port may ask.",
             rich_help_panel=SECURITY,
         ),
     ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
-    """Runs the service until SIGTERM or Ctrl-C. SIGHUP reads policy, lists and certificates again.
+    """Runs the service until SIGTERM or Ctrl-C. SIGHUP reads policy file, list files and certificates again.
 
     Policy and lists are loaded first; then health says SERVING. A policy with problems ends the start, and on a reload
     leaves the last good one in force. Logs go to stderr: readable on a terminal, JSON lines elsewhere.
@@ -163,6 +187,8 @@ def serve(
     serving.serve(
         serving.Options(
             policy=policy,
+            data=data,
+            store=store,
             listen=tuple(listen),
             threads=threads,
             spin=spin,

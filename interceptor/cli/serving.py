@@ -20,7 +20,8 @@ from interceptor.runtime.addresses import ListenError, endpoint, guard, local
 from interceptor.runtime.loader import Loaded, LoadError, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
 from interceptor.runtime.metrics import serve_metrics
-from interceptor.runtime.service import Service, Settings
+from interceptor.runtime.service import Service, Settings, state_directory
+from interceptor.store.words import StoreError
 
 PATIENCE = 0.02  # seconds between looks for a signal while lists load
 
@@ -29,7 +30,9 @@ PATIENCE = 0.02  # seconds between looks for a signal while lists load
 class Options:
     """The command line of `interceptor serve`."""
 
-    policy: str
+    policy: str | None
+    data: Path | None
+    store: str | None
     listen: tuple[str, ...]
     threads: int | None
     spin: float
@@ -55,11 +58,13 @@ class Options:
     def settings(self) -> Settings:
         """Raises Failure when there is no such policy."""
         try:
-            path = policy_path(self.policy)
+            path = None if self.policy is None else policy_path(self.policy)
         except FileNotFoundError as error:
             raise Failure(f"--policy {error}") from None
         return Settings(
             policy=path,
+            data=self.data or state_directory(),
+            store_url=self.store,
             home=self.home,
             cache=self.cache,
             decision_log=self.decision_log,
@@ -139,7 +144,7 @@ def assemble(options: Options, log: Log, stopping: ExitStack) -> Fronts:
             service, options.control, tls=tls, allowed=options.tls_allow, insecure=options.insecure
         )
         page = metrics_page(options, service, plane, tls, stopping)
-    except (ListenError, ValueError) as error:
+    except (ListenError, StoreError, ValueError) as error:
         raise Failure(str(error)) from None
     return Fronts(service, plane, tls is not None, control, page)
 
@@ -191,7 +196,7 @@ def load(service: Service) -> Loaded:
                 os._exit(128 + received.si_signo)
     try:
         return loading.result()
-    except LoadError as error:
+    except (LoadError, StoreError) as error:
         raise Failure(str(error)) from None
 
 
@@ -203,7 +208,7 @@ def follow(fronts: Fronts, log: Log) -> None:
             read_certificate(fronts, log)
         try:
             fronts.service.reload()
-        except LoadError:
+        except (LoadError, StoreError):
             continue  # logged and counted; the last good policy stays
 
 

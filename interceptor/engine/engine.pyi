@@ -138,6 +138,13 @@ class Engine:
         for a policy that cannot be published, and when both policies together have more than 64 lists, MemoryError.
         """
 
+    def asked(self, samples: Sequence[bytes]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
+        """The keys that the lists of the policy in force are asked for by recent calls, and how many by each call.
+
+        Shapes (m,), call after call, and (n,), whose sum is m. A change of lists' keys that has none of a call's keys
+        is nothing to that call; prefixes, pairs and networks are not among them.
+        """
+
     def start_trial(self, spec: Spec, *, name: str = "") -> None:
         """Runs a whole policy in shadow beside the live one, on every call from now on. Ends a trial that runs.
 

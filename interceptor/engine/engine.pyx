@@ -35,7 +35,7 @@ from interceptor.engine.answers import (
 from interceptor.engine.batch import DECISION_DTYPE
 from interceptor.engine.border import CALL_DTYPE
 from interceptor.engine.demotions import Demotions
-from interceptor.engine.judging import judge
+from interceptor.engine.judging import asked, judge
 from interceptor.engine.keys import key_digits_of
 from interceptor.engine.spec import ListContent, field_name
 from interceptor.engine.types import BlockClass, NumberStatus, Verdict
@@ -289,6 +289,9 @@ cdef class Engine:
         candidate = None if spec is None else Candidate(
             spec, live, self.plan, self.home, self.fed, self.demotions.of(spec).values())
         return judge(live, samples, candidate, changes or {})
+
+    def asked(self, samples):
+        return asked(self._snapshot(), samples)
 
     def start_trial(self, spec, *, str name=""):
         raise NotImplementedError

@@ -2,9 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from interceptor.engine.answers import Judgement
 from interceptor.engine.candidate import Candidate
 from interceptor.engine.spec import ListContent
+
+def asked(
+    live: object, samples: Sequence[bytes]
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
+    """`Engine.asked` under a snapshot."""
 
 def judge(
     live: object,

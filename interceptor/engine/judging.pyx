@@ -124,14 +124,16 @@ cdef int64_t compare(Side* live, Side* other, const Record* records, size_t n, T
     return found
 
 
-# The keys that these calls' lists are asked for, into out: at most MOST_ASKED each.
-cdef size_t gather(Side* side, const Record* records, size_t n, Key* out) noexcept nogil:
+# The keys that these calls' lists are asked for, into out: at most MOST_ASKED each; counts: how many of each call.
+cdef size_t gather(Side* side, const Record* records, size_t n, Key* out, uint32_t* counts) noexcept nogil:
     cdef size_t i, found = 0
     cdef uint32_t unknown
     for i in range(n):
+        counts[i] = 0
         if sample_read(records[i].data, records[i].size, &side.s.meanings, &side.call, &unknown) is not NULL:
             resolve(&side.s.intake, &side.w.trunks, &side.call)
-            found += keys_asked(side.s, &side.call, &out[found])
+            counts[i] = keys_asked(side.s, &side.call, &out[found])
+            found += counts[i]
     return found
 
 
@@ -175,18 +177,20 @@ cdef class Bench:
         for address, size in self.owned or ():
             release(<void*> <size_t> address, size)
 
-    cdef object asked(self):
-        """Every key that the other policy's lists are asked for, once."""
+    cdef tuple asked(self):
+        """Every key that the other policy's lists are asked for, call by call, and how many each call asks for."""
         cdef Key* keys = <Key*> self.room(sizeof(Key) * MOST_ASKED * BLOCK)
+        cdef uint32_t* counts = <uint32_t*> self.room(sizeof(uint32_t) * self.n)
         cdef size_t first = 0, found, some
         gathered = [np.empty(0, np.uint64)]
         while first < self.n:
             some = min(<size_t> BLOCK, self.n - first)
             with nogil:
-                found = gather(&self.other, &self.records[first], some, keys)
-            gathered.append(np.unique(np.asarray(<uint64_t[:found]> keys) if found else gathered[0]))
+                found = gather(&self.other, &self.records[first], some, keys, &counts[first])
+            if found:
+                gathered.append(np.array(<uint64_t[:found]> keys))
             first += some
-        return np.unique(np.concatenate(gathered))
+        return np.concatenate(gathered), np.array(<uint32_t[:self.n]> counts if self.n else [], np.uint32)
 
     cdef int64_t compare(self):
         cdef int64_t found
@@ -217,7 +221,7 @@ cdef class Bench:
 cdef ListTables changed(Bench bench, SnapshotHolder live, ListTables tables, places, changes):
     """Of the lists' tables what the samples ask for, as it would be after the changes."""
     cdef uint64_t seed = live.c.intake.secret.k0
-    asked = bench.asked()
+    asked = np.unique(bench.asked()[0])
     bitmaps = np.empty(len(asked), np.uint64)
     wanted, table = ListTable(len(asked), seed), ListTable(len(asked), seed)
     wanted.add_many(asked, 0)
@@ -238,6 +242,11 @@ cdef object only(ListTable wanted, keys):
     found = np.empty(len(keys), np.uint64)
     wanted.find_many(keys, found)
     return keys[found != 0]
+
+
+def asked(SnapshotHolder live not None, samples):
+    cdef Bench bench = Bench(live, live, samples)
+    return bench.asked()
 
 
 def judge(SnapshotHolder live not None, samples, Candidate candidate, changes):

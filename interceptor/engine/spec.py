@@ -131,7 +131,7 @@ class Guard:
     factor: float = (
         10.0  #: times its usual rate at which an analytics rule that blocks is turned into a warning
     )
-    minimum: int = 100  #: blocks within a minute below which it is not
+    minimum: int = 100  #: blocks within half a minute below which it is not
     protected: tuple[str, ...] = ()  #: lists of numbers that no list of bad ones may hold
 
 

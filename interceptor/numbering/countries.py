@@ -5,10 +5,14 @@ from functools import cache
 
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
+    NumberParseException,
     PhoneMetadata,
     PhoneNumber,
+    ValidationResult,
     country_code_for_region,
+    is_possible_number_with_reason,
     is_valid_short_number_for_region,
+    parse,
 )
 
 
@@ -30,6 +34,15 @@ def is_short_in_service(region: str, digits: str) -> bool:
     return bool(
         is_valid_short_number_for_region(PhoneNumber(country_code=code, national_number=int(digits)), region)
     )
+
+
+def is_part_of_a_number(digits: str) -> bool:
+    """Whether E.164 digits can be no number, for they are too few: an area code, or a number without one."""
+    try:
+        found = is_possible_number_with_reason(parse(f"+{digits}"))
+    except NumberParseException:
+        return False
+    return found in (ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
 
 @cache

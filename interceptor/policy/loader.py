@@ -18,15 +18,17 @@ from interceptor.policy.schema import Policy
 MAX_RULES = 65_000
 
 
-def load_policy(path: Path | str, text: str | None = None) -> Spec:
+def load_policy(path: Path | str, text: str | None = None, folder: Path | None = None) -> Spec:
     """Loads a policy file, or `text` in its place.
 
     Parameters
     ----------
     path
-        The policy file; list files are looked up relative to it.
+        The policy file.
     text
         Its content, when it was read already; `path` then only names it.
+    folder
+        Where list files are looked up; None: where the policy file is.
 
     Raises
     ------
@@ -36,13 +38,13 @@ def load_policy(path: Path | str, text: str | None = None) -> Spec:
     reading = read_policy(read_source(path, text))
     if reading.policy is None:
         raise PolicyError(reading.problems)
-    spec = _spec(reading, reading.policy)
+    spec = _spec(reading, reading.policy, folder)
     if reading.problems:
         raise PolicyError(reading.problems)
     return spec
 
 
-def _spec(reading: Reading, policy: Policy) -> Spec:
+def _spec(reading: Reading, policy: Policy, folder: Path | None) -> Spec:
     compiler = Compiler()
     declared = Declarations(reading, policy, compiler)
     counters = declared.counters()
@@ -51,7 +53,7 @@ def _spec(reading: Reading, policy: Policy) -> Spec:
     _check_regions(reading, policy)
     _check_guard(reading, policy)
     code = compiler.code()
-    folder = Path(reading.source.file).parent.absolute()
+    folder = (folder or Path(reading.source.file).parent).absolute()
     spec = Spec(
         code=code,
         rules=finished(rules, code),

@@ -1,8 +1,8 @@
-"""The decision log: drains the engine's ring of decisions into a file of JSON lines."""
+"""The engine's rings drained: the decision log, a file of JSON lines, and whoever else wants to know of decisions."""
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from interceptor.engine.engine import Engine
 from interceptor.engine.types import BlockClass, NumberStatus, Verdict
+from interceptor.runtime.clock import Clock
 from interceptor.runtime.loader import step_back
 from interceptor.runtime.logs import Log
 from interceptor.runtime.masking import masked
 from interceptor.runtime.outcomes import RecentOutcomes
+from interceptor.runtime.recent import RecentCalls
 from interceptor.runtime.rotation import RotatingFile
 from interceptor.runtime.tally import Tally
 
@@ -56,10 +58,8 @@ class DecisionLog:
         self._file.close()
 
     def _lines(self, events: npt.NDArray[np.void]) -> Iterator[str]:
-        names = events.dtype.names or ()
-        for row in events[events["trial"] == 0].tolist():  # the others are no decisions
-            line = self._line(dict(zip(names, row, strict=True)))
-            yield json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+        for event in rows(events, events["trial"] == 0):  # the others are no decisions
+            yield json.dumps(self._line(event), ensure_ascii=False, separators=(",", ":")) + "\n"
 
     def _line(self, event: dict[str, Any]) -> dict[str, Any]:
         policy = self._outcomes[event["revision"]]
@@ -108,11 +108,28 @@ def text(data: bytes) -> str:
 
 
 class EventDrain:
-    """Empties the ring on a thread of its own, at nice 19, into the decision log if there is one."""
+    """Empties the engine's rings on a thread of its own, at nice 19.
 
-    def __init__(self, engine: Engine, sink: DecisionLog | None, tally: Tally, log: Log) -> None:
+    Events go to the decision log if there is one, and to every listener, which takes a batch and raises nothing;
+    samples of calls go to `recent`. A listener may be slow: the ring is large, and what it loses is counted.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        sink: DecisionLog | None,
+        *,
+        recent: RecentCalls,
+        listeners: Sequence[Callable[[npt.NDArray[np.void]], None]],
+        clock: Clock,
+        tally: Tally,
+        log: Log,
+    ) -> None:
         self._engine = engine
         self._sink = sink
+        self._recent = recent
+        self._listeners = listeners
+        self._clock = clock
         self._tally = tally
         self._log = log
         self._stopping = threading.Event()
@@ -136,6 +153,10 @@ class EventDrain:
             last = self._stopping.wait(PERIOD)
             while len(events := self._engine.drain_events(TAKE)):
                 self._write(events)
+                for listener in self._listeners:
+                    listener(events)
+            while samples := self._engine.drain_samples():
+                self._recent.add(samples, self._clock.now_ms())
             if last:
                 return
 
@@ -152,3 +173,10 @@ class EventDrain:
         else:
             self._tally.logged(len(events))
             self._failing = False
+
+
+def rows(events: npt.NDArray[np.void], which: npt.NDArray[np.bool_]) -> Iterator[dict[str, Any]]:
+    """Some of a batch of events, by name of their fields."""
+    names = events.dtype.names or ()
+    for row in events[which].tolist():
+        yield dict(zip(names, row, strict=True))

@@ -7,41 +7,45 @@ GuardRefusedError, and StaleRevisionError when something else became live since 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from interceptor.runtime.guard import Impact
-from interceptor.store.words import Held, ListState, Mode, NewEntry
+from interceptor.engine.spec import ListKind
+from interceptor.runtime.clock import Clock
+from interceptor.runtime.desk import FEW, NONE, Desk
+from interceptor.runtime.guard import Guard, Impact
+from interceptor.runtime.importing import Changed, Import, ImportProgress, Preview
+from interceptor.runtime.leave import Leave
+from interceptor.runtime.loader import Loader
+from interceptor.store import facts
+from interceptor.store.domainfeed import DomainFeed
+from interceptor.store.imports import Order
+from interceptor.store.rpz import zone_file
+from interceptor.store.store import Store
+from interceptor.store.words import (
+    Action,
+    Applied,
+    Held,
+    Keys,
+    ListState,
+    Mode,
+    NewEntry,
+    StoreRefusedError,
+)
 
-#: phase ("receive", "read", "stage", "apply"), bytes or rows done, of how many (0: not known)
-ImportProgress = Callable[[str, int, int], None]
+__all__ = [
+    "Changed",
+    "Erased",
+    "Import",
+    "ImportProgress",
+    "ListFigures",
+    "LiveLists",
+    "Page",
+    "Preview",
+    "Shown",
+]
 
-
-@dataclass(frozen=True)
-class Changed:
-    """A change that is on disk and in force; of a dry run, one that would be."""
-
-    revision: int  #: 0 when nothing changed
-    added: int = 0
-    removed: int = 0
-    unchanged: int = 0
-    conflicts: int = 0  #: of an undo: entries that were changed since, and were left
-    bad_rows: int = 0  #: of an import
-    impact: Impact | None = None
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What an import would do."""
-
-    added: int
-    removed: int
-    changed: int  #: entries that stay with another reason, note or time
-    unchanged: int
-    bad_rows: int
-    first_bad: tuple[str, ...]  #: "line 7: is no telephone number"
-    first_added: tuple[str, ...]  #: texts of entries
-    first_removed: tuple[str, ...]
-    impact: Impact
+#: a change of the store's lists, made or only tried: (store, now_ms, expected, dry_run) -> what it did or would do
+Change = Callable[[Store, int, int | None, bool], Applied]
 
 
 @dataclass(frozen=True)
@@ -78,29 +82,15 @@ class Erased:
     decisions: int
 
 
-class Import:
-    """A file on its way to a list; made by `LiveLists.begin_import`. For one thread."""
-
-    @property
-    def send_from(self) -> int:
-        """The first byte of the file that is still needed."""
-        raise NotImplementedError
-
-    def receive(self, offset: int, data: bytes) -> None:
-        """Takes bytes of the file, in order."""
-        raise NotImplementedError
-
-    def finish(self, progress: ImportProgress | None = None) -> Changed | Preview:
-        """Reads, compares, guards, stages, puts into force what was received; of a dry run, says what it would do."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Lets go of it. What was received is kept for a while, to go on with."""
-        raise NotImplementedError
-
-
 class LiveLists:
     """See the module."""
+
+    def __init__(self, desk: Desk, loader: Loader, guard: Guard, leave: Leave, clock: Clock) -> None:
+        self._desk = desk
+        self._loader = loader
+        self._guard = guard
+        self._leave = leave
+        self._clock = clock
 
     def add(
         self,
@@ -114,7 +104,20 @@ class LiveLists:
         dry_run: bool = False,
     ) -> Changed:
         """Puts entries on a list. confirmed: the revision of the Impact that was shown, to do it all the same."""
-        raise NotImplementedError
+
+        def apply(store: Store, now: int, expected: int | None, dry: bool) -> Applied:
+            return store.lists.add(
+                list_name,
+                source,
+                entries,
+                actor=actor,
+                comment=comment,
+                now_ms=now,
+                expected=expected,
+                dry_run=dry,
+            )
+
+        return self._change(Action.ADD, list_name, apply, actor=actor, confirmed=confirmed, dry_run=dry_run)
 
     def remove(
         self,
@@ -128,7 +131,22 @@ class LiveLists:
         dry_run: bool = False,
     ) -> Changed:
         """Takes entries off a list: those of one source, or everybody's when it is empty."""
-        raise NotImplementedError
+
+        def apply(store: Store, now: int, expected: int | None, dry: bool) -> Applied:
+            return store.lists.remove(
+                list_name,
+                texts,
+                source=source,
+                actor=actor,
+                comment=comment,
+                now_ms=now,
+                expected=expected,
+                dry_run=dry,
+            )
+
+        return self._change(
+            Action.REMOVE, list_name, apply, actor=actor, confirmed=confirmed, dry_run=dry_run
+        )
 
     def undo(
         self,
@@ -140,7 +158,19 @@ class LiveLists:
         dry_run: bool = False,
     ) -> Changed:
         """Reverts a change of a list as a whole."""
-        raise NotImplementedError
+
+        store = self._desk.store
+        wanted = store.undo.difference(revision)
+        name = facts.list_of(store.database, revision)
+        self._desk.check_changeable(name)
+        impact = self.weighed(name, wanted.added, wanted.removed)
+        if dry_run:
+            tried = Changed(0, len(wanted.added), len(wanted.removed), wanted.unchanged)
+            return replace(tried, impact=replace(impact, revision=wanted.revision))
+        self.leave(Action.UNDO, name, impact, confirmed=confirmed, actor=actor)
+        done = store.undo.undo(revision, actor=actor, comment=comment, now_ms=self._clock.now_ms())
+        self.follow(name, done.touched)
+        return told(done, impact)
 
     def begin_import(
         self,
@@ -159,7 +189,10 @@ class LiveLists:
         dry_run: bool = False,
     ) -> Import:
         """Begins to take a file, or goes on with one that was interrupted."""
-        raise NotImplementedError
+        self._desk.check_changeable(list_name)
+        order = Order(list_name, source, mode, file_name, size, sha256, reason, allow_bad)
+        inner = self._desk.store.imports.open(order)
+        return Import(self, inner, actor=actor, comment=comment, confirmed=confirmed, dry_run=dry_run)
 
     def set_retention(
         self,
@@ -171,16 +204,41 @@ class LiveLists:
         comment: str = "",
         confirmed: int | None = None,
     ) -> Changed:
-        """How long entries of a list, or of a source, stay that say no end; None: for good."""
-        raise NotImplementedError
+        """How long entries of a list, or of a source, stay that say no end, from now on; None: for good."""
+        if list_name:
+            self._desk.check_changeable(list_name)
+        with self._desk.open() as store:
+            done = store.lists.set_retention(
+                list_name=list_name,
+                source=source,
+                retention_ms=retention_ms,
+                actor=actor,
+                comment=comment,
+                now_ms=self._clock.now_ms(),
+                expected=confirmed,
+            )
+        return Changed(done.revision)
 
     def erase(self, number: str, *, actor: str, comment: str) -> Erased:
         """Erases what the store and the remembered decisions know of a person's number."""
-        raise NotImplementedError
+        with self._desk.open() as store:
+            done = store.privacy.erase(number, actor=actor, comment=comment, now_ms=self._clock.now_ms())
+            for name, keys in done.touched:
+                self._desk.settle(name, keys)
+        return Erased(done.entries, done.decisions)
 
     def show(self, text: str, *, history: bool = False) -> Shown:
         """All that is known of a number, domain, device ..., in any form a list takes it."""
-        raise NotImplementedError
+        store, now = self._desk.store, self._clock.now_ms()
+        entries = store.lists.show(text, history=history, now_ms=now)
+        forms = {each.text for each in entries} or {text}
+        stopped = [store.decisions.stopped_by(form) for form in sorted(forms)]
+        return Shown(
+            entries,
+            sum(each.stopped for each in stopped),
+            sum(each.warned for each in stopped),
+            [decision for each in stopped for decision in each.decision_ids],
+        )
 
     def search(
         self,
@@ -193,16 +251,111 @@ class LiveLists:
         page: str = "",
     ) -> Page:
         """Entries that begin with `text`, in their one form."""
-        raise NotImplementedError
+        found, next_page = self._desk.store.lists.search(
+            text,
+            list_name=list_name,
+            source=source,
+            reason=reason,
+            limit=limit or 100,
+            page=page,
+            now_ms=self._clock.now_ms(),
+        )
+        return Page(found, next_page)
 
     def export(self, list_name: str, *, file_format: str = "csv", source: str = "") -> Iterator[bytes]:
-        """A list as the bytes of a file: "csv", or "rpz" for a list of domains."""
-        raise NotImplementedError
+        """A list as the bytes of a file: CSV that can be imported again, or "rpz", a zone, of a list of domains."""
+        store = self._desk.store
+        if file_format == "csv":
+            return store.lists.export(list_name, source=source, now_ms=self._clock.now_ms())
+        if file_format != "rpz" or source:
+            raise StoreRefusedError("a list is exported as csv, or as a whole as rpz")
+        domains, _ = DomainFeed(store.lists, list_name, self._clock.now_ms)()
+        return zone_file(domains, zone=list_name, serial=self._clock.now_ms() // 1000)
 
     def stats(self, list_name: str = "") -> tuple[Sequence[ListFigures], int]:
         """Sizes of one list or all, in order of their names, and the last live revision."""
-        raise NotImplementedError
+        store = self._desk.store
+        files = {each.name: each for each in self._desk.spec.lists if each.file is not None}
+        figures = []
+        if list_name not in files:
+            kept = store.lists.stats(list_name, now_ms=self._clock.now_ms())
+            figures = [ListFigures(each) for each in kept if each.name not in files]
+        sizes = self._desk.sizes()
+        for name, each in files.items():
+            if list_name in ("", name):
+                state = ListState(name, each.kind.value, sizes.get(name, 0), {}, {}, None, None)
+                figures.append(ListFigures(state, each.file or ""))
+        return sorted(figures, key=lambda one: one.state.name), store.revision()
 
     def check_domain(self, domain: str) -> Sequence[Held]:
         """The live entries of lists of domains that cover `domain`: it, or a domain above it."""
-        raise NotImplementedError
+        of_domains = self._desk.lists_of(ListKind.DOMAIN)
+        found = self._desk.store.lists.show(domain, now_ms=self._clock.now_ms())
+        return [held for held in found if held.live and held.list_name in of_domains]
+
+    # ---- for imports
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms()
+
+    def weighed(self, list_name: str, put: Keys, off: Keys) -> Impact:
+        """What keys put on a list and taken off it would have meant for recent calls."""
+        kind, content = self._desk.kind_of(list_name), self._desk.content
+        if kind is None:  # the policy in force has no such list
+            return Impact(0, 0)
+        return self._guard.of_list(
+            self._desk.spec, list_name, kind, content(list_name, put), content(list_name, off)
+        )
+
+    def leave(
+        self, action: Action, list_name: str, impact: Impact, *, confirmed: int | None, actor: str
+    ) -> None:
+        """Whether a large change may go on. Raises GuardRefusedError, StaleRevisionError."""
+        with self._desk.open() as store:
+            self._leave.asked(store, impact, confirmed, actor=actor, action=action, subject=list_name)
+
+    def follow(self, list_name: str, touched: Keys) -> None:
+        """Puts into the engine what a large change has touched, all at once."""
+        if len(touched) > FEW:
+            self._loader.build(lambda: self._desk.settle_many(list_name, touched))
+        elif len(touched):
+            self._desk.settle_many(list_name, touched)
+
+    def texts(self, list_name: str, keys: Keys) -> tuple[str, ...]:
+        """Entries as they are written; without those of which the store has no text yet."""
+        return facts.texts(self._desk.store.lists, list_name, keys)
+
+    # ---- one change
+
+    def _change(
+        self,
+        action: Action,
+        list_name: str,
+        apply: Change,
+        *,
+        actor: str,
+        confirmed: int | None,
+        dry_run: bool,
+    ) -> Changed:
+        """Tries it, asks the guard, makes it, has the engine follow: while nobody else changes anything."""
+        self._desk.check_changeable(list_name)
+        with self._desk.open() as store:
+            now = self._clock.now_ms()
+            wanted = apply(store, now, None, True)
+            put, off = (wanted.touched, NONE) if action is Action.ADD else (NONE, wanted.touched)
+            impact = self.weighed(list_name, put, off)
+            if dry_run:
+                return told(wanted, replace(impact, revision=store.revision()))
+            expected = self._leave.asked(
+                store, impact, confirmed, actor=actor, action=action, subject=list_name
+            )
+            done = apply(store, now, expected, False)
+            self._desk.settle(list_name, done.touched)
+        return told(done, impact)
+
+
+def told(done: Applied, impact: Impact) -> Changed:
+    """What a change of the store did, or would do."""
+    return Changed(
+        done.revision, done.added, done.removed, done.unchanged, conflicts=done.conflicts, impact=impact
+    )

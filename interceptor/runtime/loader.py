@@ -1,4 +1,4 @@
-"""From a policy file to a published snapshot: policy, list files, engine. What fails leaves the last good one in force.
+"""From a policy to a published snapshot: policy, list files, engine. What fails leaves the last good one in force.
 
 The first load runs where it is asked for; every later one on a builder thread at nice 19, so that a load of millions of
 numbers takes no turn from the threads that decide calls.
@@ -19,6 +19,7 @@ from interceptor.engine.engine import Engine, ListContent
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListSpec, Spec
 from interceptor.policy import PolicyError, load_policy
+from interceptor.policy.reading import read_source
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.outcomes import EMERGENCY, RecentOutcomes
 from interceptor.store.listfile import ListFile, ListFileError, read_list
@@ -48,17 +49,33 @@ class LoadError(Exception):
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What is in force."""
+class Written:
+    """A policy as it is written, and where."""
 
+    text: str
+    origin: str  #: the file's name, for messages
+    folder: Path  #: where its list files are looked up
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A policy that was found good, with the list files it names."""
+
+    written: Written
     spec: Spec
-    revision: int
-    read_ms: int  #: when its lists began to be read: entries that had ended by then were left out
+    read_ms: int  #: when its list files began to be read: entries that had ended by then were left out
     lists: Mapping[str, ListFile] = field(default_factory=dict)  #: by name, those that have a file
 
 
+@dataclass(frozen=True)
+class Loaded(Checked):
+    """What is in force."""
+
+    revision: int = 0
+
+
 class Loader:
-    """Loads one policy file as often as it is asked to and publishes the result to one engine."""
+    """Checks policies and publishes them to one engine."""
 
     def __init__(
         self,
@@ -66,7 +83,6 @@ class Loader:
         plan: NumberingPlan,
         clock: Clock,
         outcomes: RecentOutcomes,
-        policy: Path,
         *,
         home: str,
         allow_bad: bool = False,
@@ -75,44 +91,43 @@ class Loader:
         self._plan = plan
         self._clock = clock
         self._outcomes = outcomes
-        self._policy = policy
         self._home = home
         self._allow_bad = allow_bad
         self._phrases: Phrasebook | None = None
         self._builder = ThreadPoolExecutor(1, "builder", initializer=step_back)
         self.current: Loaded | None = None
 
-    def load(self, progress: Progress | None = None) -> Loaded:
-        """Reads policy and lists and publishes them.
-
-        Raises
-        ------
-        LoadError
-            Something is wrong with the policy or a list; nothing has changed.
-        """
-        if self.current is None:  # no call is being decided yet
-            return self._load(progress)
-        return self.build(lambda: self._load(progress))
-
     def build(self, work: Callable[[], Result]) -> Result:
-        """Runs `work` on the builder thread, after whatever that is doing, and returns its result."""
+        """Runs `work` on the builder thread, after whatever that is doing, and returns its result.
+
+        Before the first policy is in force no call is being decided, and it runs at once.
+        """
+        if self.current is None:
+            return work()
         return self._builder.submit(work).result()
 
     def close(self) -> None:
         """Ends the builder thread once it has finished what it is doing."""
         self._builder.shutdown()
 
-    def _load(self, progress: Progress | None) -> Loaded:
+    def check(self, written: Written, progress: Progress | None = None, *, files: bool = True) -> Checked:
+        """Checks a policy and reads its list files, if that is asked for. Raises LoadError."""
         try:
-            spec = load_policy(self._policy)
+            spec = load_policy(written.folder / written.origin, written.text, written.folder)
         except PolicyError as error:
             raise LoadError(Fault.POLICY, str(error)) from error
-        except OSError as error:
-            raise LoadError(Fault.POLICY, f"{self._policy}: {error.strerror or error}") from error
         now = self._clock.now_ms()
-        lists = {each.name: self._read(each, now, progress) for each in spec.lists if each.file is not None}
-        revision = 1 if self.current is None else self.current.revision + 1
-        content: dict[str, ListContent] = {name: each.content for name, each in lists.items()}
+        named = [each for each in spec.lists if each.file is not None] if files else []
+        lists = {each.name: self._read(each, now, progress) for each in named}
+        return Checked(written, spec, now, lists)
+
+    def publish(self, checked: Checked, revision: int, kept: Mapping[str, ListContent]) -> Loaded:
+        """Puts a policy into force. kept: entries of lists of the store that the engine does not have yet.
+
+        Raises LoadError; the policy before stays then.
+        """
+        spec = checked.spec
+        content = {name: each.content for name, each in checked.lists.items()}
         # Before the first decision of the new policy, what its rules say must be known.
         self._outcomes.record(revision, spec)
         outcomes = self._outcomes[revision]
@@ -126,11 +141,11 @@ class Loader:
                 outcomes.shadows,
                 self._phrases,
             )
-            self._engine.publish(spec, content, revision=revision, companion=phrases)
+            self._engine.publish(spec, {**content, **kept}, revision=revision, companion=phrases)
         except (ValueError, MemoryError, OverflowError) as error:
-            raise LoadError(Fault.BUILD, f"{self._policy}: {error or 'not enough memory'}") from error
+            raise LoadError(Fault.BUILD, f"{spec.source}: {error or 'not enough memory'}") from error
         self._phrases = phrases
-        self.current = Loaded(spec, revision, now, lists)
+        self.current = Loaded(checked.written, spec, checked.read_ms, checked.lists, revision)
         return self.current
 
     def _read(self, entry: ListSpec, now: int, progress: Progress | None) -> ListFile:
@@ -151,6 +166,14 @@ class Loader:
             raise LoadError(Fault.LISTS, f"list {entry.name}: {error}") from error
         except OSError as error:
             raise LoadError(Fault.LISTS, f"list {entry.name}: {path}: {error.strerror or error}") from error
+
+
+def read_policy(path: Path) -> Written:
+    """The policy file at `path`. Raises LoadError."""
+    try:
+        return Written(read_source(path).text, path.name, path.parent.absolute())
+    except PolicyError as error:
+        raise LoadError(Fault.POLICY, str(error)) from error
 
 
 def step_back() -> None:

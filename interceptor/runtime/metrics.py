@@ -16,6 +16,7 @@ from interceptor.engine.types import Verdict
 from interceptor.runtime.families import NANO, counter, gauge, histogram, total
 from interceptor.runtime.loader import Loaded
 from interceptor.runtime.service import Service
+from interceptor.runtime.standing import StandingCollector
 from interceptor.runtime.traffic import TrafficCollector, refused
 
 
@@ -236,6 +237,7 @@ def serve_metrics(
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ServiceCollector(service, plane))
     registry.register(TrafficCollector(plane))
+    registry.register(StandingCollector(service))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     certificate, key = pem or (None, None)

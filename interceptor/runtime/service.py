@@ -1,33 +1,59 @@
 """The running service: engine, clock, policy, lists, decision log and metrics, started and stopped together."""
 
+import os
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from interceptor.engine.engine import Decision, Engine, Explanation
 from interceptor.numbering import load_plan
+from interceptor.runtime.additions import Additions
 from interceptor.runtime.clock import Clock
+from interceptor.runtime.demotion import Demotions
+from interceptor.runtime.desk import Desk
 from interceptor.runtime.events import DecisionLog, EventDrain
 from interceptor.runtime.expiry import Expiry
+from interceptor.runtime.guard import Guard
+from interceptor.runtime.leave import Leave
+from interceptor.runtime.live import LiveLists
 from interceptor.runtime.loader import Fault, Loaded, Loader, LoadError, Progress
 from interceptor.runtime.logs import Log
 from interceptor.runtime.masking import masked
 from interceptor.runtime.outcomes import RecentOutcomes
+from interceptor.runtime.policies import LivePolicies
+from interceptor.runtime.protection import Protection
+from interceptor.runtime.recent import RecentCalls
+from interceptor.runtime.remembering import Remembering
 from interceptor.runtime.tally import Tally
+from interceptor.runtime.trials import Trials
+from interceptor.runtime.upkeep import Upkeep
+from interceptor.runtime.why import Decisions
+from interceptor.store.store import Store
+
+
+def state_directory() -> Path:
+    """Where this user's service keeps what must outlive it, when nothing else is said (XDG Base Directory)."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "interceptor"
 
 
 @dataclass(frozen=True)
 class Settings:
     """What a service is started with."""
 
-    policy: Path
+    policy: Path | None = None  #: a file to follow; None: the policy is the store's
+    data: Path = field(
+        default_factory=state_directory
+    )  #: directory of the store, its image and imports under way
+    store_url: str | None = None  #: of a PostgreSQL database; None: SQLite in `data`
     home: str = "CN"  #: region (ISO 3166-1) whose dial plan reads numbers where no trunk says otherwise
     cache: Path | None = None  #: directory that keeps the numbering plan; None: the user's cache
     decision_log: Path | None = None
-    show_numbers: bool = False  #: whether the decision log holds whole numbers
+    show_numbers: bool = (
+        False  #: whether the decision log, and what operators are shown of calls, has whole numbers
+    )
     pass_sample: int = 1000  #: one of how many passed calls goes to the decision log
     allow_bad: bool = False  #: keep the good rows of a list file of which more than 1 % are bad
 
@@ -37,49 +63,87 @@ class NotReadyError(Exception):
 
 
 class Service:
-    """One engine under one policy file.
+    """One engine and its store, under one policy.
 
     `decide` and `explain` may be called by any number of threads; `load`, `open`, `reload` and `stop` by one at a time.
+    What operators ask goes to `lists`, `policies` and `decisions`.
     """
 
     def __init__(self, settings: Settings, log: Log) -> None:
+        """Opens the store. Raises StoreError when that cannot be."""
         self._settings = settings
         self._log = log
-        self.clock = Clock()
+        self.clock = clock = Clock()
         self.tally = Tally()
         self.outcomes = RecentOutcomes()
         plan = load_plan(settings.cache)
-        self.engine = Engine(
-            plan, home=settings.home, boot_ms=self.clock.now_ms(), pass_sample=settings.pass_sample
+        self.store = Store.open(
+            settings.data, settings.store_url, plan=plan, home=settings.home, clock=clock.now_ms
         )
-        self.loader = Loader(
-            self.engine,
+        self.engine = engine = Engine(
             plan,
-            self.clock,
-            self.outcomes,
-            settings.policy,
             home=settings.home,
-            allow_bad=settings.allow_bad,
+            secret=self.store.secret,
+            boot_ms=clock.now_ms(),
+            pass_sample=settings.pass_sample,
         )
-        self._expiry = Expiry(self.engine, self.loader, self.clock, log)
+        shown = settings.show_numbers
+        self.loader = loader = Loader(
+            engine, plan, clock, self.outcomes, home=settings.home, allow_bad=settings.allow_bad
+        )
+        self.desk = desk = Desk(engine, loader, self.store, clock, log)
+        self.recent = RecentCalls(engine)
+        guard = Guard(engine, self.recent, Protection(plan, settings.home, desk.contents), show_numbers=shown)
+        leave = Leave(clock, self.tally)
+        self.trials = Trials(engine, desk, self.outcomes, clock, log, show_numbers=shown)
+        self.demotions = Demotions(engine, desk, clock, log)
+        self.additions = Additions(engine, loader, desk, clock, log)
+        self.remembering = Remembering(desk, self.outcomes, clock, log)
+        self.lists = LiveLists(desk, loader, guard, leave, clock)
+        self.policies = LivePolicies(
+            settings.policy,
+            desk,
+            loader,
+            guard=guard,
+            leave=leave,
+            trials=self.trials,
+            demotions=self.demotions,
+            additions=self.additions,
+            clock=clock,
+            log=log,
+        )
+        self.decisions = Decisions(desk, loader, clock, show_numbers=shown)
+        self._expiry = Expiry(engine, loader, clock, log)
+        self.upkeep = Upkeep(desk, self.trials, self.demotions, clock, log)
         sink = (
-            DecisionLog(settings.decision_log, self.outcomes, show_numbers=settings.show_numbers)
+            DecisionLog(settings.decision_log, self.outcomes, show_numbers=shown)
             if settings.decision_log is not None
             else None
         )
-        self._drain = EventDrain(self.engine, sink, self.tally, log)
+        listeners = (self.remembering.take, self.additions.take, self.trials.take)
+        self._drain = EventDrain(
+            engine,
+            sink,
+            recent=self.recent,
+            listeners=listeners,
+            clock=clock,
+            tally=self.tally,
+            log=log,
+        )
         self._reloading = threading.Lock()
         self.ready = False
 
     def load(self, progress: Progress | None = None) -> Loaded:
         """Loads policy and lists for the first time. Raises LoadError when there is nothing good to serve."""
-        return self.loader.load(progress)
+        return self.policies.begin(progress)
 
     def open(self, loaded: Loaded) -> None:
         """Begins to decide calls under what was loaded."""
         self._take(loaded)
         self._expiry.start()
+        self.upkeep.start()
         self._drain.start()
+        self.additions.start()
         self.ready = True
 
     def reload(self) -> Loaded:
@@ -90,7 +154,7 @@ class Service:
             )
         with self._reloading:
             try:
-                loaded = self.loader.load()
+                loaded = self.policies.reload()
             except LoadError as error:
                 self.tally.reload_failed()
                 problem = self._shown(str(error)) if error.fault == Fault.LISTS else str(error)
@@ -105,8 +169,11 @@ class Service:
         """Ends the threads; what they still have to write is written."""
         self.ready = False
         self._expiry.stop()
+        self.upkeep.stop()
         self._drain.stop()
+        self.additions.stop()
         self.loader.close()
+        self.store.close()
 
     def decide(self, call: Mapping[str, Any]) -> Decision:
         """Decides a call now. Raises CallError, or NotReadyError."""

@@ -16,6 +16,7 @@ class Tally:
     certificates_good: int = 0  #: reads of the data plane's certificate after the first
     certificates_failed: int = 0
     refused: Counter[str] = field(default_factory=Counter)  #: by gRPC status name
+    changes_refused: int = 0  #: by the guard
     log_lines: int = 0
     log_errors: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -43,6 +44,11 @@ class Tally:
     def request_refused(self, status: str) -> None:
         with self._lock:
             self.refused[status] += 1
+
+    def change_refused(self) -> None:
+        """The guard refused a change that nobody had confirmed."""
+        with self._lock:
+            self.changes_refused += 1
 
     def logged(self, lines: int) -> None:
         with self._lock:

@@ -1,11 +1,14 @@
 """Services for tests: one that a file's tests share, and ones of a test's own."""
 
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from service.running import Front, Running, write_policy
+from interceptor.cli import main
+from service.running import Cli, Done, Front, Running, write_policy
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +30,33 @@ def start() -> Iterator[Callable[..., Running]]:
     """``start(policy, *arguments)`` runs a service of the test's own, stopped at its end."""
     services: list[Running] = []
 
-    def begin(policy: Path | str, *arguments: str | Path) -> Running:
+    def begin(policy: Path | str | None, *arguments: str | Path) -> Running:
         services.append(Running(policy, *arguments))
         return services[-1]
 
     yield begin
     for each in services:
         each.stop()
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Cli]:
+    """``cli("decide", ...)`` runs a command that comes to an end, in this process: starting Python takes longer."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["interceptor", *map(str, arguments)])
+        capsys.readouterr()
+        code: object = 0
+        try:
+            main.main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        assert isinstance(code, int)
+        printed = capsys.readouterr()
+        return Done(code, printed.out, printed.err)
+
+    yield call
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)

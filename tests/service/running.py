@@ -6,24 +6,28 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
+from google.protobuf.message_factory import GetMessageClass
 
 import interceptor
 from interceptor.pb.v1 import admin_pb2
 from interceptor.pb.v1 import interception_pb2 as pb
 
 PACKAGE = Path(interceptor.__file__).resolve().parent
+SERVICE = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
 SAMPLE = re.compile(r"^(?P<name>[a-z_]+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$")
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 PORTS = ("--listen", "--control", "--metrics")
+STATE = tempfile.TemporaryDirectory(prefix="interceptor-test-")
 LISTED = "+8613800000001"
 CALLEE = "+8613900139000"
 
@@ -65,8 +69,27 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "interceptor.cli.main", *map(str, arguments)]
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "PYTHONWARNINGS": "default", "COLUMNS": "120"}
+def environment(**extra: str) -> dict[str, str]:
+    """Of a process of ours: what it keeps lies in a directory of this test run."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(PACKAGE.parent),
+        "PYTHONWARNINGS": "default",
+        "COLUMNS": "120",
+        "XDG_STATE_HOME": STATE.name,
+        **extra,
+    }
+
+
+class Done(NamedTuple):
+    """What a command printed, and its exit code."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Cli = Callable[..., Done]
 
 
 class Front:
@@ -96,14 +119,20 @@ class Front:
 
 
 class Running:
-    """`interceptor serve`, started and SERVING: the compiled port for switches, and the control port."""
+    """`interceptor serve`, started and SERVING: the compiled port for switches, and the control port.
 
-    def __init__(self, policy: Path | str, *arguments: str | Path) -> None:
+    policy: a file it follows; None: the store's. Without --data it keeps what it keeps in a directory of its own.
+    """
+
+    def __init__(self, policy: Path | str | None, *arguments: str | Path) -> None:
+        self._own: tempfile.TemporaryDirectory[str] | None = None
+        if "--data" not in arguments:
+            self._own = tempfile.TemporaryDirectory(dir=STATE.name)
+            arguments = ("--data", self._own.name, *arguments)
         self.process = subprocess.Popen(
             command(
                 "serve",
-                "--policy",
-                policy,
+                *(() if policy is None else ("--policy", policy)),
                 *(part for port in PORTS if port not in arguments for part in (port, "127.0.0.1:0")),
                 *arguments,
             ),
@@ -131,6 +160,11 @@ class Running:
 
     def decide(self, **call: Any) -> pb.DecideResponse:
         return self.data.decide(**call)
+
+    def admin(self, method: str, request: Any, timeout: float = 60) -> Any:
+        """The answer of AdminService to a request; its kind goes by the method's name."""
+        kind = GetMessageClass(SERVICE.methods_by_name[method].output_type)
+        return self.control.ask(f"AdminService/{method}", request, kind, timeout)
 
     def explain(self, **call: Any) -> admin_pb2.ExplainResponse:
         request = admin_pb2.ExplainRequest(call=pb.DecideRequest(**call))
@@ -187,6 +221,8 @@ class Running:
         self.process.stderr.close()
         for front in (self.data, self.control):
             front.channel.close()
+        if self._own is not None:
+            self._own.cleanup()
         return code
 
     def _await(self, found: Callable[[], Any], timeout: float, what: str) -> Any:
@@ -227,6 +263,7 @@ def run(*arguments: str | Path, **extra: Any) -> "subprocess.CompletedProcess[st
         "capture_output": True,
         "text": True,
         "timeout": 120,
+        "env": environment(),
         **extra,
     }
-    return subprocess.run(command(*arguments), check=False, env=environment(), **settings)
+    return subprocess.run(command(*arguments), check=False, **settings)

@@ -1,0 +1,66 @@
+"""The calls of the last hour: a sample of them, each with its counters' values, on which changes are tried."""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from interceptor.engine.engine import Engine
+from interceptor.engine.spec import Spec
+
+#: calls kept, and how long: at 15.6 a second an hour fits
+KEPT, HOUR_MS = 65_536, 3_600_000
+
+
+class RecentCalls:
+    """A bounded queue of the engine's samples, and which keys their lists are asked for. Any number of threads."""
+
+    def __init__(self, engine: Engine, kept: int = KEPT, kept_ms: int = HOUR_MS) -> None:
+        self._engine = engine
+        self._kept_ms = kept_ms
+        self._samples: deque[tuple[int, bytes]] = deque(maxlen=kept)
+        self._taken = 0  # samples that were ever added: the number of the next one
+        self._lock = threading.Lock()
+        self._spec: Spec | None = None  # which lists are asked, and for what
+        self._indexed = 0  # up to this number
+        self._keys = np.empty(0, dtype=np.uint64)
+        self._of = np.empty(0, dtype=np.int64)  # number of the sample that asks for each key
+
+    def add(self, samples: Sequence[bytes], now_ms: int) -> None:
+        """Takes samples of calls that were decided just now; the oldest go."""
+        with self._lock:
+            self._samples.extend((now_ms, sample) for sample in samples)
+            self._taken += len(samples)
+            while self._samples and self._samples[0][0] <= now_ms - self._kept_ms:
+                self._samples.popleft()
+
+    def all(self) -> list[bytes]:
+        """Every one that is kept, the oldest first."""
+        with self._lock:
+            return [sample for _, sample in self._samples]
+
+    def asking(self, keys: npt.NDArray[np.uint64]) -> list[bytes]:
+        """Those to which it can matter whether some keys are on lists of the policy in force."""
+        with self._lock:
+            samples = [sample for _, sample in self._samples]
+            first = self._taken - len(samples)
+            self._index(samples, first)
+            asking = np.unique(self._of[np.isin(self._keys, keys)]) - first
+        return [samples[at] for at in asking.tolist()]
+
+    def _index(self, samples: list[bytes], first: int) -> None:
+        spec = self._engine.spec
+        if spec is not self._spec:
+            self._spec, self._indexed = spec, first
+            self._keys, self._of = self._keys[:0], self._of[:0]
+        start = max(self._indexed, first)
+        keys, counts = self._engine.asked(samples[start - first :])
+        kept = self._of >= first
+        self._keys = np.concatenate([self._keys[kept], keys])
+        self._of = np.concatenate([self._of[kept], np.repeat(np.arange(start, self._taken), counts)])
+        self._indexed = self._taken
+
+    def __len__(self) -> int:
+        return len(self._samples)

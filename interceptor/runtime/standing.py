@@ -1,0 +1,134 @@
+"""Prometheus metrics of what is kept: the store, its lists and their feeds, the guard, demoted rules, the trial."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from interceptor.runtime.families import counter, gauge, total
+from interceptor.runtime.service import Service
+from interceptor.store.feedback import Count
+
+
+class StandingCollector(Collector):
+    """Reads what the service has noted last: a scrape never waits for the database. No label carries a number."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        """Called once a scrape."""
+        if self._service.loader.current is not None:
+            yield from self._of_the_store()
+            yield from self._of_changes()
+            yield from self._of_rules()
+            yield from self._of_feedback()
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: what there is shows when it is collected."""
+        return iter(())
+
+    def _of_the_store(self) -> Iterator[Metric]:
+        upkeep = self._service.upkeep
+        known = upkeep.known
+        yield gauge(
+            "interceptor_store_up",
+            "1 while the store can be read; 0: nothing can be changed.",
+            float(upkeep.up),
+        )
+        yield gauge("interceptor_store_revision", "The last live revision.", known.revision)
+        yield gauge(
+            "interceptor_list_image_timestamp_seconds",
+            "When the image of the lists was made that makes a start fast; 0: there is none.",
+            known.image_ms / 1000,
+        )
+        changed = GaugeMetricFamily(
+            "interceptor_list_last_change_timestamp_seconds",
+            "When a source last changed something on a list: the age of a feed.",
+            labels=["list", "source"],
+        )
+        for (name, source), at_ms in sorted(known.last_changes.items()):
+            changed.add_metric([name, source], at_ms / 1000)
+        yield changed
+
+    def _of_changes(self) -> Iterator[Metric]:
+        service = self._service
+        yield total(
+            "interceptor_guard_refusals",
+            "Changes that were refused until somebody confirms them.",
+            service.tally.changes_refused,
+        )
+        yield gauge(
+            "interceptor_recent_calls",
+            "Calls of the last hour that changes are tried on.",
+            len(service.recent),
+        )
+        additions = service.additions
+        kept = counter("interceptor_rule_entries", "Entries of rules for the store.", "result")
+        kept.add_metric(["kept"], additions.kept)
+        kept.add_metric(["lost"], additions.lost)
+        yield kept
+        yield gauge(
+            "interceptor_rule_entries_waiting",
+            "Entries of rules that are in force and not in the store yet.",
+            additions.waiting,
+        )
+        decisions = counter(
+            "interceptor_decisions_remembered", "Warned and blocked decisions to be remembered.", "result"
+        )
+        decisions.add_metric(["kept"], service.remembering.kept)
+        decisions.add_metric(["lost"], service.remembering.lost)
+        yield decisions
+
+    def _of_rules(self) -> Iterator[Metric]:
+        demoted = GaugeMetricFamily(
+            "interceptor_rule_demoted",
+            "1 for a rule that warns in place of blocking, until somebody promotes it.",
+            labels=["rule"],
+        )
+        for rule in sorted(self._service.engine.demoted):
+            demoted.add_metric([rule], 1)
+        yield demoted
+        yield total(
+            "interceptor_rule_demotions",
+            "Rules that began to block far more than usual and demoted themselves.",
+            self._service.demotions.total,
+        )
+        trial = self._service.trials.state()
+        yield gauge(
+            "interceptor_trial_running",
+            "1 while a policy is on trial.",
+            float(trial is not None and trial.running),
+        )
+        yield gauge(
+            "interceptor_trial_calls", "Calls the trial has decided.", trial.calls if trial is not None else 0
+        )
+        yield gauge(
+            "interceptor_trial_differing_calls",
+            "Of these, the ones it decides otherwise.",
+            trial.differing if trial is not None else 0,
+        )
+
+    def _of_feedback(self) -> Iterator[Metric]:
+        precision = self._service.upkeep.known.precision
+        for what, counts in (("rule", precision.by_rule), ("source", precision.by_source)):
+            said = GaugeMetricFamily(
+                f"interceptor_{what}_feedback",
+                f"Decisions of a {what} that people called right or wrong.",
+                labels=[what, "feedback"],
+            )
+            share = GaugeMetricFamily(
+                f"interceptor_{what}_precision",
+                f"Share of the decisions of a {what} that people called right, of those they spoke of.",
+                labels=[what],
+            )
+            for name, count in sorted(counts.items()):
+                said.add_metric([name, "confirmed"], count.confirmed)
+                said.add_metric([name, "wrong"], count.wrong)
+                share.add_metric([name], right(count))
+            yield from (said, share)
+
+
+def right(count: Count) -> float:
+    """The share that was right."""
+    return count.confirmed / max(count.confirmed + count.wrong, 1)

@@ -1,0 +1,120 @@
+"""What is looked at all the time: entries whose time has come, the trial, rules that block too much, the image."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from interceptor.runtime.clock import Clock
+from interceptor.runtime.demotion import Demotions
+from interceptor.runtime.desk import Desk
+from interceptor.runtime.loader import step_back
+from interceptor.runtime.logs import Log
+from interceptor.runtime.trials import Trials
+from interceptor.store import facts
+from interceptor.store.feedback import Precision
+from interceptor.store.words import StoreError
+
+PERIOD = 0.5  # seconds: what begins or ends does so within one
+#: seconds between two looks at what only metrics tell
+FACTS = 15.0
+#: seconds for which nothing changed before an image is made, and those after which one is made all the same
+QUIET, STALE = 10.0, 600.0
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the store said last, for metrics."""
+
+    revision: int = 0
+    last_changes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    precision: Precision = field(default_factory=Precision)
+    image_ms: int = 0
+
+
+class Upkeep:
+    """A thread of its own, at nice 19. What fails is tried again soon, and said once."""
+
+    def __init__(self, desk: Desk, trials: Trials, demotions: Demotions, clock: Clock, log: Log) -> None:
+        self._desk = desk
+        self._trials = trials
+        self._demotions = demotions
+        self._clock = clock
+        self._log = log
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+        self._failing: set[str] = set()
+        self._asked = -FACTS
+        self._changed = self._imaged = time.monotonic()
+        self._image_revision = 0
+        self.known = Known()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def up(self) -> bool:
+        """Whether the store could be read when it was last asked."""
+        return "store" not in self._failing
+
+    def _run(self) -> None:
+        step_back()
+        due = time.monotonic() + PERIOD
+        while not self._stopping.wait(max(due - time.monotonic(), 0)):
+            due = max(due, time.monotonic() - PERIOD) + PERIOD
+            self._try("trial", self._trials.look)
+            self._try("demotions", self._demotions.look)
+            self._try("store", self._follow)
+            if self.up:
+                self._try("image", self._image)
+
+    def _try(self, what: str, look: Callable[[], None]) -> None:
+        """Nothing that goes wrong with one of them may end the others."""
+        try:
+            look()
+        except Exception as error:
+            if what not in self._failing:
+                self._log.error(
+                    "upkeep fails, decisions go on",
+                    what=what,
+                    problem=str(error),
+                    exc_info=not isinstance(error, StoreError),
+                )
+            self._failing.add(what)
+        else:
+            if what in self._failing:
+                self._log.info("upkeep works again", what=what)
+            self._failing.discard(what)
+
+    def _follow(self) -> None:
+        settled = self._desk.look()
+        if settled:
+            self._log.info("list entries have begun or reached their end", entries=settled)
+        store, now = self._desk.store, time.monotonic()
+        revision = store.revision()
+        if revision != self.known.revision:
+            self._changed = now
+        if now - self._asked >= FACTS:
+            self._asked = now
+            self.known = Known(
+                revision, facts.last_changes(store.database), store.feedback.precision(), self.known.image_ms
+            )
+        else:
+            known = self.known
+            self.known = Known(revision, known.last_changes, known.precision, known.image_ms)
+
+    def _image(self) -> None:
+        known, now = self.known, time.monotonic()
+        if known.revision == self._image_revision:
+            return
+        if now - self._changed < QUIET and now - self._imaged < STALE:
+            return
+        self._imaged = now
+        begun_ms = self._clock.now_ms()
+        self._image_revision = self._desk.store.images.save(begun_ms)
+        self.known = Known(known.revision, known.last_changes, known.precision, begun_ms)
