@@ -188,7 +188,8 @@ class Engine:
         """Puts entries on a list of the published policy; the next call sees them. Returns how many were new.
 
         In place, an entry at a time, and in what `publish`, `apply` and `replace` are building meanwhile too. Raises
-        KeyError for an unknown list, ValueError for an entry out of range (nothing has changed then), MemoryError.
+        KeyError for an unknown list, ValueError for an entry out of range (nothing has changed then), MemoryError. Who
+        takes the last free places of a table makes one with more room, beside it, before this returns.
         """
 
     def remove(self, name: str, entries: ListContent) -> int:

@@ -1,10 +1,9 @@
 """What `Engine.add` and `Engine.remove` did while other tables were being built, to be done there too."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from interceptor.engine.spec import ListContent
 
@@ -13,14 +12,15 @@ MOST_RUNS = 1 << 16
 MOST_KEYS = 1 << 21
 FEW_RUNS, FEW_KEYS = 64, 4096
 
-Prefixes = list[tuple[int, bytes]]
+#: list, on or off, keys, prefixes
+Run = tuple[str, bool, "array[int]", list[tuple[int, bytes]]]
 
 
 class Journal:
     """Changes in their order; those of one list in one direction that follow each other are one run."""
 
     def __init__(self) -> None:
-        self._runs: list[tuple[str, bool, array[int], Prefixes]] = []
+        self._runs: list[Run] = []
         self._keys = 0
 
     @property
@@ -40,15 +40,16 @@ class Journal:
         prefixes.extend(content.prefixes)
         self._keys += len(content.keys) + len(content.prefixes)
 
-    def take(self, index: Mapping[str, int]) -> Sequence[tuple[int, ListContent, bool]]:
-        """What was noted since the last time, as `ListTables.changed` takes it, but for lists that have no index."""
+    def take(self) -> list[Run]:
+        """What was noted since the last time."""
         runs, self._runs, self._keys = self._runs, [], 0
-        return [
-            (index[name], ListContent(_column(keys), prefixes), on)
-            for name, on, keys, prefixes in runs
-            if name in index
-        ]
+        return runs
 
 
-def _column(keys: "array[int]") -> npt.NDArray[np.uint64]:
-    return np.frombuffer(keys, dtype=np.uint64) if keys else np.empty(0, np.uint64)
+def changes(runs: Iterable[Run], index: Mapping[str, int]) -> list[tuple[int, ListContent, bool]]:
+    """As `ListTables.changed` takes them; those of lists that have no index are left out."""
+    return [
+        (index[name], ListContent(np.array(keys, dtype=np.uint64), prefixes), on)
+        for name, on, keys, prefixes in runs
+        if name in index
+    ]

@@ -6,7 +6,7 @@ from libc.stdint cimport uint64_t
 from interceptor.engine.atomics cimport ic_store64
 from interceptor.engine.tables cimport ListTables
 
-from interceptor.engine.journal import Journal
+from interceptor.engine.journal import Journal, changes
 from interceptor.engine.tables import rebuilt
 
 cdef enum:
@@ -89,13 +89,13 @@ cdef class Beside:
             if self.running.journal.short:
                 break
             with self.lock:
-                changes = self.running.journal.take(self.next.index)
-            self.tables = self.tables.changed(changes)[0]
+                runs = self.running.journal.take()
+            self.tables = self.tables.changed(changes(runs, self.next.index))[0]
         return 0
 
     def finish(self):
         """With the lock held: puts what was built in force. Returns the tables that are not any more, or None."""
         if self.next is None:
             return None
-        tables, _ = self.tables.changed(self.running.journal.take(self.next.index))
+        tables, _ = self.tables.changed(changes(self.running.journal.take(), self.next.index))
         return self.next.swap(tables)

@@ -147,6 +147,7 @@ cdef class ListTables:
     def changed(self, changes):
         cdef const Key[::1] keys
         cdef ListTable table = self.table
+        cdef ListTables tables
         # what may be refused comes first
         before = words = self.trie.words
         made = []
@@ -158,12 +159,12 @@ cdef class ListTables:
                 some = words_of(content, index)
                 words = with_words(words, some) if on else without(words, some)
                 altered += abs(len(words) - was)
-        trie = self.trie if words is before else PrefixTrie(words=words)
+        tables = self if words is before else ListTables(table, PrefixTrie(words=words))
         for index, keys, on in made:
             altered += table.add_many(keys, index) if on else table.remove_many(keys, index)
-        if trie is self.trie and table.lists.slots == self.tables.lists.slots:
-            return self, altered
-        return ListTables(table, trie), altered
+        if tables.tables.lists.slots != table.lists.slots:      # it has grown, so that nobody looks at it yet
+            tables.tables.lists = table.lists
+        return tables, altered
 
 
 def with_words(words, more):
