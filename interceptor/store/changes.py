@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
 
 from interceptor.store import audit
 from interceptor.store.schema import changes, entries, lots
@@ -13,13 +13,22 @@ from interceptor.store.words import Action, StaleRevisionError
 AT_ONCE = 10_000
 
 
+def came(table: Any = entries) -> ColumnElement[bool]:
+    """Whether the change that a row of `entries` came with is live."""
+    made_by: ColumnElement[int] = table.c.change_id
+    return made_by.not_in(_not_live())
+
+
 def live(table: Any = entries) -> ColumnElement[bool]:
     """Whether a row of `entries` is live: it came with a live change, and none that is live let go of it.
 
     Nobody asks in another way. The changes under way are few, so the database looks them up once and compares.
     """
-    under_way = select(changes.c.id).where(changes.c.revision.is_(None))
-    return and_(table.c.change_id.not_in(under_way), or_(table.c.gone.is_(None), table.c.gone.in_(under_way)))
+    return and_(came(table), or_(table.c.gone.is_(None), table.c.gone.in_(_not_live())))
+
+
+def _not_live() -> Select[int]:
+    return select(changes.c.id).where(changes.c.revision.is_(None)).correlate(None)
 
 
 def holds(now_ms: int, table: Any = entries) -> ColumnElement[bool]:
@@ -30,6 +39,7 @@ def holds(now_ms: int, table: Any = entries) -> ColumnElement[bool]:
         .where(lots.c.id == table.c.lot_id)
         .where(or_(lots.c.valid_from_ms.is_(None), lots.c.valid_from_ms <= now_ms))
         .where(or_(lots.c.valid_until_ms.is_(None), lots.c.valid_until_ms > now_ms))
+        .correlate(table)
         .exists(),
     )
 
@@ -96,6 +106,7 @@ def go_live(
     added: int = 0,
     removed: int = 0,
     digest: str = "",
+    expected: int | None = None,
 ) -> int:
     """Gives a change the next revision, and the audit trail its record: live when the caller's transaction is.
 
@@ -103,7 +114,10 @@ def go_live(
     ----------
     subject, detail, digest
         As `audit.append` takes them.
+    expected
+        As `expect` takes it.
     """
+    expect(conn, expected)
     row = conn.execute(select(changes.c.action, changes.c.actor).where(changes.c.id == change)).one()
     next_one = revision(conn) + 1
     conn.execute(

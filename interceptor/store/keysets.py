@@ -89,3 +89,8 @@ def among(asked: Keys, found: Keys) -> Mask:
     mask = np.zeros(len(key), dtype=bool)
     mask[order] = twice
     return mask[len(found) :]
+
+
+def as_signed(key: int) -> int:
+    """One of the engine's keys as the database has it."""
+    return key - (1 << 64) if key >> 63 else key

@@ -1,63 +1,29 @@
 """The lists that the store keeps: entries put on and taken off, durably, each with who, why and until when."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, exists, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, exists, insert, select, update
 
 from interceptor.engine.spec import ListContent, ListKind
-from interceptor.store import changes
+from interceptor.store import changes, staging
+from interceptor.store.canonical import NAMED
 from interceptor.store.content import Identities, content_of
-from interceptor.store.keysets import of_pairs, unsigned
-from interceptor.store.rolls import LONGEST_NAME, Cell, Roll
-from interceptor.store.schema import entries, lists, lots, names, sources
-from interceptor.store.showing import Showing
+from interceptor.store.figures import Figures
+from interceptor.store.keysets import joined, of_pairs, unsigned
+from interceptor.store.rolls import Cell, Roll
+from interceptor.store.saying import LAST_MS, LONGEST_NOTE, LONGEST_REASON, Words, name_of_source, words_of
+from interceptor.store.schema import entries, lists, lots, sources
 from interceptor.store.timing import Timing
 from interceptor.store.words import Action, Applied, Keys, NewEntry, StoreRefusedError
 
-LONGEST_REASON, LONGEST_NOTE = 64, 2_000
-#: the end of the year 9999, beyond which no date is written
-LAST_MS = 253_402_300_799_999
-
-_LET_GO = (
-    update(entries)
-    .where(
-        entries.c.list_id == bindparam("of_list"),
-        entries.c.key == bindparam("of_key"),
-        entries.c.key2 == bindparam("of_key2"),
-        entries.c.source_id == bindparam("of_source"),
-        entries.c.change_id == bindparam("of_change"),
-    )
-    .values(gone=bindparam("by_change"))
-)
+__all__ = ["LONGEST_NOTE", "LONGEST_REASON", "Lists", "Words", "name_of_source"]
 
 
-@dataclass(frozen=True)
-class Words:
-    """What an entry says."""
-
-    reason: str
-    note: str
-    valid_from_ms: int | None
-    valid_until_ms: int | None
-
-
-@dataclass(frozen=True)
-class _Row:
-    """An entry of one source as the database has it."""
-
-    key: int
-    key2: int
-    source_id: int
-    change_id: int
-    gone: int | None  # by a change under way
-
-
-class Lists(Timing, Showing):
+class Lists(Timing, Figures):
     """See the module. Every method may be called by any number of threads.
 
     All raise StoreUnavailableError while the database is away, and StoreRefusedError for a list that is none.
@@ -134,7 +100,7 @@ class Lists(Timing, Showing):
         _check_count(new)
         with self.database.read() as conn:
             roll = self.roll(conn, list_name)
-        written = [_checked(roll, i, entry, now_ms) for i, entry in enumerate(new)]
+        written = [words_of(list_name, i, entry, now_ms) for i, entry in enumerate(new)]
         wanted = {
             (cell.key, cell.key2): (cell, words)
             for cells, words in zip(self.cells(roll, [entry.text for entry in new]), written, strict=True)
@@ -142,42 +108,38 @@ class Lists(Timing, Showing):
         }
         with self._writing(dry_run) as conn:
             changes.expect(conn, expected)
-            source_id, kept_ms = self.source(conn, source, make=not dry_run)
             roll = self.roll(conn, list_name)
+            source_id, kept_ms = self.source(conn, source, make=not dry_run)
             keeps = [kept for kept in (kept_ms, roll.retention_ms) if kept is not None]
-            end = now_ms + min(keeps) if keeps else None
-            there = self._there(conn, roll, of_pairs(wanted), source_id)
-            fresh: dict[Words, list[Cell]] = {}
-            replaced: list[_Row] = []
+            end = min(now_ms + min(keeps), LAST_MS) if keeps else None
+            there = self._said(conn, roll, of_pairs(wanted), source_id)
+            coming: dict[tuple[int, int], tuple[Cell, Words]] = {}
             for at, (cell, words) in wanted.items():
                 if words.valid_until_ms is None:
                     words = replace(words, valid_until_ms=end)
-                row, has = there.get(at, (None, None))
-                if row is not None:
-                    if has == words and row.gone is None:
-                        continue
-                    replaced.append(row)
-                fresh.setdefault(words, []).append(cell)
-            touched = of_pairs((cell.key, cell.key2) for cells in fresh.values() for cell in cells)
-            done = Applied(0, 0, roll.name, len(touched), 0, len(wanted) - len(touched), touched)
-            if dry_run or not fresh:
+                if there.get(at) != (words, True):
+                    coming[at] = (cell, words)
+            touched = of_pairs(coming)
+            done = Applied(0, 0, roll.name, len(coming), 0, len(wanted) - len(coming), touched)
+            if dry_run or not coming:
                 return done
             change = changes.begin(
                 conn, Action.ADD, actor, now_ms, comment=comment, list_id=roll.id, source_id=source_id
             )
-            _let_go(conn, roll, replaced, change)
-            for words, cells in fresh.items():
-                _bring(conn, roll, source_id, change, words, cells, actor)
             digest = self.digest()
+            replaced = of_pairs(at for at in coming if at in there)
+            if len(replaced):
+                staging.let_go(conn, roll.id, source_id, change, replaced)
+                digest.remove(roll.id, source_id, replaced)
+            self._bring(conn, roll, source_id, change, [coming[at] for at in sorted(coming)], actor)
             digest.add(roll.id, source_id, touched)
-            digest.remove(roll.id, source_id, of_pairs((row.key, row.key2) for row in replaced))
             revision = changes.go_live(
                 conn,
                 change,
                 now_ms,
                 subject=roll.name,
-                detail={"source": source, "added": len(touched)},
-                added=len(touched),
+                detail={"source": source, "added": len(coming)},
+                added=len(coming),
                 digest=digest.hexdigest(),
             )
         return replace(done, change=change, revision=revision)
@@ -209,26 +171,25 @@ class Lists(Timing, Showing):
             changes.expect(conn, expected)
             source_id = self.source(conn, source)[0] if source else None
             going = self._holders(conn, roll, wanted, source_id)
-            touched = of_pairs((row.key, row.key2) for row in going)
-            done = Applied(0, 0, roll.name, 0, len(going), len(wanted) - len(touched), touched)
+            touched = joined(going.values())
+            count = sum(len(its) for its in going.values())
+            done = Applied(0, 0, roll.name, 0, count, len(wanted) - len(touched), touched)
             if dry_run or not going:
                 return done
             change = changes.begin(
                 conn, Action.REMOVE, actor, now_ms, comment=comment, list_id=roll.id, source_id=source_id
             )
-            _let_go(conn, roll, going, change)
             digest = self.digest()
-            for its in sorted({row.source_id for row in going}):
-                digest.remove(
-                    roll.id, its, of_pairs((row.key, row.key2) for row in going if row.source_id == its)
-                )
+            for its_id, its in going.items():
+                staging.let_go(conn, roll.id, its_id, change, its)
+                digest.remove(roll.id, its_id, its)
             revision = changes.go_live(
                 conn,
                 change,
                 now_ms,
                 subject=roll.name,
-                detail={"source": source, "removed": len(going)},
-                removed=len(going),
+                detail={"source": source, "removed": count},
+                removed=count,
                 digest=digest.hexdigest(),
             )
         return replace(done, change=change, revision=revision)
@@ -297,40 +258,74 @@ class Lists(Timing, Showing):
     def _writing(self, dry_run: bool) -> AbstractContextManager[Connection]:
         return self.database.read() if dry_run else self.database.write()
 
-    def _there(
+    def _said(
         self, conn: Connection, roll: Roll, keys: Keys, source_id: int
-    ) -> dict[tuple[int, int], tuple[_Row, Words]]:
+    ) -> dict[tuple[int, int], tuple[Words, bool]]:
+        """What a source's live entries say, and whether no change under way is about to let go of them."""
         query = (
-            select(*_ROW, lots.c.reason, lots.c.note, lots.c.valid_from_ms, lots.c.valid_until_ms)
+            select(
+                entries.c.key,
+                entries.c.key2,
+                entries.c.gone,
+                lots.c.reason,
+                lots.c.note,
+                lots.c.valid_from_ms,
+                lots.c.valid_until_ms,
+            )
             .join(lots, lots.c.id == entries.c.lot_id)
             .where(entries.c.list_id == roll.id, entries.c.source_id == source_id, changes.live())
             .where(self.one_of(entries.c.key, np.unique(keys.key)))
         )
-        return {(row[0], row[1]): (_Row(*row[:5]), Words(*row[5:])) for row in conn.execute(query)}
+        return {(row[0], row[1]): (Words(*row[3:]), row.gone is None) for row in conn.execute(query)}
 
-    def _holders(self, conn: Connection, roll: Roll, keys: Keys, source_id: int | None) -> list[_Row]:
-        query = select(*_ROW).where(
-            entries.c.list_id == roll.id,
-            self.one_of(entries.c.key, np.unique(keys.key)),
-            changes.live(),
+    def _holders(self, conn: Connection, roll: Roll, keys: Keys, source_id: int | None) -> dict[int, Keys]:
+        """Which of some entries are live, by the source that has them."""
+        query = select(entries.c.source_id, entries.c.key, entries.c.key2).where(
+            entries.c.list_id == roll.id, self.one_of(entries.c.key, np.unique(keys.key)), changes.live()
         )
         if source_id is not None:
             query = query.where(entries.c.source_id == source_id)
         wanted = set(zip(keys.key.tolist(), keys.key2.tolist(), strict=True))
-        return [_Row(*row) for row in conn.execute(query) if (row[0], row[1]) in wanted]
+        held: dict[int, list[tuple[int, int]]] = {}
+        for row in conn.execute(query):
+            if (row.key, row.key2) in wanted:
+                held.setdefault(row.source_id, []).append((row.key, row.key2))
+        return {its: of_pairs(held[its]) for its in sorted(held)}
 
-
-_ROW = (entries.c.key, entries.c.key2, entries.c.source_id, entries.c.change_id, entries.c.gone)
-
-
-def name_of_source(source: str) -> str:
-    source = source.strip()
-    if not 0 < len(source) <= LONGEST_NAME or not source.isprintable():
-        raise StoreRefusedError(
-            f"{source[:40]!r} is no name of a source: whose entries these are takes 1 to {LONGEST_NAME} "
-            "printable characters"
+    def _bring(  # noqa: PLR0917 - an entry has as many sides
+        self,
+        conn: Connection,
+        roll: Roll,
+        source_id: int,
+        change: int,
+        coming: Sequence[tuple[Cell, Words]],
+        actor: str,
+    ) -> None:
+        """Entries, in order of their keys, that come when `change` becomes live."""
+        different = list(dict.fromkeys(words for _, words in coming))
+        made = staging.make_lots(
+            conn,
+            [
+                {
+                    "list_id": roll.id,
+                    "source_id": source_id,
+                    "change_id": change,
+                    "reason": words.reason,
+                    "note": words.note,
+                    "valid_from_ms": words.valid_from_ms,
+                    "valid_until_ms": words.valid_until_ms,
+                    "added_by": actor,
+                }
+                for words in different
+            ],
         )
-    return source
+        lot = dict(zip(different, made, strict=True))
+        keys = of_pairs((cell.key, cell.key2) for cell, _ in coming)
+        lots_of = np.array([lot[words] for _, words in coming], dtype=np.int64)
+        timed = np.array([words.timed for _, words in coming])
+        staging.bring(conn, roll.id, source_id, change, keys, lots_of, timed)
+        if roll.kind in NAMED:
+            staging.keep_names(conn, roll.id, keys, [cell.name or "" for cell, _ in coming])
 
 
 def _check_count(some: Sequence[Any]) -> None:
@@ -338,75 +333,3 @@ def _check_count(some: Sequence[Any]) -> None:
         raise StoreRefusedError(
             f"{len(some)} entries at once: give 1 to {changes.AT_ONCE}, and import a file of more"
         )
-
-
-def _checked(roll: Roll, i: int, entry: NewEntry, now_ms: int) -> Words:
-    """The words of an entry; StoreRefusedError when they cannot be kept."""
-    reason, start, end = entry.reason.strip(), entry.valid_from_ms, entry.valid_until_ms
-    wrong = ""
-    if len(reason) > LONGEST_REASON or not (reason.isprintable()):
-        wrong = f"the reason is one word of at most {LONGEST_REASON} printable characters"
-    elif len(entry.note) > LONGEST_NOTE or "\0" in entry.note:
-        wrong = f"the note has at most {LONGEST_NOTE} characters, none of them NUL"
-    elif any(at is not None and not 0 <= at <= LAST_MS for at in (start, end)):
-        wrong = "begin and end are milliseconds since 1970, up to the year 9999"
-    elif end is not None and end <= now_ms:
-        wrong = "its end has passed"
-    elif end is not None and start is not None and end <= start:
-        wrong = "it ends before it begins"
-    if wrong:
-        raise StoreRefusedError(f"list {roll.name}: entry {i + 1} ({entry.text[:40]!r}): {wrong}")
-    return Words(reason, entry.note, start, end)
-
-
-def _let_go(conn: Connection, roll: Roll, rows: Iterable[_Row], change: int) -> None:
-    """These go when `change` becomes live. What another change under way wanted of them is void."""
-    going = [
-        {
-            "of_list": roll.id,
-            "of_key": row.key,
-            "of_key2": row.key2,
-            "of_source": row.source_id,
-            "of_change": row.change_id,
-            "by_change": change,
-        }
-        for row in rows
-    ]
-    if going:
-        conn.execute(_LET_GO, going)
-
-
-def _bring(  # noqa: PLR0917 - an entry has as many sides
-    conn: Connection, roll: Roll, source_id: int, change: int, words: Words, cells: list[Cell], actor: str
-) -> None:
-    """These come when `change` becomes live."""
-    lot = (
-        insert(lots)
-        .values(
-            list_id=roll.id,
-            source_id=source_id,
-            change_id=change,
-            reason=words.reason,
-            note=words.note,
-            valid_from_ms=words.valid_from_ms,
-            valid_until_ms=words.valid_until_ms,
-            added_by=actor,
-        )
-        .returning(lots.c.id)
-    )
-    row = {
-        "list_id": roll.id,
-        "source_id": source_id,
-        "change_id": change,
-        "lot_id": conn.execute(lot).scalar_one(),
-        "timed": int(words.valid_from_ms is not None or words.valid_until_ms is not None),
-    }
-    conn.execute(insert(entries), [{**row, "key": cell.key, "key2": cell.key2} for cell in cells])
-    named = [
-        {"list_id": roll.id, "key": cell.key, "key2": cell.key2, "text": cell.name}
-        for cell in cells
-        if cell.name is not None
-    ]
-    if named:
-        dialect: Any = sqlite if conn.dialect.name == "sqlite" else postgresql
-        conn.execute(dialect.insert(names).on_conflict_do_nothing(), named)

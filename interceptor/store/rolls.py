@@ -31,8 +31,6 @@ from interceptor.store.keysets import keys_from, signed
 from interceptor.store.schema import lists, sources
 from interceptor.store.words import Int64s, Keys, StoreRefusedError
 
-LONGEST_NAME = 128
-
 
 @dataclass(frozen=True)
 class Roll:

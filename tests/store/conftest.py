@@ -8,9 +8,8 @@ import pytest
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListKind
 from interceptor.store.store import Store
+from store.deeds import NOW
 from store.postgres import Cluster, program
-
-NOW = 1_795_000_000_000
 
 Open = Callable[[], Store]
 

@@ -3,23 +3,8 @@
 import pytest
 
 from interceptor.store.store import Store
-from interceptor.store.words import Applied, NewEntry, StoreRefusedError
-from store.conftest import NOW
-
-NUMBER = "+8613800138000"
-
-
-def put(store: Store, *entries: NewEntry | str, source: str = "desk", to: str = "number") -> Applied:
-    new = [NewEntry(entry) if isinstance(entry, str) else entry for entry in entries]
-    return store.lists.add(to, source, new, actor="local", now_ms=NOW)
-
-
-def take(store: Store, *texts: str, source: str = "", off: str = "number") -> Applied:
-    return store.lists.remove(off, texts, source=source, actor="local", now_ms=NOW)
-
-
-def listed(store: Store, text: str, to: str = "number", at: int = NOW) -> bool:
-    return bool(store.lists.effective(to, store.lists.keys_of(to, [text]), at).all())
+from interceptor.store.words import NewEntry, StoreRefusedError
+from store.deeds import NOW, NUMBER, listed, put, take
 
 
 def test_an_entry_is_on_the_list_until_its_last_source_lets_go(store: Store) -> None:

@@ -1,0 +1,156 @@
+"""The rows of an undo: what its change brought goes, what it took comes back, where nothing was touched since."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, literal, or_, select, update
+
+from interceptor.store import changes
+from interceptor.store.columns import columns
+from interceptor.store.keysets import joined, keys_from, of_pairs
+from interceptor.store.rolls import Roll, Rolls
+from interceptor.store.schema import entries
+from interceptor.store.words import Action, Applied, Int64s, Keys
+
+
+@dataclass(frozen=True)
+class Undone:
+    """The change to be undone."""
+
+    id: int
+    revision: int
+    roll: Roll
+    keys: Int64s  #: of all entries it touched, in order, each once
+
+
+class Reverting:
+    """One undo, from its beginning until it is live."""
+
+    def __init__(self, rolls: Rolls, undone: Undone, actor: str, comment: str, now_ms: int) -> None:
+        self.undone = undone
+        self.change = 0
+        self.conflicts = 0  #: entries that were touched since
+        self.reverted = 0  #: the others
+        self._rolls, self._actor, self._comment, self._now_ms = rolls, actor, comment, now_ms
+        self._added = self._removed = 0
+        self._touched = of_pairs(())
+        self._digest = ""
+
+    def begin(self, conn: Connection) -> None:
+        self.change = changes.begin(
+            conn,
+            Action.UNDO,
+            self._actor,
+            self._now_ms,
+            comment=self._comment,
+            list_id=self.undone.roll.id,
+            reverts=self.undone.id,
+        )
+
+    def revert(self, conn: Connection, keys: Int64s) -> None:
+        """The entries of some of its keys; nobody sees it yet."""
+        here = (entries.c.list_id == self.undone.roll.id, self._rolls.one_of(entries.c.key, keys))
+        brought, now = entries.alias("brought"), entries.alias("now")
+        it_brought = exists().where(same(brought), brought.c.change_id == self.undone.id)
+        as_brought = exists().where(
+            same(brought), brought.c.change_id == self.undone.id, brought.c.lot_id == entries.c.lot_id
+        )
+        cells = conn.execute(
+            select(func.count())
+            .select_from(entries)
+            .where(*here, or_(it_is(entries.c.change_id, self.undone.id), and_(self._it_took(), ~it_brought)))
+        ).scalar_one()
+        let_go = conn.execute(
+            update(entries).where(*here, changes.live(), as_brought).values(gone=self.change)
+        ).rowcount
+        taken = and_(*here, self._it_took())
+        let_go_here = exists().where(same(now), it_is(now.c.gone, self.change))
+        self._bring_back(conn, and_(taken, let_go_here))
+        there = exists().where(same(now), changes.live(now))
+        brought_back = self._bring_back(conn, and_(taken, ~it_brought, ~there))
+        self.reverted += let_go + brought_back
+        self.conflicts += cells - let_go - brought_back
+
+    def _it_took(self) -> ColumnElement[bool]:
+        return it_is(entries.c.gone, self.undone.id)
+
+    def _bring_back(self, conn: Connection, which: ColumnElement[bool]) -> int:
+        copied = ["list_id", "key", "key2", "source_id", "lot_id", "timed"]
+        rows = select(*(entries.c[name] for name in copied), literal(self.change).label("change_id")).where(
+            which
+        )
+        return conn.execute(insert(entries).from_select([*copied, "change_id"], rows)).rowcount
+
+    def sum_up(self, conn: Connection) -> None:
+        """Finds what it adds and removes, as it stands now: for its record and for the engine."""
+        digest = self._rolls.digest()
+        row = select(entries.c.key, entries.c.key2, entries.c.source_id)
+        counts, touched = [], []
+        for which, into in (
+            (entries.c.change_id == self.change, digest.add),
+            (entries.c.gone == self.change, digest.remove),
+        ):
+            counts.append(0)
+            for key, key2, source_id in columns(conn, row.where(which), 3):
+                keys = Keys(key, key2)
+                into(self.undone.roll.id, source_id, keys)
+                counts[-1] += len(keys)
+                touched.append(keys_from(key, key2))
+        came = entries.alias("came")
+        both = exists().where(same(came), came.c.change_id == self.change)
+        replaced = conn.execute(
+            select(func.count()).select_from(entries).where(entries.c.gone == self.change, both)
+        ).scalar_one()
+        self._added, self._removed = counts[0], counts[1] - replaced
+        self._touched = joined(touched)
+        self._digest = digest.hexdigest()
+
+    def go_live(self, conn: Connection) -> Applied:
+        """As it was summed up."""
+        revision = changes.go_live(
+            conn,
+            self.change,
+            self._now_ms,
+            subject=self.undone.roll.name,
+            detail={
+                "undone": self.undone.revision,
+                "added": self._added,
+                "removed": self._removed,
+                "conflicts": self.conflicts,
+            },
+            added=self._added,
+            removed=self._removed,
+            digest=self._digest,
+        )
+        return Applied(
+            self.change,
+            revision,
+            self.undone.roll.name,
+            self._added,
+            self._removed,
+            0,
+            self._touched,
+            self.conflicts,
+        )
+
+    def nothing(self) -> Applied:
+        """Everything was touched since."""
+        return Applied(0, 0, self.undone.roll.name, 0, 0, 0, of_pairs(()), self.conflicts)
+
+
+def same(other: Any) -> ColumnElement[bool]:
+    """Whether a row is about the same entry of the same source as the row of `entries`."""
+    cell = ("list_id", "key", "key2", "source_id")
+    return and_(*(other.c[name] == entries.c[name] for name in cell))
+
+
+def it_is(column: Any, change: int) -> ColumnElement[bool]:
+    """Whether a column is a change's id; by looking at the row, not by an index, which would give the whole change."""
+    return and_(column + 0 == change)
+
+
+def all_keys(conn: Connection, query: Any) -> Int64s:
+    """The keys a query for `key` finds, in order, each once."""
+    parts = [key for (key,) in columns(conn, query, 1)]
+    return np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
