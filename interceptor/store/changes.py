@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, or_, select, update
 
 from interceptor.store import audit
 from interceptor.store.schema import changes, entries, lots
@@ -146,25 +146,3 @@ def under_way(conn: Connection) -> list[int]:
             select(changes.c.id).where(changes.c.revision.is_(None), changes.c.given_up == 0)
         ).scalars()
     )
-
-
-def give_way(conn: Connection, change: int, since: int) -> int:
-    """Takes out of a staged change what became live after revision `since`, right before it becomes live itself.
-
-    What others did to an entry meanwhile was acknowledged, and stays. Returns for how many entries (of one source
-    each) it gave way.
-    """
-    cell = [entries.c.list_id, entries.c.key, entries.c.key2, entries.c.source_id]
-    later = select(changes.c.id).where(changes.c.revision > since)
-    touched = {
-        tuple(row)
-        for reached in (entries.c.change_id, entries.c.gone)
-        for row in conn.execute(select(*cell).where(reached.in_(later)))
-    }
-    gave_way = 0
-    for at in sorted(touched):
-        here = and_(*(column == value for column, value in zip(cell, at, strict=True)))
-        gone = conn.execute(delete(entries).where(here, entries.c.change_id == change)).rowcount
-        kept = conn.execute(update(entries).where(here, entries.c.gone == change).values(gone=None)).rowcount
-        gave_way += bool(gone or kept)
-    return gave_way

@@ -13,13 +13,18 @@ from interceptor.store.words import Int64s
 #: rows of a piece
 PIECE = 1 << 14
 
-_COPY_HEADER = (
-    19  # signature, flags, length of the extension: "COPY", section "Binary Format" of PostgreSQL's manual
-)
+# PostgreSQL's manual, COPY, "Binary Format"
+_COPY_HEADER = 19  # signature, flags, length of the extension
+_COPY_END = b"\xff\xff"
+_FIELD = (("length", ">i4"), ("value", ">i8"))
+_UNASKED = "the database sent something else than the whole numbers that it was asked for"
 
 
 def columns(conn: Connection, query: Any, width: int) -> Iterator[list[Int64s]]:
-    """Rows of a query for `width` whole numbers, none of them NULL: one array for each column, piece by piece."""
+    """Rows of a query for `width` whole numbers, none of them NULL: one array for each column, piece by piece.
+
+    Until the last piece was taken nothing else may be asked of the connection: PostgreSQL is in the middle of a COPY.
+    """
     compiled = query.compile(conn.engine)
     if conn.dialect.name == "sqlite":
         cursor = conn.connection.cursor()
@@ -79,11 +84,11 @@ def _copied(conn: Connection, compiled: Any, width: int) -> Iterator[list[Int64s
     row = np.dtype(
         [("fields", ">i2"), *((f"{part}{i}", kind) for i in range(width) for part, kind in _FIELD)]
     )
+    names = [f"column{i}" for i in range(width)]
+    wide = ", ".join(f"{name}::bigint" for name in names)  # some are kept in four bytes
+    query = f"COPY (SELECT {wide} FROM ({compiled.string}) AS asked({', '.join(names)})) TO STDOUT (FORMAT BINARY)"
     driver: Any = conn.connection.driver_connection
-    with (
-        driver.cursor() as cursor,
-        cursor.copy(f"COPY ({compiled.string}) TO STDOUT (FORMAT BINARY)", compiled.params) as copy,
-    ):
+    with driver.cursor() as cursor, cursor.copy(query, compiled.params) as copy:
         kept, size, at = [], 0, _COPY_HEADER
         for block in copy:
             kept.append(bytes(block))
@@ -95,18 +100,17 @@ def _copied(conn: Connection, compiled: Any, width: int) -> Iterator[list[Int64s
                 kept, at = [data[at + n * row.itemsize :]], 0
                 size = len(kept[0])
         data = b"".join(kept)
-        n = (len(data) - at) // row.itemsize  # a trailer of two bytes is left
-        if n > 0:
+        n = (len(data) - at) // row.itemsize
+        if data[at + n * row.itemsize :] != _COPY_END:
+            raise ValueError(_UNASKED)
+        if n:
             yield _numbers(data, row, at, n, width)
-
-
-_FIELD = (("length", ">i4"), ("value", ">i8"))
 
 
 def _numbers(data: bytes, row: np.dtype[np.void], at: int, n: int, width: int) -> list[Int64s]:
     rows = np.frombuffer(data, dtype=row, count=n, offset=at)
     if not (rows["fields"] == width).all() or not all((rows[f"length{i}"] == 8).all() for i in range(width)):
-        raise ValueError("the database sent rows that are not the whole numbers that were asked for")
+        raise ValueError(_UNASKED)
     return [rows[f"value{i}"].astype(np.int64) for i in range(width)]
 
 

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, select, tuple_
 
 from interceptor.engine.spec import ListKind
 from interceptor.store import changes
 from interceptor.store.canonical import NAMED, text_of
-from interceptor.store.columns import columns
+from interceptor.store.columns import PIECE, columns
 from interceptor.store.rolls import Roll
 from interceptor.store.schema import changes as made
 from interceptor.store.schema import entries, lots, sources
@@ -105,11 +105,18 @@ class Figures(Showing):
     def _rows(
         self, conn: Connection, roll: Roll, source: str, now_ms: int
     ) -> Iterator[list[tuple[str, ...]]]:
-        query = select(*_ENTRY[:2], entries.c.lot_id).where(entries.c.list_id == roll.id, changes.live())
+        query = select(*_ENTRY, entries.c.lot_id).where(entries.c.list_id == roll.id, changes.live())
         if source:
             query = query.where(entries.c.source_id == self.source(conn, source)[0])
         said: dict[int, tuple[tuple[str, ...], int | None]] = {}
-        for key, key2, lot in columns(conn, query.order_by(*_ENTRY), 3):
+        after: tuple[int, ...] = ()
+        while True:
+            page = query.where(tuple_(*_ENTRY) > tuple_(*after)) if after else query
+            rows = list(columns(conn, page.order_by(*_ENTRY).limit(PIECE), 4))
+            if not rows:
+                return
+            key, key2, source_id, lot = (np.concatenate(column) for column in zip(*rows, strict=True))
+            after = (int(key[-1]), int(key2[-1]), int(source_id[-1]))
             unknown = [each for each in np.unique(lot).tolist() if each not in said]
             if len(said) + len(unknown) > REMEMBERED:
                 said.clear()
@@ -118,12 +125,12 @@ class Figures(Showing):
                 start, end = _written(row.valid_from_ms), _written(row.valid_until_ms)
                 said[row.id] = (row.reason, row.source, start, end, row.note), row.valid_until_ms
             named = self.names(conn, roll, Keys(key, key2)) if roll.kind in NAMED else {}
-            rows = []
+            written = []
             for of, of2, its in zip(key.tolist(), key2.tolist(), lot.tolist(), strict=True):
                 words, end_ms = said[its]
                 if end_ms is None or end_ms > now_ms:
-                    rows.append((text_of(roll.kind, of, of2, named.get(of, "")), *words))
-            yield rows
+                    written.append((text_of(roll.kind, of, of2, named.get(of, "")), *words))
+            yield written
 
 
 def _csv(kind: ListKind, rows: list[tuple[str, ...]]) -> bytes:

@@ -1,7 +1,6 @@
 """Bulk imports: a file is spooled, read, compared with what its source has, staged, and made live by one revision."""
 
 import hashlib
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,7 +63,7 @@ class Imports:
     def __init__(self, lists: Lists, folder: Path) -> None:
         self.lists = lists
         self.spool = Spool(folder)
-        self.turn = threading.Lock()
+        self.turn = lists.database.staging  # undoing a large change takes it too
         staging.abandon(lists.database)  # of a process before this one, however it ended
 
     def open(self, order: Order) -> "Import":

@@ -4,12 +4,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from interceptor.store import changes
 from interceptor.store.columns import columns
 from interceptor.store.keysets import joined, keys_from, of_pairs
 from interceptor.store.rolls import Roll, Rolls
+from interceptor.store.schema import changes as made
 from interceptor.store.schema import entries
 from interceptor.store.words import Action, Applied, Int64s, Keys
 
@@ -30,8 +43,7 @@ class Reverting:
     def __init__(self, rolls: Rolls, undone: Undone, actor: str, comment: str, now_ms: int) -> None:
         self.undone = undone
         self.change = 0
-        self.conflicts = 0  #: entries that were touched since
-        self.reverted = 0  #: the others
+        self._cells = 0  # entries, by source, that the change touched
         self._rolls, self._actor, self._comment, self._now_ms = rolls, actor, comment, now_ms
         self._added = self._removed = 0
         self._touched = of_pairs(())
@@ -56,31 +68,57 @@ class Reverting:
         as_brought = exists().where(
             same(brought), brought.c.change_id == self.undone.id, brought.c.lot_id == entries.c.lot_id
         )
-        cells = conn.execute(
-            select(func.count())
-            .select_from(entries)
-            .where(*here, or_(it_is(entries.c.change_id, self.undone.id), and_(self._it_took(), ~it_brought)))
-        ).scalar_one()
-        let_go = conn.execute(
-            update(entries).where(*here, changes.live(), as_brought).values(gone=self.change)
-        ).rowcount
-        taken = and_(*here, self._it_took())
-        let_go_here = exists().where(same(now), it_is(now.c.gone, self.change))
-        self._bring_back(conn, and_(taken, let_go_here))
-        there = exists().where(same(now), changes.live(now))
-        brought_back = self._bring_back(conn, and_(taken, ~it_brought, ~there))
-        self.reverted += let_go + brought_back
-        self.conflicts += cells - let_go - brought_back
-
-    def _it_took(self) -> ColumnElement[bool]:
-        return it_is(entries.c.gone, self.undone.id)
-
-    def _bring_back(self, conn: Connection, which: ColumnElement[bool]) -> int:
-        copied = ["list_id", "key", "key2", "source_id", "lot_id", "timed"]
-        rows = select(*(entries.c[name] for name in copied), literal(self.change).label("change_id")).where(
-            which
+        touched = or_(
+            it_is(entries.c.change_id, self.undone.id),
+            and_(it_is(entries.c.gone, self.undone.id), ~it_brought),
         )
-        return conn.execute(insert(entries).from_select([*copied, "change_id"], rows)).rowcount
+        cells = select(func.count()).select_from(entries).where(*here, touched)
+        self._cells += conn.execute(cells).scalar_one()
+        let_go = update(entries).where(*here, changes.live(), as_brought).values(gone=self.change)
+        conn.execute(let_go)
+        it_took = and_(*here, it_is(entries.c.gone, self.undone.id))
+        let_go_here = exists().where(same(now), it_is(now.c.gone, self.change))
+        self._bring_back(conn, and_(it_took, let_go_here))
+        there = exists().where(same(now), changes.live(now))
+        self._bring_back(conn, and_(it_took, ~it_brought, ~there))
+
+    def _bring_back(self, conn: Connection, which: ColumnElement[bool]) -> None:
+        copied = ["list_id", "key", "key2", "source_id", "lot_id", "timed"]
+        change = literal(self.change).label("change_id")
+        rows = select(*(entries.c[name] for name in copied), change).where(which)
+        conn.execute(insert(entries).from_select([*copied, "change_id"], rows))
+
+    def give_way(self, conn: Connection, since: int) -> bool:
+        """Takes out what became live after revision `since`: it was acknowledged, and stays. Whether there was some."""
+        later = select(made.c.id).where(made.c.revision > since)
+        cell = select(entries.c.key, entries.c.key2, entries.c.source_id)
+        own = self.undone.keys
+        touched = {
+            tuple(row)
+            for reached in (entries.c.change_id, entries.c.gone)
+            for row in conn.execute(cell.where(entries.c.list_id == self.undone.roll.id, reached.in_(later)))
+            if own[min(int(np.searchsorted(own, row.key)), len(own) - 1)] == row.key
+        }
+        for key, key2, source_id in sorted(touched):
+            here = (
+                entries.c.list_id == self.undone.roll.id,
+                entries.c.key == key,
+                entries.c.key2 == key2,
+                entries.c.source_id == source_id,
+            )
+            conn.execute(delete(entries).where(*here, entries.c.change_id == self.change))
+            conn.execute(update(entries).where(*here, entries.c.gone == self.change).values(gone=None))
+        return bool(touched)
+
+    @property
+    def reverted(self) -> int:
+        """Entries that are as they were before; when it was summed up."""
+        return self._added + self._removed
+
+    @property
+    def conflicts(self) -> int:
+        """Entries that were touched since."""
+        return self._cells - self.reverted
 
     def sum_up(self, conn: Connection) -> None:
         """Finds what it adds and removes, as it stands now: for its record and for the engine."""

@@ -132,7 +132,7 @@ def _one_of(conn: Connection, keys: Keys) -> ColumnElement[bool]:
         both = [func.json_extract(pair.c.value, f"$[{i}]") for i in (0, 1)]
         return tuple_(entries.c.key, entries.c.key2).in_(select(*both))
     arrays = [bindparam(None, column.tolist(), type_=ARRAY(BigInteger)) for column in (keys.key, keys.key2)]
-    row = func.unnest(*arrays).table_valued("key", "key2")
+    row = func.unnest(*arrays).table_valued("key", "key2").render_derived()
     return tuple_(entries.c.key, entries.c.key2).in_(select(row.c.key, row.c.key2))
 
 

@@ -133,16 +133,16 @@ class Undo:
             at += step
             step = int(min(LONGEST_STEP, max(64, step * SHORT_S / took)))
             progress(min(at, len(keys)), len(keys))
-        while work.reverted:
+        while True:
             with self._database.read() as conn:
                 work.sum_up(conn)
+            if not work.reverted:
+                break
             with self._database.write() as conn:
-                gave_way = changes.give_way(conn, work.change, seen)
-                if not gave_way:
+                now = changes.revision(conn)
+                if not work.give_way(conn, seen):
                     return work.go_live(conn)
-                seen = changes.revision(conn)
-            work.conflicts += gave_way  # an entry gives way once, so this ends
-            work.reverted -= gave_way
+                seen = now
         staging.abandon(self._database, Action.UNDO)
         return work.nothing()
 
