@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, func, select, tuple_
 from interceptor.engine.spec import ListKind
 from interceptor.store import changes
 from interceptor.store.canonical import NAMED, text_of
-from interceptor.store.columns import PIECE, columns
+from interceptor.store.columns import PIECE, columns, few
 from interceptor.store.rolls import Roll
 from interceptor.store.schema import changes as made
 from interceptor.store.schema import entries, lots, sources
@@ -112,10 +112,9 @@ class Figures(Showing):
         after: tuple[int, ...] = ()
         while True:
             page = query.where(tuple_(*_ENTRY) > tuple_(*after)) if after else query
-            rows = list(columns(conn, page.order_by(*_ENTRY).limit(PIECE), 4))
-            if not rows:
+            key, key2, source_id, lot = few(conn, page.order_by(*_ENTRY).limit(PIECE), 4)
+            if not len(key):
                 return
-            key, key2, source_id, lot = (np.concatenate(column) for column in zip(*rows, strict=True))
             after = (int(key[-1]), int(key2[-1]), int(source_id[-1]))
             unknown = [each for each in np.unique(lot).tolist() if each not in said]
             if len(said) + len(unknown) > REMEMBERED:

@@ -192,3 +192,8 @@ def all_keys(conn: Connection, query: Any) -> Int64s:
     """The keys a query for `key` finds, in order, each once."""
     parts = [key for (key,) in columns(conn, query, 1)]
     return np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
+
+
+def all_pairs(conn: Connection, query: Any) -> Keys:
+    """The keys a query for `key` and `key2` finds."""
+    return joined([keys_from(key, key2) for key, key2 in columns(conn, query, 2)])

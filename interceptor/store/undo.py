@@ -13,8 +13,7 @@ from sqlalchemy import Connection, and_, delete, exists, func, select, union_all
 from interceptor.store import changes, staging
 from interceptor.store.database import Database
 from interceptor.store.lists import Lists
-from interceptor.store.reverting import Reverting, Undone, all_keys, same
-from interceptor.store.rolls import keys_found
+from interceptor.store.reverting import Reverting, Undone, all_keys, all_pairs, same
 from interceptor.store.schema import changes as made
 from interceptor.store.schema import entries
 from interceptor.store.words import Action, Applied, Difference, StoreRefusedError
@@ -54,11 +53,11 @@ class Undo:
             as_brought = exists().where(same(now), now.c.lot_id == entries.c.lot_id, changes.live(now))
             goes = and_(entries.c.change_id == undone.id, as_brought)
             comes = and_(entries.c.gone == undone.id, ~it_brought, ~is_there)
-            key = select(entries.c.key, entries.c.key2).order_by(entries.c.key, entries.c.key2)
+            key = select(entries.c.key, entries.c.key2)
             changed = select(func.count()).select_from(entries).where(goes, it_took)
             return Difference(
-                added=keys_found(conn, key.where(comes)),
-                removed=keys_found(conn, key.where(goes, ~it_took)),
+                added=all_pairs(conn, key.where(comes)),
+                removed=all_pairs(conn, key.where(goes, ~it_took)),
                 changed=conn.execute(changed).scalar_one(),
                 unchanged=0,
                 revision=changes.revision(conn),
