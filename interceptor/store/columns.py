@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from sqlalchemy import BigInteger, Connection, Select, bindparam, func, select, tuple_
+from sqlalchemy import BigInteger, Connection, Select, func, literal, select, tuple_
 
 from interceptor.store.schema import entries
 from interceptor.store.words import Int64s
@@ -40,43 +40,34 @@ def columns(conn: Connection, query: Any, width: int) -> Iterator[list[Int64s]]:
 
 
 def in_order(conn: Connection, query: Select[Any], width: int) -> Iterator[list[Int64s]]:
-    """The same of a query for the key and key2 of `entries`, and more, in order of those, by list.
+    """The same of a query for the key and key2 of entries of one list, and more, in order of these two.
 
-    On SQLite each piece is one row, of texts of many numbers: it is put together without the GIL, where fetching rows
-    would take it for each, and others would wait for it. Of rows with the same key and key2 some may be left out.
+    Each piece is asked for when it is wanted: between two of them the connection is free. Of rows with the same key
+    and key2 some may be left out.
     """
-    if conn.dialect.name != "sqlite":
-        yield from columns(conn, query.order_by(entries.c.key, entries.c.key2), width)
-        return
-    after = [bindparam(name, -(2**63), type_=BigInteger) for name in ("after_key", "after_key2")]
-    page = query.where(tuple_(entries.c.key, entries.c.key2) > tuple_(*after))
-    text = _texts(page.order_by(entries.c.key, entries.c.key2).limit(PIECE))
-    at = (-(2**63), -(2**63))
-    while piece := _numbers_of(conn, text, {"after_key": at[0], "after_key2": at[1]}):
+    place = (entries.c.key, entries.c.key2)
+    page = query.order_by(*place).limit(PIECE)
+    piece = few(conn, page, width)
+    while len(piece[0]):
         yield piece
-        at = (int(piece[0][-1]), int(piece[1][-1]))
+        at = tuple_(*(literal(int(column[-1]), BigInteger) for column in piece[:2]))
+        piece = few(conn, page.where(tuple_(*place) > at), width)
 
 
-def few(conn: Connection, query: Select[Any], width: int) -> list[Int64s]:
-    """All rows of a query of which there are few pieces at most, in its order."""
+def few(conn: Connection, query: Any, width: int) -> list[Int64s]:
+    """The columns of a query for whole numbers that finds a few pieces at most, in its order.
+
+    On SQLite they come as one row, of texts of many numbers: it is put together without the GIL, where fetching rows
+    takes it for each of them, and others wait.
+    """
     if conn.dialect.name == "sqlite":
-        return _numbers_of(conn, _texts(query), {}) or [np.zeros(0, dtype=np.int64)] * width
+        rows = query.subquery()
+        found = conn.execute(select(*(func.group_concat(column) for column in rows.c))).one()
+        return [np.fromstring(text or "", dtype=np.int64, sep=",") for text in found]
     pieces = list(columns(conn, query, width))
-    return [
-        np.concatenate([np.zeros(0, dtype=np.int64), *column]) for column in zip(*pieces, strict=True)
-    ] or [np.zeros(0, dtype=np.int64)] * width
-
-
-def _texts(query: Select[Any]) -> Select[Any]:
-    """The columns of a query, each as one text."""
-    rows = query.subquery()
-    return select(*(func.group_concat(column) for column in rows.c))
-
-
-def _numbers_of(conn: Connection, texts: Select[Any], values: dict[str, int]) -> list[Int64s]:
-    """Columns of numbers out of their texts; none when there are no rows."""
-    found = conn.execute(texts, values).one()
-    return [] if found[0] is None else [np.fromstring(text, dtype=np.int64, sep=",") for text in found]
+    if not pieces:
+        return [np.zeros(0, dtype=np.int64)] * width
+    return [np.concatenate(column) for column in zip(*pieces, strict=True)]
 
 
 def _copied(conn: Connection, compiled: Any, width: int) -> Iterator[list[Int64s]]:
