@@ -1,22 +1,37 @@
-"""The table of listed numbers: build time, bytes a number, lookups, cache lines, and the peak of memory.
+"""The table of listed numbers: build time, bytes a number, lookups, cache lines, changes beside calls, peak of memory.
 
 python bench/lists.py                       10 million numbers
 python bench/lists.py --rows 100000000      the largest list there is to hold
 """
 
 import argparse
+import os
 import resource
+import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from _report import Report, arguments, interleaved, seconds_of
 
+from interceptor.engine.engine import CALL_DTYPE, Engine, ListContent
 from interceptor.engine.keys import KeyKind, digits_key_of
 from interceptor.engine.lists import ListTable
+from interceptor.numbering import load_plan
+from interceptor.policy import load_policy
 
 Keys = npt.NDArray[np.uint64]
 ASKED = 1_000_000
+NOW = 1_700_000_000_000
+POLICY = """
+version: 1
+lists: {{{first}: {{kind: number}}, {second}: {{kind: number}}}}
+rules:
+  - {{id: listed, when: call.caller in lists.fraud, verdict: block, class: list}}
+default: pass
+"""
 
 
 def peak_gib() -> float:
@@ -98,6 +113,68 @@ def look_up(report: Report, table: ListTable, keys: Keys, rng: np.random.Generat
     report.figure("cache lines a number that is not", table.lines(absent) / ASKED, "lines")
 
 
+def change(report: Report, keys: Keys) -> None:
+    """Large changes of an engine's lists by a thread at nice 19, single ones and calls beside them."""
+    report.section("large changes, with single ones and calls beside them")
+    engine = Engine(load_plan(), secret=bytes(16), pass_sample=0)
+    spec, swapped = (
+        load_policy("bench", POLICY.format(first=first, second=second))
+        for first, second in (("fraud", "spam"), ("spam", "fraud"))
+    )
+    calls = np.zeros(64, CALL_DTYPE)
+    calls["caller"], calls["callee"] = b"+8613000000000", b"+8613900139000"
+    worker, times = engine.enlist(), np.full(len(calls), NOW)
+    nothing = ListContent(keys[:0])
+    over = threading.Event()
+    waits: dict[str, list[float]] = {"single add": [], "64 calls": []}
+
+    def beside(name: str, act: Callable[[int], object]) -> None:
+        turn = 0
+        while not over.wait(0.0005):
+            turn += 1
+            waits[name].append(seconds_of(lambda turn=turn: act(turn)) * 1e3)
+
+    def add(turn: int) -> None:
+        engine.add("spam", ListContent(keys[:1] + np.uint64(14 * len(keys) + turn)))
+
+    steps: dict[str, Callable[[], object]] = {
+        "publish, lists given": lambda: engine.publish(spec, {"fraud": ListContent(keys)}, revision=1),
+        "publish, the same lists": lambda: engine.publish(spec, {}, revision=2),
+        "publish, lists in another order": lambda: engine.publish(swapped, {}, revision=3),
+        "apply, as many to a second list": lambda: engine.apply("spam", ListContent(keys), nothing),
+        "replace by half of them": lambda: engine.replace("spam", ListContent(keys[::2])),
+    }
+
+    def build() -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        for name, step in steps.items():
+            for each in waits.values():
+                each.clear()
+            report.figure(name, seconds_of(step), "s")
+            for each, some in waits.items():
+                if len(some) > 10:
+                    report.figure(f"  {each} beside it, p99", float(np.percentile(some, 99)), "ms")
+                    report.figure(f"  {each} beside it, longest", max(some), "ms")
+            report.figure("  memory of the process then", resident_gib(), "GiB")
+
+    engine.publish(spec, {}, revision=0)
+    threads = [
+        threading.Thread(target=beside, args=("single add", add)),
+        threading.Thread(target=beside, args=("64 calls", lambda _: worker.decide_batch(calls, times))),
+    ]
+    builder = threading.Thread(target=build)
+    for thread in [*threads, builder]:
+        thread.start()
+    builder.join()
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
+def resident_gib() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**30
+
+
 def main() -> None:
     def extra(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
@@ -120,6 +197,9 @@ def main() -> None:
         report.promise("peak of the process, numbers and building included", peak_gib(), 3.5, "GiB")
     else:
         report.figure("peak of the process, numbers and building included", peak_gib(), "GiB")
+    if rows <= 20_000_000:
+        del table
+        change(report, keys)
     report.close()
 
 
