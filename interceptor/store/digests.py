@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from interceptor.engine.macs import macs_of
+from interceptor.store.keysets import unsigned
 from interceptor.store.words import Int64s, Keys
 
 #: MACs kept in memory; more are laid down in files, by their first bits
@@ -50,11 +51,6 @@ def number_mac(audit_key: bytes, key: int) -> str:
     secret = hmac.digest(audit_key, b"numbers", "sha256")[:16]
     one = np.array([key & (1 << 64) - 1], dtype=np.uint64)
     return macs_of(secret, one, np.zeros(1, dtype=np.uint64)).tobytes().hex()
-
-
-def unsigned(keys: Int64s) -> npt.NDArray[np.uint64]:
-    """Keys as the engine has them."""
-    return np.ascontiguousarray(keys, dtype=np.int64).view(np.uint64)
 
 
 class ChangeDigest:

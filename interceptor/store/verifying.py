@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import BigInteger, Connection, Row, cast, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from interceptor.store.audit import COVERED, PAGE, beginning, hash_of
 from interceptor.store.columns import columns
@@ -148,8 +148,7 @@ def _read_entries(conn: Connection, audit_key: bytes, added: MacPile, removed: M
     """Lays down the MAC of every entry by the change that brought it and the one that let go of it."""
     row = entries.c
     whole = (row.list_id, row.source_id, row.change_id, func.coalesce(row.gone, 0), row.key, row.key2)
-    query = select(*(cast(column, BigInteger) for column in whole))
-    for list_ids, source_ids, change_ids, gone, key, key2 in columns(conn, query, len(whole)):
+    for list_ids, source_ids, change_ids, gone, key, key2 in columns(conn, select(*whole), len(whole)):
         for list_id in np.unique(list_ids).tolist():
             its = list_ids == list_id
             macs = entry_macs(audit_key, list_id, source_ids[its], Keys(key[its], key2[its]))
