@@ -56,6 +56,7 @@ MODULES = [
     "interceptor.engine.decide",
     "interceptor.engine.candidate",
     "interceptor.engine.judging",
+    "interceptor.engine.trial",
     "interceptor.engine.border",
     "interceptor.engine.batch",
     "interceptor.engine.seats",

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable
 
 from interceptor.engine.layout import Resident
 from interceptor.engine.plan import NumberingPlan
+from interceptor.engine.snapshot import SnapshotHolder
 from interceptor.engine.spec import Spec
 
-class Candidate:
+class Candidate(SnapshotHolder):
     """A policy that looks on the lists of a live snapshot and is given its counters, or counts some itself.
 
     Parameters
@@ -34,7 +35,7 @@ class Candidate:
     def __init__(
         self,
         spec: Spec,
-        live: object,
+        live: SnapshotHolder,
         plan: NumberingPlan,
         home: str,
         fed: Collection[str],

@@ -42,6 +42,11 @@ class Demotions:
             and condition(spec, rule) == asked[rule.id]
         }
 
+    def beside(self, spec: Spec, live: Spec) -> dict[str, int]:
+        """The rules that warn of a policy beside another: those that warn there too."""
+        kept = self.of(live)
+        return {rule: i for rule, i in self.of(spec).items() if rule in kept}
+
     def keep(self, spec: Spec) -> dict[str, int]:
         """As `of`, and forgets the others: the policy is in force."""
         kept = self.of(spec)
@@ -54,7 +59,9 @@ def index_of(spec: Spec, rule: str) -> int:
     for i, known in enumerate(spec.rules):
         if known.id == rule:
             return i
-    raise KeyError(f"no rule {rule!r}; the policy has {', '.join(known.id for known in spec.rules) or 'none'}")
+    raise KeyError(
+        f"no rule {rule!r}; the policy has {', '.join(known.id for known in spec.rules) or 'none'}"
+    )
 
 
 def _blocks(rule: Rule) -> bool:

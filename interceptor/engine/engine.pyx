@@ -8,7 +8,6 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from interceptor.engine.batch cimport Batch, batch_decide, nanoseconds
 from interceptor.engine.border cimport load_mapping
-from interceptor.engine.candidate cimport Candidate
 from interceptor.engine.changes cimport ListChanges
 from interceptor.engine.decide cimport Worker, decide_chunk, explain_call, take_up
 from interceptor.engine.events cimport EventRing
@@ -34,10 +33,10 @@ from interceptor.engine.answers import (
 )
 from interceptor.engine.batch import DECISION_DTYPE
 from interceptor.engine.border import CALL_DTYPE
-from interceptor.engine.demotions import Demotions
 from interceptor.engine.judging import asked, judge
 from interceptor.engine.keys import key_digits_of
 from interceptor.engine.spec import ListContent, field_name
+from interceptor.engine.trials import Trials
 from interceptor.engine.types import BlockClass, NumberStatus, Verdict
 
 __all__ = ["CALL_DTYPE", "DECISION_DTYPE", "Answer", "CallError", "CounterTrace", "Decision", "Differing", "Engine",
@@ -59,7 +58,7 @@ cdef class Engine:
     cdef RecentTable added
     cdef EventRing events
     cdef SampleRing samples
-    cdef object demotions
+    cdef object trials
     cdef uint64_t grace_until
     cdef uint64_t added_until
     cdef Publication* publication
@@ -90,7 +89,7 @@ cdef class Engine:
         self.repeats, self.grace = RecentTable(repeats, seed), RecentTable(1 << 16, seed)
         self.added = RecentTable(added, seed)
         self.events = EventRing(events)
-        self.samples, self.demotions = SampleRing(), Demotions()
+        self.samples, self.trials = SampleRing(), Trials(plan, home)
         self.seats = Seats(self.events, self.samples, (<uint64_t> boot_ms << 13) & ((<uint64_t> 1 << 54) - 1),
                            pass_sample)
         self.lock = threading.Lock()
@@ -111,17 +110,18 @@ cdef class Engine:
             snapshot = SnapshotHolder(spec, beside.lists(spec.lists, lists), self.plan, self.home, self.secret,
                                       previous, self.repeats, self.grace, self.added, fed, revision, companion)
             snapshot.c.grace_until, snapshot.c.added_until = &self.grace_until, &self.added_until
+            trial = self.trials.beside(snapshot, fed)
             with self.lock:
                 self.seats.enrol(snapshot)
                 beside.finish()
-                for rule in self.demotions.keep(spec).values():     # last of what can fail
-                    snapshot.say(rule, Verdict.WARN)
                 if self.current is not None:
                     self.past.append(self.current)
                 self.specs = dict(list({**self.specs, revision: spec}.items())[-SPECS_KEPT:])
                 self.current, self.changes.lists, self.fed = snapshot, snapshot.lists, fed
+                self.trials.follow(snapshot, *trial)
                 publication_point(self.publication, &snapshot.c)
                 self.changes.wait()
+                self.trials.sweep()
                 _folded = self._fold()  # they go when the lock is free again: large tables take their time
 
     def enlist(self):
@@ -286,35 +286,43 @@ cdef class Engine:
 
     def judge(self, samples, *, spec=None, changes=None):
         cdef SnapshotHolder live = self._snapshot()
-        candidate = None if spec is None else Candidate(
-            spec, live, self.plan, self.home, self.fed, self.demotions.of(spec).values())
-        return judge(live, samples, candidate, changes or {})
+        other = None if spec is None else self.trials.candidate(spec, live, self.fed)
+        return judge(live, samples, other, changes or {})
 
     def asked(self, samples):
         return asked(self._snapshot(), samples)
 
     def start_trial(self, spec, *, str name=""):
-        raise NotImplementedError
+        with self.changes.building:
+            run = self.trials.run(spec, self._snapshot(), self.fed)
+            with self.lock:
+                self.trials.begin(name, run, self.current, self.seats.made)
+                self.changes.wait()
+                self.trials.sweep()
 
     def stop_trial(self):
-        raise NotImplementedError
+        with self.lock:
+            self.trials.end()
+            self.changes.wait()
+            self.trials.sweep()
+            return self.trials.state()
 
     def trial(self):
-        raise NotImplementedError
+        with self.lock:
+            self.trials.sweep()
+            return self.trials.state()
 
     def demote(self, str rule):
         with self.lock:
-            self._snapshot().say(self.demotions.add(self.spec, rule), Verdict.WARN)
+            self.trials.demote(rule, self._snapshot())
 
     def promote(self, str rule):
         with self.lock:
-            index = self.demotions.remove(self._snapshot().spec, rule)
-            if index is not None:
-                self.current.say(index, Verdict.BLOCK)
+            self.trials.promote(rule, self._snapshot())
 
     @property
     def demoted(self):
-        return frozenset(self.demotions.of(self._snapshot().spec))
+        return frozenset(self.trials.demotions.of(self._snapshot().spec))
 
     # --- what happened
 

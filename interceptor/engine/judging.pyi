@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from interceptor.engine.answers import Judgement
 from interceptor.engine.candidate import Candidate
+from interceptor.engine.snapshot import SnapshotHolder
 from interceptor.engine.spec import ListContent
 
 def asked(
@@ -15,7 +16,7 @@ def asked(
     """`Engine.asked` under a snapshot."""
 
 def judge(
-    live: object,
+    live: SnapshotHolder,
     samples: Sequence[bytes],
     candidate: Candidate | None,
     changes: Mapping[str, tuple[ListContent, ListContent]] | None,

@@ -101,7 +101,7 @@ cdef class SnapshotHolder:
     cdef list owned                     # (address, size) of the arrays above
     cdef object keep                    # Python objects the C pointers lead into
 
-    cdef int say(self, uint32_t rule, uint8_t verdict) except -1   # that rule's verdict from the next call on
+    cpdef int say(self, uint32_t rule, uint8_t verdict) except -1  # that rule's verdict from the next call on
     cdef int enrol(self, uint32_t worker) except -1     # that worker may decide with it from now on
     cdef void* array(self, size_t size) except NULL
     cdef int _fields(self, uint32_t fields) except -1

@@ -74,7 +74,7 @@ cdef class SnapshotHolder:
             self.trial.enrol(worker)
         return 0
 
-    cdef int say(self, uint32_t rule, uint8_t verdict) except -1:
+    cpdef int say(self, uint32_t rule, uint8_t verdict) except -1:
         cdef uint32_t i
         for i in range(self.c.n_enforced):
             if self.c.enforced[i].index == rule:
