@@ -121,7 +121,7 @@ cdef class Engine:
                 self.trials.follow(snapshot, *trial)
                 publication_point(self.publication, &snapshot.c)
                 self.changes.wait()
-                self.trials.sweep()
+                _swept = self.trials.sweep()
                 _folded = self._fold()  # they go when the lock is free again: large tables take their time
 
     def enlist(self):
@@ -298,18 +298,18 @@ cdef class Engine:
             with self.lock:
                 self.trials.begin(name, run, self.current, self.seats.made)
                 self.changes.wait()
-                self.trials.sweep()
+                _swept = self.trials.sweep()
 
     def stop_trial(self):
         with self.lock:
             self.trials.end()
             self.changes.wait()
-            self.trials.sweep()
+            _swept = self.trials.sweep()
             return self.trials.state()
 
     def trial(self):
         with self.lock:
-            self.trials.sweep()
+            _swept = self.trials.sweep()
             return self.trials.state()
 
     def demote(self, str rule):

@@ -104,16 +104,19 @@ class Trials:
             self._leaving.append(self._now)
             self._now = None
 
-    def sweep(self) -> None:
-        """Lets go of what nobody decides with; no thread without the GIL looks at it any more."""
+    def sweep(self) -> list[Beside]:
+        """What nobody decides with any more, to be let go of when the lock is free: it may be large."""
+        gone = [one for one in self._leaving if one[1].readers == 0]
+        swept = gone + [one for one in self._forgotten if one[1].readers == 0]
         self._forgotten = [one for one in self._forgotten if one[1].readers]
-        for beside in [one for one in self._leaving if one[1].readers == 0]:
+        for beside in gone:
             self._leaving.remove(beside)
             calls, differing, untold, kinds = counted(beside[0])
             self._calls += calls
             self._differing += differing
             self._untold += untold
             self._kinds += kinds
+        return swept
 
     # --- demoted rules
 
