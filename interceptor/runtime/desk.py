@@ -6,7 +6,7 @@ are on the list now, and the engine told. That is right whatever else happened t
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -18,13 +18,14 @@ from interceptor.runtime.clock import Clock
 from interceptor.runtime.loader import Checked, Loaded, Loader
 from interceptor.runtime.logs import Log
 from interceptor.store.content import Identities, content_of
+from interceptor.store.facts import cells_of, texts
 from interceptor.store.keysets import among, joined, unsigned
+from interceptor.store.networks import packed_network
 from interceptor.store.store import Store
 from interceptor.store.words import Keys, StoreError, StoreRefusedError
 
 #: so many keys are put into the tables in place; more are built beside them and swapped in
 FEW = 4096
-NONE = Keys(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
 class Desk:
@@ -41,6 +42,9 @@ class Desk:
         self._kept: Mapping[str, ListKind] = {}
         #: by list: what is settled while many of its keys are being put into the engine
         self._journals: dict[str, list[list[Keys]]] = {}
+        #: what is on lists that were asked for as a whole, until it changes
+        self._contents: dict[str, ListContent] = {}
+        self._caching = threading.Lock()
         #: what could not be settled, as the store was away
         self._behind: list[tuple[str, Keys]] = []
         #: what begins or ends up to here is settled
@@ -71,6 +75,7 @@ class Desk:
         loaded = self._loader.publish(checked, revision, content)
         with self._lock:
             self._kept = kept
+            self._contents.clear()
             self.looked_ms = self.looked_ms or now
             # what happened while the tables were built, or since the image
             for name, keys in store.lists.since(replayed):
@@ -120,15 +125,32 @@ class Desk:
         loaded = self._loader.current
         if loaded is not None and name in loaded.lists:
             return loaded.lists[name].content
-        return self.content(name, self.store.lists.content(name, self._clock.now_ms()))
+        with self._caching:
+            if name not in self._contents:
+                keys = self.store.lists.content(name, self._clock.now_ms())
+                self._contents[name] = self.content(name, keys)
+            return self._contents[name]
 
     def content(self, name: str, keys: Keys) -> ListContent:
-        """What the engine's tables take of entries of a list of the store."""
+        """What the engine's tables take of entries of a list of the store; nothing when the engine has no such list.
+
+        Networks have their texts in the store: those of an import that is not applied yet are left out.
+        """
         kind = self._kept.get(name)
-        if kind is None or kind is ListKind.NETWORK:  # networks have their texts in the store
-            return self.store.lists.list_content(name, keys)
+        if kind is None or not len(keys):
+            return ListContent()
+        if kind is ListKind.NETWORK:
+            known = texts(self.store.lists, name, keys)
+            return ListContent(networks=[packed_network(text) for text in known])
         pairs = unsigned(keys.key2) if kind is ListKind.PAIR else None
         return content_of(kind, Identities(unsigned(keys.key), pairs), {})
+
+    def content_of_texts(self, name: str, written: Sequence[str]) -> ListContent:
+        """The same of entries as they are written. Raises StoreRefusedError for the first that is none."""
+        if self._kept.get(name) is not ListKind.NETWORK:
+            return self.content(name, self.store.lists.keys_of(name, written))
+        cells = cells_of(self.store.lists, name, written)
+        return ListContent(networks=[packed_network(cell.name) for cell in cells if cell.name is not None])
 
     def settle(self, name: str, touched: Keys) -> None:
         """Tells the engine what the store says of some keys of a list. The lock is held; they are few.
@@ -190,6 +212,8 @@ class Desk:
     def _settle(self, name: str, touched: Keys) -> None:
         for journal in self._journals.get(name, ()):
             journal.append(touched)
+        with self._caching:
+            self._contents.pop(name, None)
         if name not in self._kept or not len(touched):
             return
         on = self.store.lists.effective(name, touched, self._clock.now_ms())

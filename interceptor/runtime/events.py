@@ -21,6 +21,9 @@ from interceptor.runtime.recent import RecentCalls
 from interceptor.runtime.rotation import RotatingFile
 from interceptor.runtime.tally import Tally
 
+#: takes a batch of events
+Listener = Callable[[npt.NDArray[np.void]], None]
+
 PERIOD = 0.05  # seconds between looks into the ring
 TAKE = 4096  # events taken at once
 
@@ -120,7 +123,7 @@ class EventDrain:
         sink: DecisionLog | None,
         *,
         recent: RecentCalls,
-        listeners: Sequence[Callable[[npt.NDArray[np.void]], None]],
+        listeners: Sequence[Listener],
         clock: Clock,
         tally: Tally,
         log: Log,
@@ -154,11 +157,18 @@ class EventDrain:
             while len(events := self._engine.drain_events(TAKE)):
                 self._write(events)
                 for listener in self._listeners:
-                    listener(events)
+                    self._tell(listener, events)
             while samples := self._engine.drain_samples():
                 self._recent.add(samples, self._clock.now_ms())
             if last:
                 return
+
+    def _tell(self, listener: Listener, events: npt.NDArray[np.void]) -> None:
+        """Whatever goes wrong with one of them, the ring is emptied."""
+        try:
+            listener(events)
+        except Exception:
+            self._log.exception("a listener of decisions failed", events=len(events))
 
     def _write(self, events: npt.NDArray[np.void]) -> None:
         if self._sink is None:

@@ -9,9 +9,11 @@ GuardRefusedError, and StaleRevisionError when something else became live since 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from interceptor.engine.engine import ListContent
 from interceptor.engine.spec import ListKind
 from interceptor.runtime.clock import Clock
-from interceptor.runtime.desk import FEW, NONE, Desk
+from interceptor.runtime.desk import FEW, Desk
+from interceptor.runtime.filed import filed
 from interceptor.runtime.guard import Guard, Impact
 from interceptor.runtime.importing import Changed, Import, ImportProgress, Preview
 from interceptor.runtime.leave import Leave
@@ -117,7 +119,9 @@ class LiveLists:
                 dry_run=dry,
             )
 
-        return self._change(Action.ADD, list_name, apply, actor=actor, confirmed=confirmed, dry_run=dry_run)
+        texts = [entry.text for entry in entries]
+        asked = (Action.ADD, list_name, texts)
+        return self._change(asked, apply, actor=actor, confirmed=confirmed, dry_run=dry_run)
 
     def remove(
         self,
@@ -144,9 +148,8 @@ class LiveLists:
                 dry_run=dry,
             )
 
-        return self._change(
-            Action.REMOVE, list_name, apply, actor=actor, confirmed=confirmed, dry_run=dry_run
-        )
+        asked = (Action.REMOVE, list_name, texts)
+        return self._change(asked, apply, actor=actor, confirmed=confirmed, dry_run=dry_run)
 
     def undo(
         self,
@@ -231,6 +234,7 @@ class LiveLists:
         """All that is known of a number, domain, device ..., in any form a list takes it."""
         store, now = self._desk.store, self._clock.now_ms()
         entries = store.lists.show(text, history=history, now_ms=now)
+        entries += filed(self._loader.current, store.lists, text)
         forms = {each.text for each in entries} or {text}
         stopped = [store.decisions.stopped_by(form) for form in sorted(forms)]
         return Shown(
@@ -290,7 +294,9 @@ class LiveLists:
     def check_domain(self, domain: str) -> Sequence[Held]:
         """The live entries of lists of domains that cover `domain`: it, or a domain above it."""
         of_domains = self._desk.lists_of(ListKind.DOMAIN)
-        found = self._desk.store.lists.show(domain, now_ms=self._clock.now_ms())
+        lists = self._desk.store.lists
+        found = lists.show(domain, now_ms=self._clock.now_ms())
+        found += filed(self._loader.current, lists, domain)
         return [held for held in found if held.live and held.list_name in of_domains]
 
     # ---- for imports
@@ -300,12 +306,14 @@ class LiveLists:
 
     def weighed(self, list_name: str, put: Keys, off: Keys) -> Impact:
         """What keys put on a list and taken off it would have meant for recent calls."""
-        kind, content = self._desk.kind_of(list_name), self._desk.content
+        content = self._desk.content
+        return self._weighed(list_name, content(list_name, put), content(list_name, off))
+
+    def _weighed(self, list_name: str, put: ListContent, off: ListContent) -> Impact:
+        kind = self._desk.kind_of(list_name)
         if kind is None:  # the policy in force has no such list
             return Impact(0, 0)
-        return self._guard.of_list(
-            self._desk.spec, list_name, kind, content(list_name, put), content(list_name, off)
-        )
+        return self._guard.of_list(self._desk.spec, list_name, kind, put, off)
 
     def leave(
         self, action: Action, list_name: str, impact: Impact, *, confirmed: int | None, actor: str
@@ -329,23 +337,23 @@ class LiveLists:
 
     def _change(
         self,
-        action: Action,
-        list_name: str,
+        asked: tuple[Action, str, Sequence[str]],
         apply: Change,
         *,
         actor: str,
         confirmed: int | None,
         dry_run: bool,
     ) -> Changed:
-        """Tries it, asks the guard, makes it, has the engine follow: while nobody else changes anything."""
+        """Asks the guard, makes it, has the engine follow: while nobody else changes anything."""
+        action, list_name, texts = asked
         self._desk.check_changeable(list_name)
         with self._desk.open() as store:
             now = self._clock.now_ms()
-            wanted = apply(store, now, None, True)
-            put, off = (wanted.touched, NONE) if action is Action.ADD else (NONE, wanted.touched)
-            impact = self.weighed(list_name, put, off)
+            entries = self._desk.content_of_texts(list_name, texts)
+            put, off = (entries, ListContent()) if action is Action.ADD else (ListContent(), entries)
+            impact = self._weighed(list_name, put, off)
             if dry_run:
-                return told(wanted, replace(impact, revision=store.revision()))
+                return told(apply(store, now, None, True), replace(impact, revision=store.revision()))
             expected = self._leave.asked(
                 store, impact, confirmed, actor=actor, action=action, subject=list_name
             )

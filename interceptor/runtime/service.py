@@ -32,6 +32,7 @@ from interceptor.runtime.trials import Trials
 from interceptor.runtime.upkeep import Upkeep
 from interceptor.runtime.why import Decisions
 from interceptor.store.store import Store
+from interceptor.store.words import StoreError
 
 
 def state_directory() -> Path:
@@ -147,7 +148,7 @@ class Service:
         self.ready = True
 
     def reload(self) -> Loaded:
-        """Reads policy and lists again. Raises LoadError, the last good policy still in force, or NotReadyError."""
+        """Reads policy and lists again. Raises LoadError, StoreError: the last policy stays; and NotReadyError."""
         if not self.ready:
             raise NotReadyError(
                 "the service is still loading, or stopping: ask again when health says SERVING"
@@ -160,6 +161,12 @@ class Service:
                 problem = self._shown(str(error)) if error.fault == Fault.LISTS else str(error)
                 self._log.error(
                     "reload failed, the last good policy stays", fault=error.fault, problem=problem
+                )
+                raise
+            except StoreError as error:
+                self.tally.reload_failed()
+                self._log.error(
+                    "reload failed, the last good policy stays", fault="store", problem=str(error)
                 )
                 raise
             self._take(loaded)

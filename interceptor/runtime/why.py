@@ -11,6 +11,7 @@ from interceptor.engine.spec import Rule, Spec
 from interceptor.policy import PolicyError, load_policy
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.desk import Desk
+from interceptor.runtime.filed import filed
 from interceptor.runtime.loader import Loader
 from interceptor.runtime.masking import masked
 from interceptor.runtime.outcomes import Outcome, refusal
@@ -149,7 +150,8 @@ class Decisions:
         for field, name in _LOOKUP.findall(rule.source) if rule is not None else ():
             value = getattr(decision, field, "")
             for text in (value, f"{decision.callee}:{decision.caller}") if value else ():
-                for held in store.lists.show(text, history=True, now_ms=now):
+                there = store.lists.show(text, history=True, now_ms=now)
+                for held in (*there, *filed(self._loader.current, store.lists, text)):
                     if held.list_name == name and (held.live or held_at(held, decision.time_ms)):
                         found[held.list_name, held.text, held.source, held.revision] = held
         return list(found.values())
@@ -219,9 +221,11 @@ def sentence(held: Held) -> str:
     until = f", until {moment(held.valid_until_ms)}" if held.valid_until_ms is not None else ""
     note = f" ({held.note})" if held.note else ""
     is_there = "is" if held.live else "was"
+    source = f"source {held.source}, " if held.source else ""
+    when = f" at {moment(held.added_ms)} with revision {held.revision}" if held.revision else ""
     words = (
-        f"{held.text} {is_there} on the list {held.list_name}{because}: source {held.source}, added by {held.added_by} "
-        f"at {moment(held.added_ms)} with revision {held.revision}{until}{note}."
+        f"{held.text} {is_there} on the list {held.list_name}{because}: {source}added by {held.added_by}{when}{until}"
+        f"{note}."
     )
     if held.gone_revision is not None and held.gone_ms is not None:
         words += f" {held.gone_by} took it off at {moment(held.gone_ms)} with revision {held.gone_revision}."
@@ -241,13 +245,13 @@ def commands(decision: Remembered, entries: Sequence[Held], feedback: str) -> li
     if decision.verdict == "BLOCK" and feedback != "wrong":
         found.append(f"interceptor feedback {decision.decision_id} wrong")
     for held in entries:
-        if held.live:
+        if held.live and held.revision:
             found.append(
                 f"interceptor lists remove '{held.text}' --list {held.list_name} --source '{held.source}'"
             )
     found += [
         f"interceptor lists undo {revision}"
-        for revision in sorted({held.revision for held in entries if held.live})
+        for revision in sorted({held.revision for held in entries if held.live and held.revision})
     ]
     return found
 

@@ -1,8 +1,11 @@
 """Lists of the store in a running service: on disk, in force with the next call, gone on time, back after a restart."""
 
+import hashlib
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +14,17 @@ import pytest
 
 from interceptor.engine.types import Verdict
 from interceptor.runtime.guard import GuardRefusedError
+from interceptor.runtime.live import Changed
 from interceptor.runtime.loader import LoadError
 from interceptor.runtime.logs import open_log
 from interceptor.runtime.service import Service, Settings
-from interceptor.store.words import NewEntry, StaleRevisionError, StoreRefusedError
+from interceptor.store.words import (
+    Mode,
+    NewEntry,
+    StaleRevisionError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
 from service.running import environment
 
 POLICY = """\
@@ -348,3 +358,64 @@ def test_a_demoted_rule_stays_so_until_somebody_promotes_it(begin: Begin, tmp_pa
     again.policies.promote("busy", actor="local")
     assert again.decide({"caller": OTHER, "callee": CALLEE}).verdict is Verdict.BLOCK
     assert begin().engine.demoted == frozenset()
+
+
+def test_while_the_database_is_away_decisions_go_on_and_changes_say_so(begin: Begin, tmp_path: Path) -> None:
+    service = begin()
+    add(service, "blocked", CALLER, valid_until_ms=service.clock.now_ms() + 2_000)
+    eventually(lambda: service.upkeep.known.revision == service.store.revision())
+    with sqlite3.connect(tmp_path / "data" / "store.sqlite", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailableError, match="cannot be written"):
+            add(service, "blocked", OTHER)
+        assert rule_of(service, OTHER) == "default"
+        assert rule_of(service, "+8613700000001", user_agent="friendly-scanner") == "scanner"
+        other.execute("ROLLBACK")
+    other.close()
+    add(service, "blocked", OTHER)
+    assert rule_of(service, OTHER) == "listed"
+    eventually(lambda: rule_of(service) == "default" and service.additions.kept == 1)
+
+
+def test_import_is_swapped_in_as_a_whole_and_single_changes_meanwhile_stay(
+    begin: Begin, scale: Callable[..., int]
+) -> None:
+    service = begin()
+    size = scale(20_000, 1_000_000)
+    rows = "number\n" + "".join(f"+86139{at:08d}\n" for at in range(size))
+    data = rows.encode()
+    going = service.lists.begin_import(
+        "blocked",
+        "feed",
+        Mode.REPLACEMENT,
+        file_name="feed.csv",
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        actor="local",
+    )
+    going.receive(going.send_from, data)
+    over = threading.Event()
+    lost: list[str] = []
+
+    def change() -> None:
+        for at in range(10_000):
+            caller = f"+86137{at:08d}"
+            add(service, "blocked", caller)
+            if rule_of(service, caller) != "listed":
+                lost.append(caller)
+            if over.is_set():
+                return
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    done = going.finish()
+    going.close()
+    over.set()
+    thread.join()
+    assert isinstance(done, Changed)
+    assert (done.added, lost) == (size, [])
+    assert rule_of(service, f"+86139{size - 1:08d}") == "listed"
+    assert rule_of(service, "+8613700000000") == "listed"
+    service.lists.undo(done.revision, actor="local")
+    assert rule_of(service, f"+86139{size - 1:08d}") == "default"
+    assert rule_of(service, "+8613700000000") == "listed"
