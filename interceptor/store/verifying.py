@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import BigInteger, Connection, Row, func, literal, select, tuple_
 
 from interceptor.store.audit import COVERED, PAGE, beginning, hash_of
-from interceptor.store.columns import columns
+from interceptor.store.columns import PIECE, few
 from interceptor.store.digests import MacPile, entry_macs, joined
 from interceptor.store.policies import digest_of
 from interceptor.store.schema import audit, changes, entries, erased, installation, policies
@@ -146,9 +146,7 @@ def _differs(row: Row[Any], change: Row[Any] | None) -> Iterator[str]:
 
 def _read_entries(conn: Connection, audit_key: bytes, added: MacPile, removed: MacPile) -> None:
     """Lays down the MAC of every entry by the change that brought it and the one that let go of it."""
-    row = entries.c
-    whole = (row.list_id, row.source_id, row.change_id, func.coalesce(row.gone, 0), row.key, row.key2)
-    for list_ids, source_ids, change_ids, gone, key, key2 in columns(conn, select(*whole), len(whole)):
+    for list_ids, key, key2, source_ids, change_ids, gone in _every_entry(conn):
         for list_id in np.unique(list_ids).tolist():
             its = list_ids == list_id
             macs = entry_macs(audit_key, list_id, source_ids[its], Keys(key[its], key2[its]))
@@ -158,6 +156,18 @@ def _read_entries(conn: Connection, audit_key: bytes, added: MacPile, removed: M
         macs = np.frombuffer(b"".join(mac for mac, _, _ in part), dtype=np.uint8).reshape(-1, 16)
         change_ids, gone = (np.array([of[i] for of in part], dtype=np.int64) for i in (1, 2))
         _lay(added, removed, macs, change_ids, gone)
+
+
+def _every_entry(conn: Connection) -> Iterator[list[Int64s]]:
+    """Columns of `entries`, page by page in the order of its primary key: each page is little work under the GIL."""
+    row = entries.c
+    place = (row.list_id, row.key, row.key2, row.source_id, row.change_id)
+    page = select(*place, func.coalesce(row.gone, 0)).order_by(*place).limit(PIECE)
+    columns = few(conn, page, len(place) + 1)
+    while len(columns[0]):
+        yield columns
+        last = tuple_(*(literal(int(column[-1]), BigInteger) for column in columns[: len(place)]))
+        columns = few(conn, page.where(tuple_(*place) > last), len(place) + 1)
 
 
 def _lay(added: MacPile, removed: MacPile, macs: Any, change_ids: Int64s, gone: Int64s) -> None:

@@ -158,6 +158,24 @@ def test_rows_of_an_import_under_way_go_too(store: Store) -> None:
     assert kept == [applied.change, staged]
 
 
+def test_undoing_what_was_done_before_does_not_bring_it_back(store: Store) -> None:
+    add(store, "number", NUMBER, OTHER)
+    removed = take(store, "number", NUMBER, OTHER)
+    done = erase(store)
+    undo(store, removed.revision)
+    assert listed(store, "number", OTHER)
+    assert not listed(store, "number", NUMBER)
+    with pytest.raises(StoreRefusedError):
+        undo(store, done.revision)
+    undo(store, 1)
+    assert not listed(store, "number", NUMBER)
+    assert whole(store)
+
+
+def undo(store: Store, revision: int) -> None:
+    store.undo.undo(revision, actor="token:wang", comment="", now_ms=NOW + 6)
+
+
 @pytest.mark.parametrize("text", ["", "nobody", "+86", "anonymous"])
 def test_what_is_no_number_is_refused_and_nothing_changes(sqlite_store: Store, text: str) -> None:
     add(sqlite_store, "number", NUMBER)
