@@ -57,6 +57,32 @@ def publish(
     return book
 
 
+def test_a_demoted_rule_warns_from_the_next_call_on(plan: NumberingPlan) -> None:
+    engine = Engine(plan, repeats=1 << 10, events=1 << 10)
+    settings = {"threads": 1, "clock_offset_ns": 0, "tls": None, "client_names": None}
+    plane = DataPlane(engine, listen=["127.0.0.1:0"], **settings)
+    plane.start()
+    publish(engine, 1)
+    plane.open()
+    bad = pb.DecideRequest(caller=CALLER, callee=CALLEE, tags={"dealer": "bad"}).SerializeToString()
+    with ExitStack() as ends:
+        ends.callback(plane.close, 0)
+        switch = ends.enter_context(Switch(plane.addresses[0]))
+
+        def asked() -> pb.DecideResponse:
+            return pb.DecideResponse.FromString(switch.ask(DECIDE, bad))
+
+        blocked = asked()
+        assert (blocked.verdict, blocked.rule, blocked.sip_code) == (pb.VERDICT_BLOCK, "dealer", 608)
+        assert blocked.sip_reason
+        engine.demote("dealer")
+        warned = asked()
+        assert (warned.verdict, warned.rule, warned.reason) == (pb.VERDICT_WARN, "dealer", "dealer")
+        assert (warned.sip_code, warned.sip_reason) == (0, "")
+        engine.promote("dealer")
+        assert asked().verdict == pb.VERDICT_BLOCK
+
+
 class Asking:
     """A client of one data plane; what it sends are bytes."""
 

@@ -64,10 +64,9 @@ def decisions(draw: st.DrawFn, spec: Spec, revision: int) -> np.void:
     row["rule"] = draw(st.sampled_from([*deciding, RuleIndex.RULE_DEFAULT, RuleIndex.RULE_EMERGENCY]))
     row["verdict"] = spec.default if row["rule"] == RuleIndex.RULE_DEFAULT else Verdict.PASS
     if row["rule"] in deciding:
-        row["verdict"], row["block_class"] = (
-            spec.rules[row["rule"]].verdict,
-            spec.rules[row["rule"]].block_class,
-        )
+        rule = spec.rules[row["rule"]]
+        demoted = rule.verdict == Verdict.BLOCK and draw(st.booleans())
+        row["verdict"], row["block_class"] = Verdict.WARN if demoted else rule.verdict, rule.block_class
     row["shadow"] = draw(st.integers(0, 2 ** sum(rule.shadow for rule in spec.rules) - 1))
     return row
 
@@ -102,6 +101,17 @@ def test_a_decision_is_told_as_the_portable_front_tells_it(
     assert write_decision(book, row.tobytes()) == expected.SerializeToString(deterministic=True)
     streamed = pb.DecideStreamResponse(id=identity, decision=expected)
     assert write_streamed(book, identity, row.tobytes()) == streamed.SerializeToString(deterministic=True)
+
+
+def test_a_demoted_rule_warns_with_its_reason_and_refuses_nothing() -> None:
+    rule = Rule("busy", Span(0, 0), Verdict.BLOCK, BlockClass.CLASS_ANALYTICS, reason="flood", sip_code=603)
+    spec = Spec(Code(np.empty(0, INSTRUCTION)), (rule,))
+    row = np.zeros(1, DECISION_DTYPE)[0]
+    row["verdict"], row["block_class"], row["revision"] = Verdict.WARN, rule.block_class, 1
+    told = pb.DecideResponse.FromString(write_decision(written(1, spec), row.tobytes()))
+    assert (told.verdict, told.rule, told.reason) == (pb.VERDICT_WARN, "busy", "flood")
+    assert told.block_class == pb.BLOCK_CLASS_ANALYTICS
+    assert (told.sip_code, told.sip_reason) == (0, "")
 
 
 @given(st.data(), SPECS)
