@@ -26,7 +26,7 @@ from interceptor.store.ranges import MARK, check_ends, decomposed, ends_of
 SHORTEST_NUMBER = 7
 
 _PLAIN_PREFIX = re.compile(r"\+([1-9][0-9]{,14})\*?")
-_SEPARATORS = str.maketrans("", "", " -.()/")
+SEPARATORS = str.maketrans("", "", " -.()/")
 _COVERS = "covers {}; a list holds what is known to be bad, not a country"
 
 
@@ -196,7 +196,7 @@ class Reader:
         if not text:
             return "is empty"
         shown = repr(text[:40])
-        digits = text.translate(_SEPARATORS).removesuffix("*")
+        digits = text.translate(SEPARATORS).removesuffix("*")
         bare = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
         number = parse(self.plan, self.home, text.encode())
         is_short = number.status == NumberStatus.NUMBER_SHORT and not digits.startswith("+")
@@ -269,7 +269,7 @@ def number_prefix(text: str) -> str:
     if plain is not None and covered(plain[1]) is None:
         return plain[1]
     shown = repr(text[:40])
-    digits = text.removesuffix("*").translate(_SEPARATORS)
+    digits = text.removesuffix("*").translate(SEPARATORS)
     international = digits.startswith(("+", "00"))
     digits = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
     whole = covered(digits) if not digits or digits.isdigit() else None
@@ -310,7 +310,7 @@ def _trunk(text: str) -> str:
 
 def _digits(text: str) -> tuple[str, bool]:
     """Digits without separators, and whether a ``*`` ended them."""
-    bare = text.removesuffix("*").translate(_SEPARATORS)
+    bare = text.removesuffix("*").translate(SEPARATORS)
     if not (bare.isascii() and bare.isdigit()):
         bare = ""
     return bare, text.endswith("*")

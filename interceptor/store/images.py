@@ -73,6 +73,13 @@ class Images:
                 raise unavailable(self._path.parent, error) from error
             return last
 
+    def forget(self) -> None:
+        """Takes the image away: it may hold what was erased. Raises StoreUnavailableError when it cannot be."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise unavailable(self._path.parent, error) from error
+
     def load(self) -> Image | None:
         """The image; None when there is none, or it is broken or of another store: the database tells it all.
 

@@ -6,9 +6,9 @@ earlier change works on the rows of `entries`, so it does not bring the number b
 of a list, so it cannot be undone. A file that is imported later may put the number on a list again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,10 +22,10 @@ from interceptor.store import changes
 from interceptor.store.canonical import text_of
 from interceptor.store.decisions import RememberedDecisions
 from interceptor.store.digests import entry_macs, number_mac
-from interceptor.store.entries import Reader
+from interceptor.store.entries import SEPARATORS, SHORTEST_NUMBER, Reader
 from interceptor.store.schema import changes as made
 from interceptor.store.schema import entries, erased, feedback, installation, lists, lots
-from interceptor.store.words import Action, Keys, StoreRefusedError
+from interceptor.store.words import Action, Keys, StoreRefusedError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from interceptor.store.database import Database
@@ -49,8 +49,9 @@ class Privacy:
 
     Parameters
     ----------
-    image
-        The image of the lists: it may hold the number, so it goes first, and is made anew out of the database.
+    copies
+        What else may hold a number, and is put out of the way by being called: the image of the lists, which is made
+        anew out of the database, and files whose import was interrupted, which are sent again.
     """
 
     def __init__(
@@ -61,12 +62,12 @@ class Privacy:
         plan: NumberingPlan,
         home: str,
         secret: bytes,
-        image: Path,
+        copies: Sequence[Callable[[], None]],
     ) -> None:
         self._database = database
         self._decisions = decisions
         self._reader = Reader(ListKind.NUMBER, plan, home, secret)
-        self._image = image
+        self._copies = copies
 
     def erase(self, number: str, *, actor: str, comment: str, now_ms: int) -> Erased:
         """Erases what is known of a telephone number, IMEI or IMSI.
@@ -82,15 +83,16 @@ class Privacy:
             The text is no number, or stands in the comment.
         """
         keys = self._keys(number.strip())
-        digits = {key_digits_of(key).decode() for its in keys.values() for key in its}
-        if any(each in comment for each in digits):
-            raise StoreRefusedError("the comment has the number in it, and comments are kept: leave it out")
         kind = next(iter(keys))
         shown = text_of(kind, keys[kind][0])
+        digits = shown.removeprefix("+")
+        if len(digits) >= SHORTEST_NUMBER and digits in comment.translate(SEPARATORS):
+            raise StoreRefusedError("the comment has the number in it, and comments are kept: leave it out")
         forgotten = self._decisions.erase(shown)
         with self._database.write() as conn:
             audit_key = conn.execute(select(installation.c.audit_key)).scalar_one()
-            self._image.unlink(missing_ok=True)
+            for forget in self._copies:
+                forget()
             if self._database.is_sqlite:
                 conn.exec_driver_sql("PRAGMA secure_delete = ON")  # nothing of the rows stays in the file
             rows = [row for condition in _held(conn, keys) for row in _take_out(conn, condition, audit_key)]
@@ -106,7 +108,8 @@ class Privacy:
                 detail={"entries": len(rows), "decisions": len(forgotten)},
             )
             touched = _touched(conn, rows)
-        self._database.forget_log()
+        with contextlib.suppress(StoreUnavailableError):  # it is erased; what is written next covers the log
+            self._database.forget_log()
         return Erased(revision, len(rows), len(forgotten), touched)
 
     def _keys(self, number: str) -> dict[ListKind, list[int]]:
@@ -143,7 +146,7 @@ def _held(conn: Connection, keys: Mapping[ListKind, Sequence[int]]) -> Iterator[
             if kind == ListKind.PAIR:
                 yield and_(
                     of_list, entries.c.key2 == signed
-                )  # reads all of the list: no other query asks by caller
+                )  # reads all of the list: nobody else asks by caller
 
 
 def _take_out(conn: Connection, condition: ColumnElement[bool], audit_key: bytes) -> Sequence[Row[Any]]:

@@ -52,6 +52,22 @@ class Spool:
             self._taken[sha256] = size
         return part
 
+    def forget(self) -> None:
+        """Takes away the parts that nobody is going on with now: they may hold what was erased.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The directory cannot be written.
+        """
+        with self._lock:
+            try:
+                for path in self.folder.glob("*.part"):
+                    if path.stem not in self._taken:
+                        path.unlink(missing_ok=True)
+            except OSError as error:
+                raise unavailable(self.folder, error) from error
+
     def path(self, sha256: str) -> Path:
         return self.folder / f"{sha256}.part"
 

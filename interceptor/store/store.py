@@ -58,18 +58,18 @@ class Store:
         self.feedback = Feedback(database)
         self.credentials = Credentials(database)
         self.decisions = RememberedDecisions(directory.path / "decisions.sqlite")
+        self.lists = Lists(database, plan, home, self.secret, bytes(found.audit_key))
+        self.undo = Undo(self.lists)
+        self.imports = Imports(self.lists, directory.path / "imports")
+        self.images = Images(self.lists, directory.path, self.identity)
         self.privacy = Privacy(
             database,
             self.decisions,
             plan=plan,
             home=home,
             secret=self.secret,
-            image=directory.path / "lists.image",
+            copies=(self.images.forget, self.imports.spool.forget),
         )
-        self.lists = Lists(database, plan, home, self.secret, bytes(found.audit_key))
-        self.undo = Undo(self.lists)
-        self.imports = Imports(self.lists, directory.path / "imports")
-        self.images = Images(self.lists, directory.path, self.identity)
 
     @classmethod
     def open(

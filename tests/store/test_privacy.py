@@ -185,10 +185,11 @@ def test_what_is_no_number_is_refused_and_nothing_changes(sqlite_store: Store, t
     assert sqlite_store.revision() == 1
 
 
-def test_a_comment_with_the_number_in_it_is_refused(sqlite_store: Store) -> None:
+@pytest.mark.parametrize("shown", [NUMBER, "8613800138000", "+86 138-0013-8000"])
+def test_a_comment_with_the_number_in_it_is_refused(sqlite_store: Store, shown: str) -> None:
     add(sqlite_store, "number", NUMBER)
     with pytest.raises(StoreRefusedError, match="leave it out"):
-        erase(sqlite_store, comment=f"please forget {NUMBER}")
+        erase(sqlite_store, comment=f"please forget {shown}")
     assert listed(sqlite_store, "number", NUMBER)
 
 
@@ -206,6 +207,22 @@ def test_nothing_of_it_stays_in_any_file(sqlite_store: Store, tmp_path: Path) ->
     assert traced() == [True, True]  # in the database and in the image
     erase(store)
     assert traced() == [False, False]
+
+
+def test_a_short_number_is_erased_whatever_the_comment_says(sqlite_store: Store) -> None:
+    add(sqlite_store, "number", "95588", "95599")
+    assert erase(sqlite_store, "95588", comment="request 95588").entries == 1
+    assert listed(sqlite_store, "number", "95599")
+
+
+def test_a_file_whose_import_was_interrupted_is_to_be_sent_again(sqlite_store: Store) -> None:
+    part = sqlite_store.imports.spool.open("a" * 64, 100)
+    part.write(0, b"number\n+8613800138000\n")
+    erase(sqlite_store)
+    assert part.path.exists()  # somebody is sending it: it goes when it is imported
+    part.close()
+    erase(sqlite_store)
+    assert not part.path.exists()
 
 
 def test_an_image_from_before_is_not_used(store: Store, reopen: Open, tmp_path: Path) -> None:
