@@ -152,13 +152,14 @@ class Desk:
         cells = cells_of(self.store.lists, name, written)
         return ListContent(networks=[packed_network(cell.name) for cell in cells if cell.name is not None])
 
-    def settle(self, name: str, touched: Keys) -> None:
+    def settle(self, name: str, touched: Keys, *, all_on: bool = False) -> None:
         """Tells the engine what the store says of some keys of a list. The lock is held; they are few.
 
-        When the store cannot be asked, it is done as soon as it can (`look`), and StoreUnavailableError raised now.
+        all_on: what it says is known: they are on it. When the store cannot be asked, it is done as soon as it can
+        (`look`), and StoreUnavailableError raised now.
         """
         try:
-            self._settle(name, touched)
+            self._settle(name, touched, all_on=all_on)
         except StoreError:
             self._behind.append((name, touched))
             raise
@@ -209,12 +210,15 @@ class Desk:
                 self._behind = [each for each in self._behind if each[1] is not keys]
         return sum(len(keys) for _, keys in due)
 
-    def _settle(self, name: str, touched: Keys) -> None:
+    def _settle(self, name: str, touched: Keys, *, all_on: bool = False) -> None:
         for journal in self._journals.get(name, ()):
             journal.append(touched)
         with self._caching:
             self._contents.pop(name, None)
         if name not in self._kept or not len(touched):
+            return
+        if all_on:
+            self._engine.add(name, self.content(name, touched))
             return
         on = self.store.lists.effective(name, touched, self._clock.now_ms())
         put, off = self.content(name, chosen(touched, on)), self.content(name, chosen(touched, ~on))

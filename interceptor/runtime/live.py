@@ -120,8 +120,9 @@ class LiveLists:
             )
 
         texts = [entry.text for entry in entries]
+        at_once = all(entry.valid_from_ms is None for entry in entries)
         asked = (Action.ADD, list_name, texts)
-        return self._change(asked, apply, actor=actor, confirmed=confirmed, dry_run=dry_run)
+        return self._change(asked, apply, actor=actor, confirmed=confirmed, dry_run=dry_run, all_on=at_once)
 
     def remove(
         self,
@@ -343,6 +344,7 @@ class LiveLists:
         actor: str,
         confirmed: int | None,
         dry_run: bool,
+        all_on: bool = False,
     ) -> Changed:
         """Asks the guard, makes it, has the engine follow: while nobody else changes anything."""
         action, list_name, texts = asked
@@ -358,7 +360,7 @@ class LiveLists:
                 store, impact, confirmed, actor=actor, action=action, subject=list_name
             )
             done = apply(store, now, expected, False)
-            self._desk.settle(list_name, done.touched)
+            self._desk.settle(list_name, done.touched, all_on=all_on)
         return told(done, impact)
 
 
