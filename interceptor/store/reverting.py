@@ -1,12 +1,17 @@
 """The rows of an undo: what its change brought goes, what it took comes back, where nothing was touched since."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Executable,
+    Exists,
+    Select,
     and_,
     delete,
     exists,
@@ -62,31 +67,47 @@ class Reverting:
 
     def revert(self, conn: Connection, keys: Int64s) -> None:
         """The entries of some of its keys; nobody sees it yet."""
-        here = (entries.c.list_id == self.undone.roll.id, self._rolls.one_of(entries.c.key, keys))
-        brought, now = entries.alias("brought"), entries.alias("now")
-        it_brought = exists().where(same(brought), brought.c.change_id == self.undone.id)
-        as_brought = exists().where(
-            same(brought), brought.c.change_id == self.undone.id, brought.c.lot_id == entries.c.lot_id
-        )
-        touched = or_(
-            it_is(entries.c.change_id, self.undone.id),
-            and_(it_is(entries.c.gone, self.undone.id), ~it_brought),
-        )
-        cells = select(func.count()).select_from(entries).where(*here, touched)
-        self._cells += conn.execute(cells).scalar_one()
-        let_go = update(entries).where(*here, changes.live(), as_brought).values(gone=self.change)
-        conn.execute(let_go)
-        it_took = and_(*here, it_is(entries.c.gone, self.undone.id))
-        let_go_here = exists().where(same(now), it_is(now.c.gone, self.change))
-        self._bring_back(conn, and_(it_took, let_go_here))
-        there = exists().where(same(now), changes.live(now))
-        self._bring_back(conn, and_(it_took, ~it_brought, ~there))
+        given = {"given": self._rolls.as_given(keys)}
+        self._cells += conn.execute(self._count, given).scalar_one()
+        for step in self._steps:
+            conn.execute(step, given)
 
-    def _bring_back(self, conn: Connection, which: ColumnElement[bool]) -> None:
+    @cached_property
+    def _here(self) -> ColumnElement[bool]:
+        return and_(entries.c.list_id == self.undone.roll.id, self._rolls.one_given(entries.c.key))
+
+    @cached_property
+    def _count(self) -> Select[int]:
+        """How many entries it touched."""
+        took = and_(it_is(entries.c.gone, self.undone.id), ~self._it_brought())
+        touched = or_(it_is(entries.c.change_id, self.undone.id), took)
+        return select(func.count()).select_from(entries).where(self._here, touched)
+
+    @cached_property
+    def _steps(self) -> tuple[Executable, ...]:
+        """What it brought goes; what it took comes back, in its place or where nothing is."""
+        now = entries.alias("now")
+        same_lot = self._it_brought(lambda brought: brought.c.lot_id == entries.c.lot_id)
+        let_go = update(entries).where(self._here, changes.live(), same_lot).values(gone=self.change)
+        it_took = and_(self._here, it_is(entries.c.gone, self.undone.id))
+        let_go_here = exists().where(same(now), it_is(now.c.gone, self.change))
+        there = exists().where(same(now), changes.live(now))
+        return (
+            let_go,
+            self._bring_back(and_(it_took, let_go_here)),
+            self._bring_back(and_(it_took, ~self._it_brought(), ~there)),
+        )
+
+    def _it_brought(self, which: Callable[[Any], ColumnElement[bool]] | None = None) -> Exists:
+        brought = entries.alias("brought")
+        its = exists().where(same(brought), brought.c.change_id == self.undone.id)
+        return its.where(which(brought)) if which is not None else its
+
+    def _bring_back(self, which: ColumnElement[bool]) -> Executable:
         copied = ["list_id", "key", "key2", "source_id", "lot_id", "timed"]
         change = literal(self.change).label("change_id")
         rows = select(*(entries.c[name] for name in copied), change).where(which)
-        conn.execute(insert(entries).from_select([*copied, "change_id"], rows))
+        return insert(entries).from_select([*copied, "change_id"], rows)
 
     def give_way(self, conn: Connection, since: int) -> bool:
         """Takes out what became live after revision `since`: it was acknowledged, and stays. Whether there was some."""

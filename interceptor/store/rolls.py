@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
     Row,
+    Text,
     any_,
     bindparam,
     func,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
 
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListKind
@@ -122,10 +125,24 @@ class Rolls:
         """Whether a column is one of some keys: one parameter, however many they are."""
         if len(keys) == 1:
             return column == literal(int(keys[0]), BigInteger)
+        return self._one_of(column, bindparam(None, self.as_given(keys), type_=self._given))
+
+    def one_given(self, column: ColumnElement[int]) -> ColumnElement[bool]:
+        """The same of keys that are given when it is asked, as parameter `given`: `as_given` makes it of keys."""
+        return self._one_of(column, bindparam("given", type_=self._given))
+
+    def as_given(self, keys: Int64s) -> Any:
+        return json.dumps(keys.tolist()) if self.database.is_sqlite else keys.tolist()
+
+    @property
+    def _given(self) -> TypeEngine[Any]:
+        return Text() if self.database.is_sqlite else ARRAY(BigInteger)
+
+    def _one_of(self, column: ColumnElement[int], given: BindParameter[Any]) -> ColumnElement[bool]:
         if self.database.is_sqlite:
-            each = func.json_each(json.dumps(keys.tolist())).table_valued("value")
+            each = func.json_each(given).table_valued("value")
             return column.in_(select(each.c.value))
-        return column == any_(bindparam(None, keys.tolist(), type_=ARRAY(BigInteger)))
+        return column == any_(given)
 
 
 def _roll(row: Row[Any]) -> Roll:

@@ -23,7 +23,7 @@ Progress = Callable[[int, int], None]
 
 #: how long a transaction of a large undo is to take: so long does a single add wait for it
 SHORT_S = 0.02
-FIRST_STEP, LONGEST_STEP = 1_024, 16_384
+SHORTEST_STEP, LONGEST_STEP = 1_024, 16_384
 
 _LISTS = {Action.ADD, Action.REMOVE, Action.IMPORT, Action.UNDO}
 
@@ -123,14 +123,14 @@ class Undo:
             changes.expect(conn, expected)
             work.begin(conn)
             seen = changes.revision(conn)
-        keys, at, step = work.undone.keys, 0, FIRST_STEP
+        keys, at, step = work.undone.keys, 0, SHORTEST_STEP
         while at < len(keys):
             with self._database.write() as conn:
                 begun = time.perf_counter()
                 work.revert(conn, keys[at : at + step])
                 took = time.perf_counter() - begun
             at += step
-            step = int(min(LONGEST_STEP, max(64, step * SHORT_S / took)))
+            step = int(min(LONGEST_STEP, max(SHORTEST_STEP, step * SHORT_S / took)))
             progress(min(at, len(keys)), len(keys))
         while True:
             with self._database.read() as conn:

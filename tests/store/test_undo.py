@@ -126,7 +126,7 @@ LISTS = itertools.count()
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A staged undo takes two entries at a time."""
-    monkeypatch.setattr(undoing, "FIRST_STEP", 2)
+    monkeypatch.setattr(undoing, "SHORTEST_STEP", 2)
     monkeypatch.setattr(undoing, "LONGEST_STEP", 2)
 
 
