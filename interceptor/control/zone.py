@@ -158,12 +158,17 @@ class ZoneServer:
                     self._udp.sendto(message, who)
             except OSError:
                 continue  # nobody is there for the answer any more
+            except Exception as error:  # a bug that some question finds is not the end of the others
+                self._log.error("question for a zone was not answered", problem=repr(error))
 
     def _accept(self) -> None:
         while not self._stopping.is_set():
             try:
                 connection, _ = self._tcp.accept()
+            except TimeoutError:
+                continue
             except OSError:
+                self._stopping.wait(PERIOD)  # no file descriptors are left, or it was told to stop
                 continue
             if not self._seats.acquire(blocking=False):
                 connection.close()

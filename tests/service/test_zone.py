@@ -7,9 +7,11 @@ from pathlib import Path
 
 import dns.exception
 import dns.message
+import dns.name
 import dns.query
 import dns.rcode
 import dns.rdatatype
+import dns.rrset
 import dns.tsig
 import dns.versioned
 import dns.xfr
@@ -276,6 +278,41 @@ def test_whatever_comes_gets_at_most_one_short_answer(data: bytes, stream: bool)
     assert sum(map(len, answers)) <= 600
     if len(data) < 12 or data[2] & 0x80:
         assert answers == []
+
+
+def questions() -> list[bytes]:
+    """Good ones of every kind."""
+    made = []
+    for kind in ("SOA", "AXFR", "IXFR", "A"):
+        for keyring in (None, {KEY.name: KEY}):
+            query = dns.message.make_query("rpz.test", kind, use_edns=kind == "SOA")
+            if kind == "IXFR":
+                query.authority.append(dns.rrset.from_text("rpz.test.", 0, "IN", "SOA", ". . 1 0 0 0 0"))
+            if keyring:
+                query.use_tsig(keyring)
+            made.append(query.to_wire())
+    return made
+
+
+@given(
+    st.sampled_from(questions()),
+    st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=6),
+    st.integers(0, 250),
+    st.booleans(),
+    st.sampled_from([None, KEY]),
+)
+def test_a_question_with_wrong_bytes_does_no_harm(
+    wire: bytes, edits: list[tuple[int, int]], end: int, stream: bool, key: dns.tsig.Key | None
+) -> None:
+    zone = ZoneData("rpz.test")
+    zone.change(["a.example"], [], 1)
+    broken = bytearray(wire)
+    for at, value in edits:
+        broken[at % len(broken)] = value
+    answers = list(
+        ZoneAnswers({dns.name.from_text("rpz.test"): zone}, key).to(bytes(broken[:end]), stream=stream)
+    )
+    assert all(answer[:2] == broken[:2] and answer[2] & 0x80 for answer in answers)
 
 
 def test_what_is_no_message_is_told_so() -> None:
