@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from interceptor.engine.types import Verdict
+from interceptor.runtime import upkeep
 from interceptor.runtime.guard import GuardRefusedError
 from interceptor.runtime.live import Changed
 from interceptor.runtime.loader import LoadError
 from interceptor.runtime.logs import open_log
 from interceptor.runtime.service import Service, Settings
+from interceptor.runtime.standing import StandingCollector
 from interceptor.store.words import (
     Mode,
     NewEntry,
@@ -419,3 +421,30 @@ def test_import_is_swapped_in_as_a_whole_and_single_changes_meanwhile_stay(
     service.lists.undo(done.revision, actor="local")
     assert rule_of(service, f"+86139{size - 1:08d}") == "default"
     assert rule_of(service, "+8613700000000") == "listed"
+
+
+def test_metrics_tell_of_store_feeds_guard_and_feedback(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "FACTS", 0.0)
+    service = begin()
+    add(service, "blocked", CALLER)
+    with pytest.raises(GuardRefusedError):
+        add(service, "blocked", "110")
+    decision = service.decide({"caller": CALLER, "callee": CALLEE})
+    eventually(lambda: service.remembering.kept == 1)
+    service.decisions.give_feedback(decision.id, right=True, actor="local")
+    eventually(lambda: bool(service.upkeep.known.precision.by_rule))
+    told = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in StandingCollector(service).collect()
+        for sample in family.samples
+    }
+    assert told["interceptor_store_up",] == 1
+    assert told["interceptor_store_revision",] == 2
+    assert told["interceptor_guard_refusals_total",] == 1
+    assert told["interceptor_decisions_remembered_total", "kept"] == 1
+    assert told["interceptor_source_precision", "desk"] == told["interceptor_rule_precision", "listed"] == 1
+    changed = told["interceptor_list_last_change_timestamp_seconds", "blocked", "desk"]
+    assert 0 <= service.clock.now_ms() / 1000 - changed < 60
+    assert not any("138" in label for key in told for label in key[1:])
