@@ -134,6 +134,14 @@ class Report:
         print(f"  {name:<58} {number(value):>12} {unit}{_verdict(ratio)}", flush=True)
         return value <= limit
 
+    def rate(self, name: str, value: float, limit: float, unit: str) -> bool:
+        """The same of a figure that is to be at least `limit`."""
+        ratio = Ratio(name, value, limit, at_least=True)
+        self.figures.append(Figure(name, value, unit))
+        self.ratios.append(ratio)
+        print(f"  {name:<58} {number(value):>12} {unit}{_verdict(ratio)}", flush=True)
+        return value >= limit
+
     def close(self) -> None:
         """Measures the noise once more and writes the JSON file."""
         self.noise["after"] = idle_gaps(0.3 if self.args.quick else 1.0)
