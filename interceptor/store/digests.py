@@ -53,6 +53,11 @@ def number_mac(audit_key: bytes, key: int) -> str:
     return macs_of(secret, one, np.zeros(1, dtype=np.uint64)).tobytes().hex()
 
 
+def text_mac(audit_key: bytes, text: str) -> str:
+    """The same of any other text, which may tell of a person too."""
+    return hmac.digest(audit_key, b"text " + text.encode(), "sha256")[:16].hex()
+
+
 class ChangeDigest:
     """The digest of one change: takes its entries in any order, piece by piece, in bounded memory.
 

@@ -21,10 +21,10 @@ from interceptor.engine.spec import ListKind
 from interceptor.store import changes
 from interceptor.store.canonical import text_of
 from interceptor.store.decisions import RememberedDecisions
-from interceptor.store.digests import entry_macs, number_mac
+from interceptor.store.digests import entry_macs, number_mac, text_mac
 from interceptor.store.entries import SEPARATORS, SHORTEST_NUMBER, Reader
 from interceptor.store.schema import changes as made
-from interceptor.store.schema import entries, erased, feedback, installation, lists, lots
+from interceptor.store.schema import entries, erased, feedback, lists, lots
 from interceptor.store.words import Action, Keys, StoreRefusedError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -62,11 +62,13 @@ class Privacy:
         plan: NumberingPlan,
         home: str,
         secret: bytes,
+        audit_key: bytes,
         copies: Sequence[Callable[[], None]],
     ) -> None:
         self._database = database
         self._decisions = decisions
         self._reader = Reader(ListKind.NUMBER, plan, home, secret)
+        self._audit_key = audit_key
         self._copies = copies
 
     def erase(self, number: str, *, actor: str, comment: str, now_ms: int) -> Erased:
@@ -90,12 +92,13 @@ class Privacy:
             raise StoreRefusedError("the comment has the number in it, and comments are kept: leave it out")
         forgotten = self._decisions.erase(shown)
         with self._database.write() as conn:
-            audit_key = conn.execute(select(installation.c.audit_key)).scalar_one()
             for forget in self._copies:
                 forget()
             if self._database.is_sqlite:
                 conn.exec_driver_sql("PRAGMA secure_delete = ON")  # nothing of the rows stays in the file
-            rows = [row for condition in _held(conn, keys) for row in _take_out(conn, condition, audit_key)]
+            rows = [
+                row for condition in _held(conn, keys) for row in _take_out(conn, condition, self._audit_key)
+            ]
             _blank(conn, rows)
             for some in _pieces(forgotten):
                 conn.execute(delete(feedback).where(feedback.c.decision_id.in_(some)))
@@ -104,7 +107,7 @@ class Privacy:
                 conn,
                 change,
                 now_ms,
-                subject=number_mac(audit_key, keys[kind][0]),
+                subject=number_mac(self._audit_key, keys[kind][0]),
                 detail={"entries": len(rows), "decisions": len(forgotten)},
             )
             touched = _touched(conn, rows)
@@ -112,10 +115,24 @@ class Privacy:
             self._database.forget_log()
         return Erased(revision, len(rows), len(forgotten), touched)
 
+    def named(self, text: str) -> str:
+        """How a record of the audit trail names what somebody looked for: no clear text, and the same one each time.
+
+        A number in whatever form it is written has the name that its erasure has.
+        """
+        try:
+            keys = self._keys(text.strip())
+        except StoreRefusedError:
+            return text_mac(self._audit_key, text.strip().lower())
+        return number_mac(self._audit_key, next(iter(keys.values()))[0])
+
     def _keys(self, number: str) -> dict[ListKind, list[int]]:
         """The keys it has on lists of each kind; the first kind is the one it is taken for."""
         bare = number.encode()
-        if number.isascii() and number.isdigit() and len(number) >= IDENTITY_DIGITS:
+        whole = (
+            number.isascii() and number.isdigit() and not number.startswith("00")
+        )  # 00: an international number
+        if whole and len(number) >= IDENTITY_DIGITS:
             keys = {ListKind.SUBSCRIBER: [imsi_key_of(bare)], ListKind.DEVICE: [imei_key_of(bare)]}
             known = {kind: its for kind, its in keys.items() if its[0]}
             if known:

@@ -68,6 +68,7 @@ class Store:
             plan=plan,
             home=home,
             secret=self.secret,
+            audit_key=bytes(found.audit_key),
             copies=(self.images.forget, self.imports.spool.forget),
         )
 

@@ -73,9 +73,7 @@ def _walk(conn: Connection, findings: Findings) -> tuple[int, str]:
     linked = 0
     for page in _pages(conn):
         ids = [row.change_id for row in page if isinstance(row.change_id, int)]
-        of_page = {
-            row.id: row for row in conn.execute(select(changes).where(changes.c.id.in_(ids))).all() if ids
-        }
+        of_page = {row.id: row for row in conn.execute(select(changes).where(changes.c.id.in_(ids)))}
         for row in page:
             records += 1
             for problem in _broken(row, sequence, last):

@@ -58,7 +58,7 @@ def test_an_erased_number_is_on_no_list_and_in_no_past_of_one(store: Store) -> N
     add(store, "prefix", f"{NUMBER}*", "+86138*")
     add(store, "pair", f"{NUMBER}:{OTHER}", f"{OTHER}:{NUMBER}", f"{OTHER}:{OTHER}", f"{NUMBER}:{NUMBER}")
     assert rows(store) == 10
-    done = erase(store, "138 0013 8000")
+    done = erase(store, "008613800138000")
     assert (done.entries, done.decisions) == (7, 0)
     assert rows(store) == 3
     assert not listed(store, "number", NUMBER)
@@ -104,6 +104,16 @@ def test_the_same_number_erased_again_has_the_same_name_in_the_trail(sqlite_stor
     first, second, other = (record.subject for record in sqlite_store.audit.log(action="erase")[::-1])
     assert first == second != other
     assert whole(sqlite_store)
+
+
+def test_what_was_looked_for_is_named_as_its_erasure_is(sqlite_store: Store) -> None:
+    erase(sqlite_store)
+    named = sqlite_store.privacy.named
+    assert {named(NUMBER), named("138 0013 8000"), named("008613800138000")} == {
+        sqlite_store.audit.log()[0].subject
+    }
+    assert named("Example.com") == named("example.com") != named("example.org")
+    assert len(named("+8613")) == len(named(NUMBER)) == 32
 
 
 def test_a_device_and_a_subscriber_are_erased_too(sqlite_store: Store) -> None:
