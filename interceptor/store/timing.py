@@ -1,9 +1,10 @@
 """What is on a list at a moment: the side of the lists that the engine follows."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-from sqlalchemy import and_, or_, select, union_all
+from sqlalchemy import BigInteger, Connection, Select, and_, literal, or_, select, union_all
 
 from interceptor.engine.spec import ListKind
 from interceptor.store.changes import holds, live
@@ -11,7 +12,7 @@ from interceptor.store.columns import PIECE, columns, few, in_order
 from interceptor.store.keysets import Mask, among, chained, keys_from, once
 from interceptor.store.rolls import Rolls
 from interceptor.store.schema import changes, entries, lots
-from interceptor.store.words import Keys
+from interceptor.store.words import Int64s, Keys
 
 _KEYS = select(entries.c.key, entries.c.key2)
 _ORDER = (entries.c.key, entries.c.key2)
@@ -22,21 +23,29 @@ class Timing(Rolls):
 
     def effective(self, list_name: str, keys: Keys, now_ms: int) -> Mask:
         """Which keys are on a list: some source's entry is live, and within its times. Shape (len(keys),)."""
-        found = []
+        on = np.zeros(len(keys), dtype=bool)
         with self.database.read() as conn:
             roll = self.roll(conn, list_name)
+            query = _KEYS.where(entries.c.list_id == roll.id, live(), holds(now_ms)).order_by(*_ORDER)
             for start in range(0, len(keys), PIECE):
-                asked = np.unique(keys.key[start : start + PIECE])
-                query = _KEYS.where(entries.c.list_id == roll.id, self.one_of(entries.c.key, asked))
-                found.append(once(*few(conn, query.where(live(), holds(now_ms)).order_by(*_ORDER), 2)))
-        if not found:
-            return np.zeros(len(keys), dtype=bool)
-        return among(
-            keys,
-            keys_from(
-                np.concatenate([some.key for some in found]), np.concatenate([some.key2 for some in found])
-            ),
-        )
+                piece = slice(start, start + PIECE)
+                asked = Keys(keys.key[piece], keys.key2[piece])
+                on[piece] = among(asked, self._found(conn, query, asked.key))
+        return on
+
+    def _found(self, conn: Connection, query: Select[Any], asked: Int64s) -> Keys:
+        """What a query finds of the keys asked for, and maybe of some between them.
+
+        A list that has little between them is read from the first to the last: an eighth of the time of looking each
+        one up, which matters after an import of millions.
+        """
+        most = 2 * len(asked)
+        first, last = (literal(int(end), BigInteger) for end in (asked.min(), asked.max()))
+        between = entries.c.key.between(first, last)
+        found = few(conn, query.where(between).limit(most), 2)
+        if len(found[0]) == most:
+            found = few(conn, query.where(self.one_of(entries.c.key, np.unique(asked))), 2)
+        return once(*found)
 
     def scan(self, list_name: str, now_ms: int) -> Iterator[Keys]:
         """All that is on a list, in order, each entry once, a bounded piece at a time."""

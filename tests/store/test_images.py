@@ -129,3 +129,17 @@ def test_a_full_disk_leaves_the_old_image(sqlite_store: Store, tmp_path: Path) -
     assert (image.revision, len(image.lists["number"])) == (1, 1)
     assert [path.name for path in (tmp_path / "data").glob("lists.*")] == [FILE]
     assert (tmp_path / "data" / FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_many_keys_are_found_as_few_are(store: Store) -> None:
+    """Those asked for stand close together, and far apart: both ways of looking them up say the same."""
+    numbers = [f"+86138{i:08}" for i in range(0, 60_000, 3)]
+    feed(store, "\n".join(numbers))
+    put(store, *numbers[:50], source="police")
+    for step in (1, 2, 1000):
+        asked = [f"+86138{i:08}" for i in range(0, 60_000, step)]
+        keys = store.lists.keys_of("number", asked)
+        assert store.lists.effective("number", keys, NOW).tolist() == [
+            i % 3 == 0 for i in range(0, 60_000, step)
+        ]
+    assert same(store.lists.content("number", NOW), store.lists.keys_of("number", numbers))
