@@ -1,4 +1,6 @@
 # Changes of the lists in force (contract: changes.pxd). All of it under the GIL, which who builds lets go of.
+import dataclasses
+
 import numpy as np
 
 from libc.stdint cimport uint64_t
@@ -21,7 +23,7 @@ cdef tuple parted(content):
     """What is changed at once, and the rest, or None."""
     if len(content.keys) <= PIECE:
         return content, None
-    return ListContent(content.keys[:PIECE], content.prefixes), ListContent(content.keys[PIECE:])
+    return dataclasses.replace(content, keys=content.keys[:PIECE]), ListContent(content.keys[PIECE:])
 
 
 cdef class ListChanges:
@@ -46,7 +48,10 @@ cdef class ListChanges:
                 self._let_go(done[1])
         if self.lists.tables.crowded and self.building.acquire(blocking=False):
             try:
-                self._rebuild(name, NOTHING, NOTHING)
+                if self.lists.tables.crowded and name in self.lists.index:
+                    self._rebuild(name, NOTHING, NOTHING)
+            except MemoryError:     # it is done; who finds no place at all will say so
+                pass
             finally:
                 self.building.release()
         return altered
@@ -85,6 +90,6 @@ cdef class ListChanges:
         return 0
 
     cdef int sweep(self) except -1:
-        oldest = self.seats.oldest()
-        self.gone = [each for each in self.gone if each[0] > oldest]
-        return 0
+        oldest, before = self.seats.oldest(), self.gone
+        self.gone = [each for each in before if each[0] > oldest]
+        return 0        # and `before` goes: large tables let others run meanwhile

@@ -19,6 +19,7 @@ cdef extern from * nogil:
 cdef enum:
     LEVELS = 16             # an entry's code: its root, then up to 15 digits, four bits each, from the top
     LIST_BITS = 6
+    AT_ONCE = 4096          # entries that are read without a pause
 
 if sizeof(Node) != 16:
     raise ImportError("interceptor.engine.prefixes: struct layout differs from what the kernel was written for")
@@ -163,7 +164,16 @@ cdef uint64_t word_of(int root, bytes digits, int list_index) except? 0:
 
 
 def entry_words(entries):
-    return np.unique(np.array([word_of(root, digits, index) for root, digits, index in entries], np.uint64))
+    cdef list some = []
+    cdef list parts = []
+    for root, digits, index in entries:
+        some.append(word_of(root, digits, index))
+        if len(some) == AT_ONCE:
+            parts.append(np.array(some, np.uint64))
+            some = []
+            with nogil:         # whoever waits for the GIL has it for a while
+                pass
+    return np.unique(np.concatenate([*parts, np.array(some, np.uint64)]))
 
 
 def moved_words(const uint64_t[::1] some, kept):
