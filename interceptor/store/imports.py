@@ -80,9 +80,15 @@ class Imports:
         return Import(self, order, roll)
 
     def clean(self) -> None:
-        """Takes away, in short transactions, what was staged and came to nothing. After a start; imports do it too."""
-        with self.turn:
-            staging.clear(self.lists.database)
+        """Takes away, in short transactions, what was staged and came to nothing; for a thread of its own, after a start.
+
+        Not while an import is at work, which does it itself.
+        """
+        if self.turn.acquire(blocking=False):
+            try:
+                staging.clear(self.lists.database)
+            finally:
+                self.turn.release()
 
 
 class Import:
