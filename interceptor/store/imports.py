@@ -80,7 +80,7 @@ class Imports:
         return Import(self, order, roll)
 
     def clean(self) -> None:
-        """Takes away, in short transactions, what was staged and came to nothing. For a thread of its own, at the start.
+        """Takes away, in short transactions, what came to nothing. For a thread of its own, at the start.
 
         Not while an import is at work, which does it itself.
         """
