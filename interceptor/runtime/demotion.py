@@ -76,6 +76,11 @@ class BlockRates:
         self._buckets.append((now_ms, calls, dict(blocked)))
         return jumps
 
+    @property
+    def usual(self) -> Mapping[str, float]:
+        """The share of calls a rule usually blocks, of those for which it is known."""
+        return {rule: usual.share for rule, usual in self._usual.items() if usual.buckets >= KNOWN}
+
     def _jump(self, rule: str, now_ms: int, calls: int, blocked: int, guard: Guard) -> Jump | None:
         usual = self._usual[rule]
         if usual.buckets < KNOWN:
@@ -99,7 +104,7 @@ class Demotions:
         self._desk = desk
         self._clock = clock
         self._log = log
-        self._rates = BlockRates()
+        self.rates = BlockRates()
         self._unwritten: dict[str, dict[str, object]] = {}  # demoted while the store was away
         self.total = 0
 
@@ -108,7 +113,7 @@ class Demotions:
         spec, stats = self._engine.spec, self._engine.stats()
         blocked = {rule.id: stats["rules"][rule.id]["blocked"] for rule in spec.rules if demotable(rule)}
         calls = sum(stats["verdicts"].values())
-        for jump in self._rates.take(self._clock.now_ms(), calls, blocked, spec.guard):
+        for jump in self.rates.take(self._clock.now_ms(), calls, blocked, spec.guard):
             if jump.rule not in self._engine.demoted:
                 self._demote(jump, spec)
         self._write()

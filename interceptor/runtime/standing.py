@@ -94,6 +94,14 @@ class StandingCollector(Collector):
             "Rules that began to block far more than usual and demoted themselves.",
             self._service.demotions.total,
         )
+        usual = GaugeMetricFamily(
+            "interceptor_rule_usual_block_share",
+            "Share of calls that a rule of class analytics usually blocks, once it is known.",
+            labels=["rule"],
+        )
+        for rule, share in sorted(self._service.demotions.rates.usual.items()):
+            usual.add_metric([rule], share)
+        yield usual
         trial = self._service.trials.state()
         yield gauge(
             "interceptor_trial_running",
