@@ -10,9 +10,7 @@ from interceptor.engine.candidate import Candidate
 from interceptor.engine.snapshot import SnapshotHolder
 from interceptor.engine.spec import ListContent
 
-def asked(
-    live: object, samples: Sequence[bytes]
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
+def asked(live: object, samples: Sequence[bytes]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
     """`Engine.asked` under a snapshot."""
 
 def judge(
