@@ -7,6 +7,8 @@ from libc.stdint cimport uint64_t
 
 from interceptor.engine.lists cimport ListTable
 from interceptor.engine.live cimport Beside, LiveLists
+from interceptor.engine.networks cimport NetworkTable
+from interceptor.engine.pairs cimport PairTable
 from interceptor.engine.prefixes cimport PrefixTrie
 from interceptor.engine.publication cimport publication_wait
 from interceptor.engine.tables cimport ListTables
@@ -14,23 +16,24 @@ from interceptor.engine.tables cimport ListTables
 from interceptor.engine.spec import ListContent
 
 cdef enum:
-    PIECE = 4096        # keys that are changed with the lock held
+    PIECE = 4096        # keys, and pairs, that are changed with the lock held
 
 NOTHING = ListContent(np.empty(0, np.uint64))
 
 
 cdef tuple parted(content):
     """What is changed at once, and the rest, or None."""
-    if len(content.keys) <= PIECE:
+    if len(content.keys) <= PIECE and len(content.pairs) <= PIECE:
         return content, None
-    return dataclasses.replace(content, keys=content.keys[:PIECE]), ListContent(content.keys[PIECE:])
+    return (dataclasses.replace(content, keys=content.keys[:PIECE], pairs=content.pairs[:PIECE]),
+            ListContent(content.keys[PIECE:], pairs=content.pairs[PIECE:]))
 
 
 cdef class ListChanges:
     def __init__(self, uint64_t seed, Seats seats not None, building, lock):
         self.building, self.lock = building, lock
         self.seats, self.gone = seats, []
-        self.lists = LiveLists((), ListTables(ListTable(0, seed), PrefixTrie()))
+        self.lists = LiveLists((), ListTables(ListTable(0, seed), PrefixTrie(), PairTable(0, seed), NetworkTable()))
 
     cdef object change(self, str name, entries, bint on):
         altered = 0

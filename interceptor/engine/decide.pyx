@@ -10,6 +10,8 @@ from interceptor.engine.events cimport Aside, ring_put
 from interceptor.engine.intake cimport remembered_hash, resolve
 from interceptor.engine.keys cimport KeyKind, Secret, digits_key, key_digits, siphash_128
 from interceptor.engine.lists cimport lists_find, lists_group
+from interceptor.engine.networks cimport networks_find
+from interceptor.engine.pairs cimport pairs_find, pairs_group
 from interceptor.engine.prefixes cimport PrefixRoot, prefixes_find
 from interceptor.engine.program cimport Outcome, evaluate
 from interceptor.engine.recent cimport recent_entry, recent_find, recent_put, recent_set
@@ -33,14 +35,19 @@ cdef void take_up(Worker* w, const Snapshot* s) noexcept nogil:
 cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, const Millis* now,
                        Decision* out) noexcept nogil:
     cdef uint32_t i, k
+    cdef const Lookup* look
     cdef const Tables* tables = load_tables(s)
     for i in range(n):
         resolve(&s.intake, &w.trunks, &calls[i])
         name_repeat(s, w, &calls[i], i)
         name_entities(s, w, &calls[i], i)
         for k in range(s.n_lookups):
-            if not s.lookups[k].domain:
-                ahead_note(&w.ahead, lists_group(&tables.lists, calls[i].key[s.lookups[k].field]), 1)
+            look = &s.lookups[k]
+            if not look.domain | look.network:
+                ahead_note(&w.ahead, lists_group(&tables.lists, calls[i].key[look.field]), 1)
+            if look.pairs:
+                ahead_note(&w.ahead, pairs_group(tables.pairs, calls[i].key[<int> Field.F_CALLEE],
+                                                 calls[i].key[<int> Field.F_CALLER]), 1)
         for k in range(s.n_groups):
             if w.entity[i][k].a:
                 ahead_note(&w.ahead, entities_set(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b), 1)
@@ -190,8 +197,12 @@ cdef uint64_t on_lists(const Snapshot* whose, const Snapshot* s, Worker* w, cons
             continue
         if look.domain:
             bitmap = domains_find(&tables.lists, &s.intake.secret, call.text[look.field])
+        elif look.network:
+            bitmap = networks_find(tables.networks, call.text[look.field])
         else:
             bitmap = lists_find(&tables.lists, call.key[look.field])
+        if look.pairs:
+            bitmap |= pairs_find(tables.pairs, call.key[<int> Field.F_CALLEE], call.key[<int> Field.F_CALLER])
         if look.root == PrefixRoot.ROOT_NUMBER:
             if call.number[look.field].status == NumberStatus.NUMBER_E164:
                 bitmap |= prefixes_find(tables.prefixes, look.root, call.number[look.field].text + 1,

@@ -207,8 +207,11 @@ class Engine:
     def replace(self, name: str, content: ListContent) -> None:
         """Gives a list another content, all at once, as `apply` does."""
 
-    def contains(self, name: str, key: int) -> bool:
-        """Whether a key itself (no prefix, no parent domain) is on a list. KeyError for an unknown list."""
+    def contains(self, name: str, entry: int | tuple[int, int] | tuple[bytes, int]) -> bool:
+        """Whether a key, a pair (callee, caller) or a network (address, length) itself is on a list.
+
+        No prefix, no parent domain, no wider network counts. KeyError for an unknown list.
+        """
 
     def stats(self) -> dict[str, Any]:
         """Totals since the start: verdicts, rules (by id), list_hits, list_sizes, latency, entities, recent,

@@ -24,7 +24,7 @@ from interceptor.engine.samples cimport SampleRing
 from interceptor.engine.seats cimport Seat, Seats
 from interceptor.engine.snapshot cimport Companion, Lookup, Snapshot, SnapshotHolder
 from interceptor.engine.stats cimport stats_latency
-from interceptor.engine.types cimport CHUNK, N_NUMBERS, Call, Decision as CDecision, Millis, Number
+from interceptor.engine.types cimport CHUNK, N_NUMBERS, Call, Decision as CDecision, Field, Millis, Number
 
 from interceptor.engine import domains, trace
 from interceptor.engine.answers import (
@@ -243,10 +243,17 @@ cdef class Engine:
             entries = [(text, tables.table.find(c.key[look.field]))]
             if look.domain:
                 entries = domains.matches(tables.table, self.secret, text)
+            elif look.network:
+                entries = [(trace.network(address, length), bitmap)
+                           for address, length, bitmap in tables.networks.matches(text)]
             elif look.root != PrefixRoot.N_ROOTS and (look.root != PrefixRoot.ROOT_NUMBER or text.startswith(b"+")):
                 plus, digits = text[:1] if text.startswith(b"+") else b"", text.removeprefix(b"+")
                 entries += [(plus + digits[:length] + b"*", bitmap)
                             for length, bitmap in tables.trie.matches(look.root, digits)]
+            if look.pairs and c.key[<int> Field.F_CALLEE]:
+                callee = c.number[<int> Field.F_CALLEE].text[:c.number[<int> Field.F_CALLEE].length]
+                entries.append((callee + b":" + text,
+                                tables.pairs.find(c.key[<int> Field.F_CALLEE], c.key[<int> Field.F_CALLER])))
             for i, described in enumerate(snapshot.spec.lists):
                 if not (w.frame.bitmap[look.field] >> i) & 1:
                     continue
@@ -271,9 +278,9 @@ cdef class Engine:
     def replace(self, str name, content):
         self._lists().replace(name, content)
 
-    def contains(self, str name, key):
+    def contains(self, str name, entry):
         lists = self._snapshot().lists
-        return bool(lists.tables.table.find(key) >> lists.place(name) & 1)
+        return bool(lists.tables.bitmap(entry) >> lists.place(name) & 1)
 
     cdef ListChanges _lists(self):
         self._snapshot()

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,8 +13,21 @@ MOST_RUNS = 1 << 16
 MOST_KEYS = 1 << 21
 FEW_RUNS, FEW_KEYS = 64, 4096
 
-#: list, on or off, keys, prefixes
-Run = tuple[str, bool, "array[int]", list[tuple[int, bytes]]]
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Entries of one list, all put on it or all taken off it."""
+
+    name: str
+    on: bool
+    keys: "array[int]" = field(default_factory=lambda: array("Q"))
+    pairs: "array[int]" = field(default_factory=lambda: array("Q"))
+    prefixes: list[tuple[int, bytes]] = field(default_factory=list)
+    networks: list[tuple[bytes, int]] = field(default_factory=list)
+
+    def content(self) -> ListContent:
+        keys, pairs = (np.array(column, dtype=np.uint64) for column in (self.keys, self.pairs))
+        return ListContent(keys, self.prefixes, pairs.reshape(-1, 2), self.networks)
 
 
 class Journal:
@@ -33,12 +47,14 @@ class Journal:
         return len(self._runs) <= FEW_RUNS and self._keys <= FEW_KEYS
 
     def note(self, name: str, content: ListContent, on: bool) -> None:
-        if not self._runs or self._runs[-1][:2] != (name, on):
-            self._runs.append((name, on, array("Q"), []))
-        _, _, keys, prefixes = self._runs[-1]
-        keys.frombytes(np.ascontiguousarray(content.keys, dtype=np.uint64).tobytes())
-        prefixes.extend(content.prefixes)
-        self._keys += len(content.keys) + len(content.prefixes)
+        if not self._runs or (self._runs[-1].name, self._runs[-1].on) != (name, on):
+            self._runs.append(Run(name, on))
+        run = self._runs[-1]
+        run.keys.frombytes(np.ascontiguousarray(content.keys, dtype=np.uint64).tobytes())
+        run.pairs.frombytes(np.ascontiguousarray(content.pairs, dtype=np.uint64).tobytes())
+        run.prefixes.extend(content.prefixes)
+        run.networks.extend(content.networks)
+        self._keys += len(content)
 
     def take(self) -> list[Run]:
         """What was noted since the last time."""
@@ -48,8 +64,4 @@ class Journal:
 
 def changes(runs: Iterable[Run], index: Mapping[str, int]) -> list[tuple[int, ListContent, bool]]:
     """As `ListTables.changed` takes them; those of lists that have no index are left out."""
-    return [
-        (index[name], ListContent(np.array(keys, dtype=np.uint64), prefixes), on)
-        for name, on, keys, prefixes in runs
-        if name in index
-    ]
+    return [(index[run.name], run.content(), run.on) for run in runs if run.name in index]

@@ -13,7 +13,7 @@ from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.samples cimport UNREADABLE, Sample, sample_counters, sample_read, sample_values
 from interceptor.engine.snapshot cimport Snapshot, SnapshotHolder
 from interceptor.engine.tables cimport ListTables, Tables
-from interceptor.engine.types cimport Call, Decision, Field, Key, Number, NumberStatus
+from interceptor.engine.types cimport MAX_LISTS, Call, Decision, Field, Key, Number, NumberStatus
 
 from interceptor.engine import trace
 from interceptor.engine.answers import Answer, Flip, Judgement
@@ -233,8 +233,12 @@ cdef ListTables changed(Bench bench, SnapshotHolder live, ListTables tables, pla
         if name not in places:
             raise KeyError(f"no list {name!r}; there are {', '.join(places) or 'none'}")
         for content, on in ((removed, False), (added, True)):
-            done.append((places[name], ListContent(only(wanted, content.keys), content.prefixes), on))
-    return ListTables(table, tables.trie).changed(done)[0]
+            some = ListContent(only(wanted, content.keys), content.prefixes, content.pairs, content.networks)
+            done.append((places[name], some, on))
+    pairs = tables.pairs
+    if any(len(content.pairs) for _, content, _ in done):
+        pairs = pairs.remapped({i: i for i in range(MAX_LISTS)})       # not those that calls look at
+    return ListTables(table, tables.trie, pairs, tables.networks).changed(done)[0]
 
 
 cdef object only(ListTable wanted, keys):

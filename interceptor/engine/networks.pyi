@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from interceptor.engine.spec import ListContent
+
 #: 16 bytes, IPv6 or IPv4-mapped, no bit set behind the prefix; its length, 0..128 (of IPv4 96 more than its own)
 Packed = tuple[bytes, int]
 
@@ -24,6 +26,17 @@ class NetworkTable:
 
     def remapped(self, kept: Mapping[int, int]) -> NetworkTable:
         """A table with the networks of the lists in `kept` (index here -> index there)."""
+
+    def rebuilt(
+        self,
+        kept: Mapping[int, int],
+        added: Mapping[int, ListContent],
+        off: tuple[int, ListContent] | None,
+    ) -> tuple[NetworkTable, int, int]:
+        """What `tables.rebuilt` does, for networks."""
+
+    def bitmap(self, address: bytes, length: int) -> int:
+        """Lists that hold exactly this network. ValueError when it is none."""
 
     def entries(self, list_index: int) -> list[Packed]:
         """The networks on a list, in order: (address, length)."""

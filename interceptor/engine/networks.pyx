@@ -255,6 +255,26 @@ cdef class NetworkTable:
             build(&made.own)
         return made
 
+    def rebuilt(self, kept, added, off) -> tuple:
+        cdef NetworkTable made = self.remapped(kept)
+        gained = lost = 0
+        if off is not None:
+            here, staying = kept[off[0]], ()
+            if here in added:
+                staying = added[here].networks
+            made, lost = made.changed(here, set(off[1].networks).difference(staying), False)
+        for here, content in added.items():
+            made, some = made.changed(here, content.networks, True)
+            gained += some
+        return made, gained, lost
+
+    def bitmap(self, address: bytes, length: int) -> int:
+        cdef Network wanted
+        cdef const Network* entry
+        network_from(&wanted, address, length)
+        entry = entry_at(&self.own, &wanted)
+        return 0 if entry == NULL else entry.bitmap
+
     def entries(self, list_index: int) -> list:
         cdef uint64_t i
         cdef uint64_t bit = (<uint64_t>1) << checked(list_index)

@@ -6,11 +6,16 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from interceptor.engine.spec import ListContent
+
 class PairLimits(IntEnum):
     """What fits beside the two keys of a slot."""
 
     MAX_PAIR_LISTS = 8
     LISTS_PER_WORD = 4
+
+def checked_pairs(pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The pairs, contiguous. ValueError unless each is of two keys of numbers."""
 
 class PairTable:
     """Which pairs of a called subscriber and a caller are on which of up to 8 lists of kind pair.
@@ -56,6 +61,21 @@ class PairTable:
 
         `room`: pairs that are about to be added. What happens to this table meanwhile may or may not be in it.
         """
+
+    def with_room(self, more: int) -> PairTable:
+        """This table when `more` pairs have room in it without growing, else a larger copy."""
+
+    def rebuilt(
+        self,
+        kept: Mapping[int, int],
+        added: Mapping[int, ListContent],
+        off: tuple[int, ListContent] | None,
+    ) -> tuple[PairTable, int, int]:
+        """What `tables.rebuilt` does, for pairs."""
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the last of the places are being taken of a table that takes long to copy."""
 
     def find(self, callee: int, caller: int) -> int:
         """Bitmap of the pair's lists: bit i is the policy's list i."""

@@ -1,4 +1,6 @@
 # The table of subscribers' own entries (contract: pairs.pxd): the writer's side, and the class that owns the memory.
+import numpy as np
+
 from interceptor.engine.atomics cimport ic_load64, ic_lowest_bit, ic_prefetch, ic_prefetch_read, ic_store64
 from interceptor.engine.keys cimport KeyKind
 from interceptor.engine.memory cimport release, reserve
@@ -11,7 +13,11 @@ from libc.string cimport memset
 
 cdef enum:
     LOOKAHEAD = 16          # pairs whose slots are on their way while one is placed
+    SPARE = 16              # of that many places the last is for who comes while another table is made
+    FEW = 1 << 16           # pairs that move to another table in a millisecond or two
     LIST_SHIFT = 59
+
+EVERY = {i: i for i in range(Limits.MAX_LISTS)}
 
 cdef uint64_t WORD_LISTS = (<uint64_t>1 << LISTS_PER_WORD) - 1
 
@@ -219,6 +225,23 @@ cdef const Key* keys_in(const Key[:, ::1] pairs) except? NULL:
     return &pairs[0, 0] if pairs.shape[0] else NULL
 
 
+def checked_pairs(pairs):
+    cdef const Key[:, ::1] view = np.ascontiguousarray(pairs, dtype=np.uint64)
+    check(keys_in(view), view.shape[0])
+    return view.base
+
+
+cdef object others(pairs, but, uint64_t seed):
+    """The pairs that are not among others; those may be None."""
+    if but is None:
+        return pairs
+    cdef PairTable among = PairTable(len(but), seed)
+    among.add_many(but, 0)
+    found = np.empty(len(pairs), np.uint64)
+    among.find_many(pairs, found)
+    return np.ascontiguousarray(pairs[found == 0])
+
+
 cdef int check(const Key* keys, uint64_t n) except -1:
     cdef uint64_t i
     with nogil:
@@ -258,7 +281,7 @@ cdef class PairTable:
 
     cdef int grow(self, uint64_t more) except -1:
         # To half full, so that the next growth is far, and with room for what is known to come.
-        cdef PairTable made = self.remapped({i: i for i in range(Limits.MAX_LISTS)}, max(more, self.tally.live // 5))
+        cdef PairTable made = self.remapped(EVERY, max(more, self.tally.live // 5))
         self.pairs, made.pairs = made.pairs, self.pairs
         self.tally, made.tally = made.tally, self.tally
         self.pairs.tally, made.pairs.tally = &self.tally, &made.tally
@@ -314,6 +337,27 @@ cdef class PairTable:
         with nogil:
             removed = remove_pairs(&self.pairs, keys, n, bit)
         return removed
+
+    def with_room(self, more: int) -> PairTable:
+        cdef uint64_t n = more, spare = FEW
+        if n <= limit(&self.pairs) - self.tally.used:
+            return self
+        return self.remapped(EVERY, max(spare, max(n, self.tally.live // 5)))
+
+    def rebuilt(self, kept, added, off) -> tuple:
+        cdef PairTable made
+        rows = {here: checked_pairs(content.pairs) for here, content in added.items() if len(content.pairs)}
+        made = self.remapped(kept, sum(map(len, rows.values())) + self.tally.live // 5)
+        lost = 0
+        if off is not None and len(off[1].pairs):
+            here = kept[off[0]]
+            lost = made.remove_many(others(checked_pairs(off[1].pairs), rows.get(here), self.pairs.seed), here)
+        return made, sum([made.add_many(some, here) for here, some in rows.items()]), lost
+
+    @property
+    def crowded(self) -> bool:
+        cdef uint64_t most = limit(&self.pairs)
+        return most > FEW and (most - self.tally.used) * SPARE < most
 
     def find(self, callee: int, caller: int) -> int:
         cdef Key a = callee, b = caller

@@ -55,6 +55,8 @@ cdef struct Lookup:             # a field that some condition looks for on lists
     uint8_t field
     uint8_t root                # PrefixRoot, or N_ROOTS: no prefixes
     uint8_t domain              # parents count too
+    uint8_t network             # the address counts, not the text
+    uint8_t pairs               # the callee's own entries count
 
 cdef struct Snapshot:
     Intake intake

@@ -18,6 +18,7 @@ from interceptor.engine.stats cimport WorkerStats, stats_free, stats_new, stats_
 from interceptor.engine.types cimport MAX_COUNTERS, MAX_LISTS, MAX_SHADOW, N_FIELDS, N_NUMBERS, Field, Text
 
 from interceptor.engine import layout
+from interceptor.engine.spec import ListKind
 
 cdef Text borrowed(bytes data):
     cdef Text text
@@ -143,6 +144,8 @@ cdef class SnapshotHolder:
         for i, (field, lists) in enumerate(sorted(wanted.items())):
             self.c.lookups[i].field = field
             self.c.lookups[i].domain = field == Field.F_DOMAIN
+            self.c.lookups[i].network = field == Field.F_SOURCE_IP
+            self.c.lookups[i].pairs = any(spec.lists[index].kind == ListKind.PAIR for index in lists)
             self.c.lookups[i].root = (PrefixRoot.ROOT_NUMBER if field < N_NUMBERS else
                                       roots.get(field, PrefixRoot.N_ROOTS))
             self.c.lookups[i].dynamic = sum(1 << index for index in lists & added_to)

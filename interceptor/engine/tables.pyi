@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from interceptor.engine.lists import ListTable
+from interceptor.engine.networks import NetworkTable
+from interceptor.engine.pairs import PairTable
 from interceptor.engine.prefixes import PrefixTrie
 from interceptor.engine.spec import ListContent
 
@@ -12,15 +14,24 @@ Change = tuple[int, ListContent, bool]
 class ListTables:
     """One generation of the tables of all lists: `changed` alters its keys in place, readers beside it."""
 
-    def __init__(self, table: ListTable, trie: PrefixTrie) -> None: ...
+    def __init__(
+        self, table: ListTable, trie: PrefixTrie, pairs: PairTable, networks: NetworkTable
+    ) -> None: ...
     @property
     def table(self) -> ListTable: ...
     @property
     def trie(self) -> PrefixTrie: ...
     @property
+    def pairs(self) -> PairTable: ...
+    @property
+    def networks(self) -> NetworkTable: ...
+    @property
     def nbytes(self) -> int: ...
     def count(self, list_index: int) -> int:
         """Entries on a list."""
+
+    def bitmap(self, entry: int | tuple[int, int] | tuple[bytes, int]) -> int:
+        """Lists that a key, a pair of keys (callee, caller) or a network (address, length) itself is on."""
 
     def fits(self, content: ListContent) -> bool:
         """Whether so many new keys find their place before the table has to grow."""

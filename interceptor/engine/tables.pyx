@@ -8,9 +8,12 @@ from libc.string cimport memset
 from interceptor.engine.atomics cimport ic_load64, ic_lowest_bit, ic_prefetch, ic_prefetch_read
 from interceptor.engine.lists cimport Lists, ListTable, Slot, lists_add, lists_find, lists_group
 from interceptor.engine.memory cimport release, reserve
+from interceptor.engine.networks cimport NetworkTable
+from interceptor.engine.pairs cimport PairTable
 from interceptor.engine.prefixes cimport PrefixTrie
 from interceptor.engine.types cimport Key
 
+from interceptor.engine.pairs import checked_pairs
 from interceptor.engine.prefixes import entry_words, moved_words
 
 cdef enum:
@@ -119,30 +122,39 @@ cdef words_of(content, list_index):
 
 @cython.no_gc_clear             # as LiveLists
 cdef class ListTables:
-    def __cinit__(self, ListTable table not None, PrefixTrie trie not None):
+    def __cinit__(self, ListTable table not None, PrefixTrie trie not None, PairTable pairs not None,
+                  NetworkTable networks not None):
         self.tables = <Tables*>reserve(sizeof(Tables))
         if self.tables == NULL:
             raise MemoryError("no memory for list tables")
-        self.table, self.trie = table, trie
+        self.table, self.trie, self.pairs, self.networks = table, trie, pairs, networks
         self.tables.lists = table.lists
         self.tables.prefixes = trie.trie
+        self.tables.pairs, self.tables.networks = &pairs.pairs, networks.networks
 
     def __dealloc__(self):
         release(self.tables, sizeof(Tables))
 
     @property
     def nbytes(self):
-        return self.table.nbytes + self.trie.nbytes + self.trie.words.nbytes
+        return (self.table.nbytes + self.trie.nbytes + self.trie.words.nbytes + self.pairs.nbytes
+                + self.networks.nbytes)
 
     def count(self, list_index):
-        return self.table.count(list_index) + self.trie.count(list_index)
+        return (self.table.count(list_index) + self.trie.count(list_index) + self.pairs.count(list_index)
+                + self.networks.count(list_index))
+
+    def bitmap(self, entry):
+        if not isinstance(entry, tuple):
+            return self.table.find(entry)
+        return self.networks.bitmap(*entry) if isinstance(entry[0], bytes) else self.pairs.find(*entry)
 
     def fits(self, content):
         return len(content.keys) <= self.table.capacity - self.table.used
 
     @property
     def crowded(self):
-        return (self.table.capacity - self.table.used) * SPARE < self.table.capacity
+        return (self.table.capacity - self.table.used) * SPARE < self.table.capacity or self.pairs.crowded
 
     def changed(self, changes):
         cdef const Key[::1] keys
@@ -150,17 +162,28 @@ cdef class ListTables:
         cdef ListTables tables
         # what may be refused comes first
         before = words = self.trie.words
+        networks = self.networks
         made = []
         altered = 0
         for index, content, on in changes:
-            made.append((index, keys_of(content), on))
+            made.append((index, keys_of(content), checked_pairs(content.pairs), on))
             if len(content.prefixes):
                 was = len(words)
                 some = words_of(content, index)
                 words = with_words(words, some) if on else without(words, some)
                 altered += abs(len(words) - was)
-        tables = self if words is before else ListTables(table, PrefixTrie(words=words))
-        for index, keys, on in made:
+            if len(content.networks):
+                networks, some = networks.changed(index, content.networks, on)
+                altered += some
+        trie = self.trie if words is before else PrefixTrie(words=words)
+        pairs = self.pairs.with_room(sum([len(rows) for _, _, rows, on in made if on]))
+        if trie is self.trie and pairs is self.pairs and networks is self.networks:
+            tables = self
+        else:
+            tables = ListTables(table, trie, pairs, networks)
+        for index, keys, rows, on in made:
+            if len(rows):
+                altered += pairs.add_many(rows, index) if on else pairs.remove_many(rows, index)
             altered += table.add_many(keys, index) if on else table.remove_many(keys, index)
         if tables.tables.lists.slots != table.lists.slots:      # it has grown, so that nobody looks at it yet
             tables.tables.lists = table.lists
@@ -237,4 +260,7 @@ def rebuilt(ListTables old not None, kept, added, off=None):
         was = len(words)
         words = with_words(words, more)
         gained += len(words) - was + table.add_many(keys, here)
-    return ListTables(table, PrefixTrie(words=words)), gained, lost
+    pairs, more_pairs, fewer_pairs = old.pairs.rebuilt(kept, added, off)
+    networks, more_networks, fewer_networks = old.networks.rebuilt(kept, added, off)
+    return (ListTables(table, PrefixTrie(words=words), pairs, networks), gained + more_pairs + more_networks,
+            lost + fewer_pairs + fewer_networks)

@@ -2,6 +2,7 @@
 
 import copy
 from collections import Counter, defaultdict
+from ipaddress import ip_address
 from typing import Any
 
 from interceptor.engine.answers import RuleTrace
@@ -12,6 +13,8 @@ from interceptor.engine.types import RuleIndex, Verdict
 
 #: decide.pxd's outcomes of a rule that are none of the program's
 _GRACED, _NOT_REACHED = 254, 255
+#: how an IPv4 address begins that is mapped into IPv6 (RFC 4291 section 2.5.5.2)
+_IPV4 = bytes(10) + b"\xff\xff"
 _OUTCOME = {
     Outcome.NO_MATCH: "no match",
     Outcome.MATCH: "match",
@@ -31,6 +34,14 @@ def rule_id(spec: Spec | None, index: int) -> str:
     if index == RuleIndex.RULE_EMERGENCY:
         return "emergency"
     return spec.rules[index].id if spec is not None and index < len(spec.rules) else f"rule {index}"
+
+
+def network(address: bytes, length: int) -> bytes:
+    """A network as a list has it: ``192.0.2.0/24``, or an address alone; IPv4 is mapped into IPv6."""
+    if length >= 96 and address.startswith(_IPV4):
+        address, length = address[12:], length - 96
+    shown = str(ip_address(address))
+    return (shown if length == 8 * len(address) else f"{shown}/{length}").encode()
 
 
 def shadow_ids(spec: Spec, bitmap: int) -> tuple[str, ...]:

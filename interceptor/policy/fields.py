@@ -41,12 +41,16 @@ LISTED = {
     ListKind.DEVICE: ("imei",),
     ListKind.SUBSCRIBER: ("imsi",),
     ListKind.TRUNK: ("trunk",),
+    ListKind.PAIR: ("caller",),  # the called subscriber's entries are meant, whoever that is
+    ListKind.NETWORK: ("source_ip",),
 }
-_LISTED_TEXTS = {
+_LISTED_IN = {
     ListKind.DOMAIN: Field.F_DOMAIN,
     ListKind.DEVICE: Field.F_IMEI,
     ListKind.SUBSCRIBER: Field.F_IMSI,
     ListKind.TRUNK: Field.F_TRUNK,
+    ListKind.PAIR: Field.F_CALLER,
+    ListKind.NETWORK: Field.F_SOURCE_IP,
 }
 
 _REDIRECTING = re.compile(r"redirecting\[\s*([0-9]{1,4})\s*\]")
@@ -61,7 +65,7 @@ def fits(kind: ListKind, field: int) -> bool:
     """Whether `field in list` makes sense for a list of this kind."""
     if kind in (ListKind.NUMBER, ListKind.PREFIX):
         return is_number(field)
-    return field == _LISTED_TEXTS[kind]
+    return field == _LISTED_IN[kind]
 
 
 class FieldError(Exception):

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from interceptor.engine.pairs import PairLimits
 from interceptor.engine.spec import Appeals, Guard, ListKind, ListSpec, Spec
 from interceptor.engine.types import Limits
 from interceptor.numbering.dialling import region_names
@@ -117,9 +118,11 @@ def _check_list(reading: Reading, policy: Policy, place: Place, name: str, kinds
 def _check_limits(reading: Reading, policy: Policy) -> None:
     problem = reading.problem_at_key
     shadow = sum(rule.mode == "shadow" for rule in policy.rules)
+    pairs = sum(ListKind(entry.kind) is ListKind.PAIR for entry in policy.lists.values())
     for section, count, most, what in (
         ("tags", len(policy.tags), Limits.MAX_TAGS, "tags"),
         ("lists", len(policy.lists), Limits.MAX_LISTS, "lists"),
+        ("lists", pairs, PairLimits.MAX_PAIR_LISTS, "lists of kind pair"),
         ("counters", len(policy.counters), Limits.MAX_COUNTERS, "counters"),
         ("rules", shadow, Limits.MAX_SHADOW, "shadow rules"),
         ("rules", len(policy.rules), MAX_RULES, "rules"),

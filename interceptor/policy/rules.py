@@ -88,7 +88,7 @@ def _add_to(declared: Declarations, place: Place, entry: RuleEntry) -> AddTo | N
         declared.reading.problem((*place, "list"), f"unknown list `{name}`{near(name, lists)}")
         return None
     index, kind = lists[name]
-    if kind in (ListKind.PREFIX, ListKind.DOMAIN):
+    if kind in (ListKind.PREFIX, ListKind.DOMAIN, ListKind.PAIR, ListKind.NETWORK):
         message = (
             f"lists.{name} is of kind {kind}: a rule can add to number, device, subscriber and trunk lists"
         )

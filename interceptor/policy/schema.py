@@ -170,7 +170,7 @@ class TrunkEntry(_Strict):
 
 
 class ListEntry(_Strict):
-    kind: Literal["number", "prefix", "domain", "device", "subscriber", "trunk"]
+    kind: Literal["number", "prefix", "domain", "device", "subscriber", "trunk", "pair", "network"]
     file: str | None = None
     allow_bad: bool = False
 

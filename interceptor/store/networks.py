@@ -1,7 +1,7 @@
 """Networks of the internet protocol as entries of a list: their canonical text, and how the engine holds them."""
 
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 #: the shortest prefixes that are taken: what is wider is no one operator's
 SHORTEST = {4: 8, 6: 16}
@@ -37,14 +37,6 @@ def packed_network(text: str) -> tuple[bytes, int]:
     if network.version == 4:
         return _MAPPED + network.network_address.packed, 96 + network.prefixlen
     return network.network_address.packed, network.prefixlen
-
-
-def unpacked_network(address: bytes, length: int) -> str:
-    """The canonical text of what `packed_network` gave."""
-    if address.startswith(_MAPPED) and length >= 96:
-        address, length = address[12:], length - 96
-    whole = length == 8 * len(address)
-    return f"{ip_address(address)}" if whole else f"{ip_address(address)}/{length}"
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:

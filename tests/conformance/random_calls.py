@@ -37,6 +37,15 @@ NUMBERS = (
     ),
 )
 EMERGENCY = ("110", "112", "911", "12345", "933", "urn:service:sos.police", "1100", "+110")
+ADDRESSES = (
+    "192.0.2.1",
+    "192.0.2.200",
+    "::ffff:192.0.2.2",
+    "2001:db8::1",
+    "2001:DB8:0:1::1",
+    "192.0.2.1:5060",
+    "x",
+)
 #: how far the clock goes on between two calls
 STEPS_MS = (0, 0, 0, 1, 37, 250, 700, 999, 1000, 1001, 2500, 7_000, 31_999, 70_000)
 
@@ -83,7 +92,7 @@ def random_calls(seed: int, count: int, start: int) -> Iterator[tuple[int, dict[
                 "a.fraud.example", "FRAUD.example.", "calls.fraud.example", "example", "..", absent=0.8
             ),
             "user_agent": pick.one("x", "phone/1", absent=0.5),
-            "source_ip": pick.one("192.0.2.1", "192.0.2.2", absent=0.5),
+            "source_ip": pick.one(*ADDRESSES, absent=0.5),
             "imsi": pick.one(*(f"46000000000000{i}" for i in range(6)), "001010000000001", "46", absent=0.4),
             "imei": pick.one(
                 "356938035643809", "35693803564389", "3569380356440001", "00499901064000", "35x"

@@ -113,7 +113,8 @@ def as_expected(case: Case, step: Step, found: Answer) -> None:
         "verdict": decision.verdict.name.lower(),
         "rule": decision.rule,
         "class": BlockClass(decision.block_class).name.removeprefix("CLASS_").lower(),
-        "reason": reason_of(case, decision.rule),
+        "reason": rule_of(case, decision.rule, "reason", ""),
+        "sip_code": rule_of(case, decision.rule, "sip_code", 0),
         "shadow": list(decision.shadow),
         "repeated": decision.repeated,
         "added": decision.added,
@@ -132,9 +133,10 @@ def _part(told: Any, asked: Any) -> Any:
     return {name: told.get(name, "no such name") for name in asked}
 
 
-def reason_of(case: Case, rule: str) -> str:
-    """The reason that the case's policy gives with a rule."""
-    return next((r.reason for r in kernel.compiled(*case.policy()).rules if r.id == rule), "")
+def rule_of(case: Case, rule: str, what: str, otherwise: Any) -> Any:
+    """What the case's policy gives with a rule."""
+    found = (getattr(r, what) for r in kernel.compiled(*case.policy()).rules if r.id == rule)
+    return next(found, otherwise)
 
 
 def equal(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from interceptor.policy.schema import Duration
 from tests.model import call as calls
 from tests.model import cel
 from tests.model.call import Call, Trunk
+from tests.model.networks import mapped
 
 #: (field, list) -> whether that field of the call is on the list; asked only of fields that have an identity
 OnList = Callable[[str, str], bool]
@@ -24,17 +26,23 @@ _LOOKUP = re.compile(r"call\.([a-z_]+(?:\[\d\])?)\s+in\s+lists\.(\w+)")
 
 @dataclass
 class ListModel:
-    """The entries of one list: things, prefixes of digits, domains with everything below them."""
+    """The entries of one list: things and pairs of them, prefixes, domains with all below them, networks."""
 
     kind: str
     things: set[Hashable] = field(default_factory=set)
     prefixes: set[str] = field(default_factory=set)  #: digits
+    networks: set[IPv6Network] = field(default_factory=set)  #: IPv4 mapped into it
 
     def holds(self, call: Call, name: str) -> bool:
         """Whether the call's field, which has an identity, is on the list."""
         if self.kind == "domain":
             labels = calls.domain_labels(call.texts["domain"])
             return any(("domain", parent) in self.things for parent in calls.parents(labels))
+        if self.kind == "pair":
+            return (call.identities.get("callee"), call.identities["caller"]) in self.things
+        if self.kind == "network":
+            address = mapped(call.texts[name])
+            return address is not None and any(address in network for network in self.networks)
         digits = calls.digits_of(call, name)
         return call.identities[name] in self.things or any(map(digits.startswith, self.prefixes))
 
@@ -80,12 +88,29 @@ def read_list(kind: str, text: str, home: str) -> ListModel:
     result = ListModel(kind)
     for row in csv.reader(io.StringIO(text)):
         entry = row[0].strip() if row else ""
-        if not entry or entry in ("number", "prefix", "domain", "imei", "imsi", "trunk"):
+        if not entry or entry in (
+            "number",
+            "prefix",
+            "domain",
+            "imei",
+            "imsi",
+            "trunk",
+            "pair",
+            "network",
+            "range",
+        ):
             continue
         if kind == "number":
             result.things.add(calls.identity_of_number(calls.read_number(entry, home)))
         elif kind == "prefix":
-            result.prefixes.add(entry.removeprefix("+"))
+            result.prefixes |= prefixes_of(entry)
+        elif kind == "pair":
+            ends = [calls.identity_of_number(calls.read_number(end, home)) for end in entry.split(":")]
+            result.things.add(tuple(ends))
+        elif kind == "network":
+            address, _, length = entry.partition("/")
+            first, whole = mapped(address), 32 if "." in address else 128
+            result.networks.add(IPv6Network((str(first), 128 - whole + int(length or whole))))
         elif kind == "domain":
             result.things.add(calls.domain(entry))
         elif (kind == "device" and len(entry) == 8) or (kind == "subscriber" and len(entry) <= 6):
@@ -97,6 +122,12 @@ def read_list(kind: str, text: str, home: str) -> ListModel:
         else:
             result.things.add(("text", "trunk", entry))
     return result
+
+
+def prefixes_of(entry: str) -> set[str]:
+    """Digits that a prefix or a range of numbers stands for: of a range, each of its numbers by itself."""
+    first, _, last = re.sub("[+ ]", "", entry).partition("..")
+    return {f"{n:0{len(first)}d}" for n in range(int(first), int(last or first) + 1)}
 
 
 def lookups(condition: str) -> set[tuple[str, str]]:

@@ -19,6 +19,8 @@ LISTS = {
     "phones": ListKind.DEVICE,
     "cards": ListKind.SUBSCRIBER,
     "ways": ListKind.TRUNK,
+    "unwanted": ListKind.PAIR,
+    "nets": ListKind.NETWORK,
 }
 COUNTERS = ("a", "b", "c")
 TAGS = ("dealer", "zone")
@@ -48,6 +50,7 @@ RAW = ("caller", "callee", "from", "asserted")
 TEXTS = (
     "call_id",
     "trunk",
+    "source_ip",
     "domain",
     "imsi",
     "imei",
@@ -297,6 +300,7 @@ class Expressions:
 def fitting(name: str) -> tuple[str, ...]:
     """The fields that can be looked up in a list."""
     one = {"hosts": "domain", "phones": "imei", "cards": "imsi", "ways": "trunk"}
+    one |= {"unwanted": "caller", "nets": "source_ip"}
     return (one[name],) if name in one else NUMBERS
 
 
@@ -334,7 +338,7 @@ def random_world(random: Random, *, plain: bool) -> World:
         if random.random() < 0.7:
             fields[name] = random.choice(WHOLE)
     entries = {name: {random.choice(WORDS) for _ in range(6)} for name in LISTS}
-    for name in (*NUMBERS, "domain", "imei", "imsi", "trunk"):
+    for name in (*NUMBERS, "domain", "imei", "imsi", "trunk", "source_ip"):
         if name in fields:
             world.listed[name] = frozenset(  # type: ignore[index]
                 a for a, texts in entries.items() if name in fitting(a) and fields[name] in texts

@@ -23,8 +23,9 @@ def problems(text: str) -> list[str]:
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in caught.value.problems]
 
 
-def test_there_are_limits_of_lists_counters_shadow_rules_and_cost() -> None:
-    lists = "lists:\n" + "".join(f"  l{i}: {{kind: number}}\n" for i in range(65))
+def test_there_are_limits_of_lists_pair_lists_counters_shadow_rules_and_cost() -> None:
+    lists = "lists:\n" + "".join(f"  l{i}: {{kind: number}}\n" for i in range(56))
+    lists += "".join(f"  p{i}: {{kind: pair}}\n" for i in range(9))
     counters = "counters:\n" + "".join(
         f"  c{i}: {{count: call, per: caller, window: 1m}}\n" for i in range(257)
     )
@@ -33,6 +34,7 @@ def test_there_are_limits_of_lists_counters_shadow_rules_and_cost() -> None:
     )
     assert problems(POLICY + lists + counters + rules) == [
         "3:1: 65 lists; at most 64 are allowed",
+        "3:1: 9 lists of kind pair; at most 8 are allowed",
         "69:1: 257 counters; at most 256 are allowed",
         "327:1: 65 shadow rules; at most 64 are allowed",
     ]
