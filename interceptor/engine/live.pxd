@@ -15,6 +15,7 @@ cdef class LiveLists:
 cdef class Beside:                      # a context: tables that are built beside those of `running`
     cdef LiveLists running
     cdef LiveLists next                 # who gets them
+    cdef dict index                     # there, of the lists that both have and of which the kind is the same
     cdef ListTables tables
     cdef object lock                    # held by whoever changes the running ones
 

@@ -69,6 +69,7 @@ cdef class Beside:
                 if i not in given and (each.name, each.kind) in there}
         self.tables = rebuilt(self.tables, kept, given)[0]
         self.next = LiveLists(lists, self.tables)
+        self.index = {each.name: i for i, each in enumerate(lists) if (each.name, each.kind) in there}
         self._catch_up()
         return self.next
 
@@ -80,7 +81,7 @@ cdef class Beside:
         kept = {i: i for i in range(len(self.running.lists)) if i != place or remove is not None}
         self.tables, gained, lost = rebuilt(self.tables, kept, {place: entries},
                                             None if remove is None else (place, remove))
-        self.next = self.running
+        self.next, self.index = self.running, self.running.index
         self._catch_up()
         return gained, lost
 
@@ -90,12 +91,12 @@ cdef class Beside:
                 break
             with self.lock:
                 runs = self.running.journal.take()
-            self.tables = self.tables.changed(changes(runs, self.next.index))[0]
+            self.tables = self.tables.changed(changes(runs, self.index))[0]
         return 0
 
     def finish(self):
         """With the lock held: puts what was built in force. Returns the tables that are not any more, or None."""
         if self.next is None:
             return None
-        tables, _ = self.tables.changed(changes(self.running.journal.take(), self.next.index))
+        tables, _ = self.tables.changed(changes(self.running.journal.take(), self.index))
         return self.next.swap(tables)

@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
-from itertools import count
+from ipaddress import IPv6Network
+from itertools import count, cycle
 
 import numpy as np
 import pytest
@@ -17,20 +18,28 @@ from interceptor.engine.keys import KeyKind, digits_key_of
 from interceptor.engine.spec import Spec
 from interceptor.numbering import load_plan
 from interceptor.policy import load_policy
+from tests.model.networks import mapped
 
 PLAN = load_plan()
 NOW = 1_700_000_000_000
 CALLEE = "+8613900139000"
 NAMES = ("fraud", "spam", "allowed", "own")
-KINDS = ("number", "prefix")
+KINDS = ("number", "prefix", "pair", "network")
 # Few numbers and prefixes of them, so that the same ones come and go.
 NUMBERS = (*(f"861380013800{i}" for i in range(8)), "33162123456")
 PREFIXES = ("8613800138", "86138001380", "861380013801", "33162", "3")
 
-Entries = tuple[tuple[str, ...], tuple[str, ...]]  # numbers, prefixes
-entries = st.tuples(
+NETWORKS = tuple(
+    map(IPv6Network, ("::ffff:192.0.2.0/120", "::ffff:192.0.2.7/128", "2001:db8::/32", "2001:db8::1"))
+)
+ADDRESSES = ("192.0.2.7", "192.0.2.8", "2001:db8::1", "198.51.100.1")
+
+Entries = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[IPv6Network, ...]]
+entries = st.tuples(  # numbers, prefixes, callers of CALLEE, networks
     st.lists(st.sampled_from(NUMBERS), max_size=5).map(tuple),
     st.lists(st.sampled_from(PREFIXES), max_size=2).map(tuple),
+    st.lists(st.sampled_from(NUMBERS), max_size=5).map(tuple),
+    st.lists(st.sampled_from(NETWORKS), max_size=2).map(tuple),
 )
 names = st.sampled_from(NAMES)
 
@@ -43,21 +52,38 @@ def key(number: str) -> int:
     return digits_key_of(KeyKind.KEY_NUMBER, number.encode())
 
 
-def content(numbers: Iterable[str] = (), prefixes: Iterable[str] = ()) -> ListContent:
+def content(
+    numbers: Iterable[str] = (),
+    prefixes: Iterable[str] = (),
+    callers: Iterable[str] = (),
+    networks: Iterable[IPv6Network] = (),
+) -> ListContent:
     return ListContent(
-        np.array([key(number) for number in numbers], np.uint64), [(0, p.encode()) for p in prefixes]
+        np.array([key(number) for number in numbers], np.uint64),
+        [(0, prefix.encode()) for prefix in prefixes],
+        np.array([(key(CALLEE[1:]), key(caller)) for caller in callers], np.uint64).reshape(-1, 2),
+        [(network.network_address.packed, network.prefixlen) for network in networks],
     )
+
+
+def fitting(kind: str, some: Entries) -> Entries:
+    """What of some entries a list of a kind has."""
+    numbers, prefixes, callers, networks = some
+    if kind == "pair":
+        return (), (), callers, ()
+    return ((), (), (), networks) if kind == "network" else (numbers, prefixes, (), ())
 
 
 @cache
 def policy(lists: tuple[tuple[str, str], ...]) -> Spec:
-    """One shadow rule for each list, of the list's name, which matches a caller that is on it."""
+    """One shadow rule for each list, of the list's name, which matches a caller or address that is on it."""
     lines = ["version: 1", "lists:"] if lists else ["version: 1"]
     lines += [f"  {name}: {{kind: {kind}}}" for name, kind in lists]
     lines += ["rules:"] if lists else ["rules: []"]
     lines += [
-        f"  - {{id: {name}, when: call.caller in lists.{name}, verdict: warn, mode: shadow}}"
-        for name, _ in lists
+        f"  - {{id: {name}, when: call.{'source_ip' if kind == 'network' else 'caller'} in lists.{name}, "
+        "verdict: warn, mode: shadow}"
+        for name, kind in lists
     ]
     return load_policy("policy.yaml", "\n".join([*lines, "default: pass"]))
 
@@ -88,7 +114,7 @@ class ListsAreSets(RuleBasedStateMachine):
         super().__init__()
         self.engine = made(events=64, repeats=16, added=16)
         self.revisions = count(1)
-        self.lists: dict[str, tuple[str, set[str], set[str]]] = {}
+        self.lists: dict[str, tuple[str, set[str], set[str], set[str], set[IPv6Network]]] = {}
         self.publish([], {}, [])
 
     @rule(
@@ -102,8 +128,9 @@ class ListsAreSets(RuleBasedStateMachine):
         given: dict[str, Entries],
         changes: list[tuple[str, Entries, bool]],
     ) -> None:
-        before = self.lists
-        known = [change for change in changes if change[0] in before]
+        before, kinds = self.lists, dict(lists)
+        given = {name: fitting(kinds.get(name, "number"), some) for name, some in given.items()}
+        known = [(n, fitting(before[n][0], some), on) for n, some, on in changes if n in before]
         acts = [partial(self._in_place, *change) for change in known]
         contents = {name: Meanwhile(content(*given[name]), lambda: [act() for act in acts]) for name in given}
         if sum(name in given for name, _ in lists) != 1:
@@ -113,14 +140,14 @@ class ListsAreSets(RuleBasedStateMachine):
         self.lists = {}
         for name, kind in lists:
             if name in given:
-                self.lists[name] = (kind, set(given[name][0]), set(given[name][1]))
+                self.lists[name] = (kind, *map(set, given[name]))
             elif name in before and before[name][0] == kind:
                 self.lists[name] = before[name]
             else:
-                self.lists[name] = (kind, set(), set())
-        for name, (numbers, prefixes), on in known:  # they came after the policy
-            if name in self.lists:
-                self._model(name, numbers, prefixes, on)
+                self.lists[name] = (kind, set(), set(), set(), set())
+        for name, some, on in known:  # they came after the policy
+            if name in self.lists and self.lists[name][0] == before[name][0]:
+                self._model(name, some, on)
 
     @rule(name=names, some=entries, on=st.booleans())
     def change_in_place(self, name: str, some: Entries, on: bool) -> None:
@@ -128,7 +155,8 @@ class ListsAreSets(RuleBasedStateMachine):
             with pytest.raises(KeyError, match=f"no list '{name}'"):
                 self._in_place(name, some, on)
         else:
-            assert self._in_place(name, some, on) == self._model(name, *some, on)
+            some = fitting(self.lists[name][0], some)
+            assert self._in_place(name, some, on) == self._model(name, some, on)
 
     @rule(
         name=names,
@@ -141,40 +169,48 @@ class ListsAreSets(RuleBasedStateMachine):
     ) -> None:
         if name not in self.lists:
             return
+        add, remove = (fitting(self.lists[name][0], some) for some in (add, remove))
         added: ListContent = content(*add)
-        if meanwhile is not None and meanwhile[0] in self.lists and len(added) > 1:
+        meanwhile = self._meanwhile(meanwhile)
+        if meanwhile is not None and len(added) > 1:
             added = Meanwhile(added, partial(self._in_place, *meanwhile))
         else:
             meanwhile = None
         counts = self.engine.apply(name, added, content(*remove))
-        stays = [[each for each in remove[i] if each not in add[i]] for i in (0, 1)]
-        taken_off = self._model(name, *stays, False)
-        put_on = self._model(name, *add, True)
+        stays = [[each for each in one if each not in other] for one, other in zip(remove, add, strict=True)]
+        taken_off = self._model(name, stays, False)
+        put_on = self._model(name, add, True)
         if meanwhile is None:
             assert counts == (put_on, taken_off)
         else:
-            self._model(meanwhile[0], *meanwhile[1], meanwhile[2])
+            self._model(*meanwhile)
 
     @rule(name=names, some=entries, meanwhile=st.none() | st.tuples(names, entries, st.booleans()))
     def replace(self, name: str, some: Entries, meanwhile: tuple[str, Entries, bool] | None) -> None:
         if name not in self.lists:
             return
+        some = fitting(self.lists[name][0], some)
         made: ListContent = content(*some)
-        if meanwhile is not None and meanwhile[0] in self.lists:
-            made = Meanwhile(made, partial(self._in_place, *meanwhile))
-        else:
-            meanwhile = None
-        self.engine.replace(name, made)
-        self.lists[name] = (self.lists[name][0], set(some[0]), set(some[1]))
+        meanwhile = self._meanwhile(meanwhile)
         if meanwhile is not None:
-            self._model(meanwhile[0], *meanwhile[1], meanwhile[2])
+            made = Meanwhile(made, partial(self._in_place, *meanwhile))
+        self.engine.replace(name, made)
+        self.lists[name] = (self.lists[name][0], *map(set, some))
+        if meanwhile is not None:
+            self._model(*meanwhile)
+
+    def _meanwhile(self, change: tuple[str, Entries, bool] | None) -> tuple[str, Entries, bool] | None:
+        """A change that comes while tables are being built, if there is such a list."""
+        if change is None or change[0] not in self.lists:
+            return None
+        return change[0], fitting(self.lists[change[0]][0], change[1]), change[2]
 
     def _in_place(self, name: str, some: Entries, on: bool) -> int:
         return (self.engine.add if on else self.engine.remove)(name, content(*some))
 
-    def _model(self, name: str, numbers: Sequence[str], prefixes: Sequence[str], on: bool) -> int:
+    def _model(self, name: str, some: Sequence[Iterable[object]], on: bool) -> int:
         changed = 0
-        for held, given in zip(self.lists[name][1:], (numbers, prefixes), strict=True):
+        for held, given in zip(self.lists[name][1:], some, strict=True):
             before = len(held)
             held.update(given) if on else held.difference_update(given)
             changed += abs(len(held) - before)
@@ -183,19 +219,25 @@ class ListsAreSets(RuleBasedStateMachine):
     @invariant()
     def same_as_the_sets(self) -> None:
         sizes = self.engine.stats()["list_sizes"]
-        assert sizes == {
-            name: len(numbers) + len(prefixes) for name, (_, numbers, prefixes) in self.lists.items()
-        }
-        for number in NUMBERS:
+        assert sizes == {name: sum(map(len, held)) for name, (_, *held) in self.lists.items()}
+        for number, address in zip(NUMBERS, cycle(ADDRESSES)):
             on = [
                 name
-                for name, (_, numbers, prefixes) in self.lists.items()
-                if number in numbers or number.startswith(tuple(prefixes))
+                for name, (_, numbers, prefixes, callers, networks) in self.lists.items()
+                if number in numbers
+                or number.startswith(tuple(prefixes))
+                or number in callers
+                or any(mapped(address) in network for network in networks)
             ]
-            answer = self.engine.explain({"caller": "+" + number, "callee": CALLEE}, NOW).decision
-            assert sorted(answer.shadow) == sorted(on)
-            for name, (_, numbers, _) in self.lists.items():
+            call = {"caller": "+" + number, "callee": CALLEE, "source_ip": address}
+            assert sorted(self.engine.explain(call, NOW).decision.shadow) == sorted(on)
+            for name, (_, numbers, _, callers, _) in self.lists.items():
                 assert self.engine.contains(name, key(number)) == (number in numbers)
+                assert self.engine.contains(name, (key(CALLEE[1:]), key(number))) == (number in callers)
+        for name, (*_, networks) in self.lists.items():
+            for network in NETWORKS:
+                packed = network.network_address.packed, network.prefixlen
+                assert self.engine.contains(name, packed) == (network in networks)
 
 
 TestListsAreSets = ListsAreSets.TestCase
@@ -394,6 +436,11 @@ def test_a_journal_joins_what_follows_each_other_and_leaves_out_lists_that_are_g
     assert (first[0], first[1].keys.tolist(), first[2]) == (3, [key(n) for n in NUMBERS[:3]], True)
     assert list(first[1].prefixes) == [(0, PREFIXES[0].encode())] * 2
     assert (second[0], len(second[1]), second[2]) == (3, len(PREFIXES), False)
+    journal.note("own", content((), (), NUMBERS[:2], NETWORKS[:1]), True)
+    journal.note("own", content((), (), NUMBERS[2:3], NETWORKS[1:]), True)
+    ((_, own, _),) = changes(journal.take(), {"own": 0})
+    assert np.array_equal(own.pairs, content(callers=NUMBERS[:3]).pairs)
+    assert own.networks == content(networks=NETWORKS).networks
     assert journal.take() == []
     journal.note("fraud", ListContent(np.arange(MOST_KEYS, dtype=np.uint64)), True)
     assert journal.full and not journal.short

@@ -93,6 +93,7 @@ class RecallingEngine(Engine):
                 kind,
                 (entries.things - removed.things) | added.things,
                 (entries.prefixes - removed.prefixes) | added.prefixes,
+                (entries.networks - removed.networks) | added.networks,
             )
             by_rule = (
                 runs and listed in self.fed and self.added.get((listed, call.identities[name]), now) > now
