@@ -110,7 +110,7 @@ def reloaded(loaded: Loaded) -> admin_pb2.ReloadResponse:
         listed = loaded.lists.get(entry.name)
         response.lists.add(
             list=entry.name,
-            entries=len(listed.content.keys) + len(listed.content.prefixes) if listed else 0,
+            entries=len(listed.content) if listed else 0,
             bad_rows=listed.bad if listed else 0,
         )
     return response

@@ -300,3 +300,40 @@ def test_a_control_character_is_found_at_every_place() -> None:
                 data[at] = bad
                 with pytest.raises(CallError):
                     ENGINE.explain(call(user_agent=bytes(data)), NOW)
+
+
+def test_explain_shows_the_pair_and_the_networks_that_put_a_call_on_a_list() -> None:
+    text = """
+version: 1
+lists:
+  unwanted: {kind: pair}
+  wanted: {kind: pair}
+  networks: {kind: network}
+rules:
+  - {id: wanted, when: call.caller in lists.wanted, verdict: pass}
+  - {id: unwanted, when: call.caller in lists.unwanted, verdict: block, class: subscriber}
+  - {id: network, when: call.source_ip in lists.networks, verdict: warn}
+"""
+    engine = Engine(load_plan(), secret=bytes(16))
+    callee, caller = (int(numbers(text).keys[0]) for text in (CALLEE, CALLER))
+    pairs = np.array([[callee, caller]], dtype=np.uint64)
+    mapped = bytes(10) + b"\xff\xff"
+    networks = [(mapped + bytes([192, 0, 2, 0]), 120), (mapped + bytes([192, 0, 2, 7]), 128)]
+    contents = {"unwanted": ListContent(pairs=pairs), "networks": ListContent(networks=networks)}
+    engine.publish(policy(text), contents, revision=1)
+    call = {"caller": "13800138000", "callee": CALLEE, "source_ip": "::ffff:192.0.2.7"}
+    told = engine.explain(call, NOW)
+    assert told.decision.rule == "unwanted"
+    assert [(entry.field, entry.list, entry.entry) for entry in told.lists] == [
+        ("caller", "unwanted", f"{CALLEE}:{CALLER}"),
+        ("source_ip", "networks", "192.0.2.0/24"),
+        ("source_ip", "networks", "192.0.2.7"),
+    ]
+    assert engine.contains("unwanted", (callee, caller)) and not engine.contains("wanted", (callee, caller))
+    assert engine.add("wanted", ListContent(pairs=pairs)) == 1
+    assert engine.decide(call, NOW).rule == "wanted"
+    assert engine.remove("wanted", ListContent(pairs=pairs)) == 1
+    assert engine.apply("unwanted", ListContent(), ListContent(pairs=pairs[[0, 0]])) == (0, 1)
+    assert engine.decide(call, NOW).rule == "network"
+    assert engine.remove("networks", ListContent(networks=networks)) == 2
+    assert engine.decide(call, NOW).rule == "default"

@@ -56,6 +56,8 @@ def refusal(read: Read, content: str | bytes, kind: ListKind = ListKind.NUMBER, 
         ListKind.DEVICE: "352099001761{:03}",
         ListKind.SUBSCRIBER: "460001234567{:03}",
         ListKind.TRUNK: "trunk-{}",
+        ListKind.PAIR: "+86138001380{:02}:95588",
+        ListKind.NETWORK: "192.0.2.{}",
     }[kind]
     if isinstance(content, str):
         content = content.encode()
@@ -122,6 +124,51 @@ def test_domains_and_trunks_have_keys_of_the_installation(read: Read) -> None:
     assert found.content.keys.tolist() == [
         text_key_of(SECRET, kind, name) for name in (b"Carrier A", b"igw-2")
     ]
+
+
+def test_pairs_are_the_subscribers_own_entries(read: Read, plan: NumberingPlan) -> None:
+    rows = "13800138000:+861069445566,spam,desk,2027-01-01\n+8613800138000:95588,,,\n13800138000:+861069445566,,,\n"
+    found = read("pair,reason,source,valid_until\n" + rows, ListKind.PAIR)
+    callee, one, other = (parse(plan, "CN", n).key for n in (b"+8613800138000", b"+861069445566", b"95588"))
+    assert sorted(found.content.pairs.tolist()) == sorted([[callee, one], [callee, other]])
+    assert (found.rows, found.bad, len(found.content)) == (3, 0, 2)
+    # Of rows that say the same the one that ends last counts, here: never.
+    assert found.annotation("+8613800138000:+861069445566") == Annotation()
+    found = read(rows[: rows.index("\n") + 1] + "+8613800138001:+861069445566,x,,2026-12-01\n", ListKind.PAIR)
+    assert found.annotation((callee, one)) == Annotation("spam", "desk", found.expiries[1][1])
+    assert found.annotation((one, callee)) is None
+    next_callee = parse(plan, "CN", b"+8613800138001").key
+    assert [entry for entry, _ in found.expiries] == [(next_callee, one), (callee, one)]
+    assert "write CALLEE:CALLER" in refusal(read, "95588", ListKind.PAIR)
+    ended = found.expiries.between(NOW, found.expiries[0][1])
+    assert (ended.pairs.tolist(), len(ended)) == ([[next_callee, one]], 1)
+
+
+def test_networks_are_addresses_and_prefix_lengths(read: Read) -> None:
+    found = read("192.0.2.0/24,scan,,\n2001:DB8::/32,,,\n192.0.2.7,,,2026-12-01\n", ListKind.NETWORK)
+    assert (found.rows, found.bad) == (3, 0)
+    assert "write 192.0.2.0/24" in refusal(read, "192.0.2.9/24", ListKind.NETWORK)
+    mapped = bytes(10) + b"\xff\xff"
+    networks = {
+        (mapped + bytes([192, 0, 2, 0]), 120),
+        (mapped + bytes([192, 0, 2, 7]), 128),
+        (bytes.fromhex("20010db8") + bytes(12), 32),
+    }
+    assert set(found.content.networks) == networks
+    assert found.annotation("192.0.2.0/24") == Annotation("scan")
+    assert found.expiries.between(NOW, NOW * 2).networks == [(mapped + bytes([192, 0, 2, 7]), 128)]
+
+
+def test_a_range_in_a_file_is_the_prefixes_it_is_made_of(read: Read) -> None:
+    found = read("range,reason\n+331620000..+331629999,a\n+33163098..+33163100,b\n", ListKind.PREFIX)
+    assert [digits for _, digits in found.content.prefixes] == [
+        b"33162",
+        b"33163098",
+        b"33163099",
+        b"33163100",
+    ]
+    assert (found.rows, found.bad) == (2, 0)
+    assert found.annotation("+33163099*") == Annotation("b")
 
 
 FOUR = "+8613800138000,fake-loan,police,2027-01-01\n10086,,,\n"
