@@ -1,7 +1,8 @@
-"""What every test may use: the option ``--long``, the fixture ``scale`` and Hypothesis' two profiles."""
+"""What every test may use: the option ``--long``, the fixtures ``scale`` and ``postgres_url``, and Hypothesis'
+two profiles."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, settings
 import interceptor
 from interceptor.engine.plan import NumberingPlan
 from interceptor.numbering import load_plan
+from store.postgres import Cluster, program
 
 # Same examples on every run and no deadline: a shared machine may be slow, a test must not be.
 settings.register_profile(
@@ -66,3 +68,19 @@ def scale(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
 def plan(tmp_path_factory: pytest.TempPathFactory) -> NumberingPlan:
     """The world's numbering plan, built from the installed metadata."""
     return load_plan(tmp_path_factory.mktemp("plan"))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server of the tests' own."""
+    if program("initdb") is None:
+        pytest.skip("PostgreSQL is not installed")
+    made = Cluster()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def postgres_url(cluster: Cluster) -> str:
+    """URL of an empty PostgreSQL database."""
+    return cluster.database()

@@ -9,24 +9,8 @@ from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListKind
 from interceptor.store.store import Store
 from store.deeds import NOW
-from store.postgres import Cluster, program
 
 Open = Callable[[], Store]
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    if program("initdb") is None:
-        pytest.skip("PostgreSQL is not installed")
-    made = Cluster()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def postgres_url(cluster: Cluster) -> str:
-    """URL of an empty PostgreSQL database."""
-    return cluster.database()
 
 
 @pytest.fixture
