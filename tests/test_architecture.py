@@ -30,7 +30,7 @@ BESIDES = {"numbering": {"interceptor.engine.plan"}}
 CLIENT_MAY_IMPORT = {"interceptor.pb", "interceptor.client", "grpc"}
 #: Foreign package -> the only rooms (or modules) that see it.
 ONLY = {
-    "grpc": {"control", "client", "pb", "cli.asking"},  # `interceptor decide` is a client
+    "grpc": {"control", "client", "pb", "cli.connection"},  # `interceptor decide` is a client
     "grpc_health": {"control", "client"},
     "grpc_reflection": {"control"},
     "prometheus_client": {"runtime.metrics", "runtime.families", "runtime.standing", "runtime.traffic"},

@@ -1,13 +1,12 @@
 """The options of `interceptor decide` and `interceptor explain`."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-DATA_PORT, CONTROL_PORT = "127.0.0.1:50051", "127.0.0.1:50052"
+from interceptor.cli.connecting import CONTROL_PORT, DATA_PORT, connected
+
 CALL = "The call"
-SERVICE = "The service"
 
 
 def told(text: str) -> Any:
@@ -35,8 +34,8 @@ def register(app: typer.Typer) -> None:
 def add(app: typer.Typer, name: Literal["decide", "explain"], text: str, where: str) -> None:
     """Adds a command that takes a call's fields as options."""
 
-    @app.command(name, help=text)
     def command(
+        service: Any,
         *,
         caller: Annotated[str, told("Who calls, as signalled: +8613800138000, sip:..., anonymous.")] = "",
         callee: Annotated[str, told("Whom the call is for, as dialled.")] = "",
@@ -63,24 +62,10 @@ def add(app: typer.Typer, name: Literal["decide", "explain"], text: str, where: 
             int | None, told("Days since the caller's subscription was activated.")
         ] = None,
         tag: Annotated[list[str] | None, told("NAME=VALUE: what else is known; repeat it.")] = None,
-        server: Annotated[
-            str, typer.Option(help="Its address: HOST:PORT or unix:PATH.", rich_help_panel=SERVICE)
-        ] = where,
-        timeout: Annotated[
-            float, typer.Option(help="Seconds to wait for the answer.", min=0.001, rich_help_panel=SERVICE)
-        ] = 2.0,
-        tls_ca: Annotated[
-            Path | None,
-            typer.Option(help="Speak TLS; certificates of this CA (PEM) are good.", rich_help_panel=SERVICE),
-        ] = None,
-        tls_cert: Annotated[
-            Path | None,
-            typer.Option(help="Our certificate (PEM), where one is wanted.", rich_help_panel=SERVICE),
-        ] = None,
-        tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM).", rich_help_panel=SERVICE)] = None,
     ) -> None:
         given = dict(locals())
         from interceptor.cli import asking  # noqa: PLC0415 - grpc: not for the others' --help
 
-        service = asking.Connection(server, timeout, tls_ca, tls_cert, tls_key)
-        getattr(asking, name)(service, given, tag or ())
+        getattr(asking, name)(given.pop("service"), given, tag or ())
+
+    app.command(name, help=text)(connected(command, server=where, timeout=2.0, token=name == "explain"))

@@ -1,15 +1,8 @@
-"""The options of `interceptor policy ...`."""
+"""The options of `interceptor policy check`, which needs no service."""
 
 from typing import Annotated
 
 import typer
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the commands to `app`."""
-    group = typer.Typer(help="Checks policy files; no service is needed.", no_args_is_help=True)
-    group.command("check")(check)
-    app.add_typer(group, name="policy")
 
 
 def check(

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from interceptor.cli import ask, check, loadtest, serve
+from interceptor.cli import ask, lists, loadtest, oversight, policies, serve
 from interceptor.cli.failing import EXIT_FAILED, Failure
 
 EPILOG = (
@@ -23,7 +23,9 @@ app = typer.Typer(
 )
 serve.register(app)
 ask.register(app)
-check.register(app)
+lists.register(app)
+policies.register(app)
+oversight.register(app)
 loadtest.register(app)
 
 

@@ -141,7 +141,7 @@ def assemble(options: Options, log: Log, stopping: ExitStack) -> Fronts:
         plane = data_plane(options, service, tls)
         stopping.callback(plane.close, 0)
         control = ControlServer(
-            service, options.control, tls=tls, allowed=options.tls_allow, insecure=options.insecure
+            service, options.control, log, tls=tls, allowed=options.tls_allow, insecure=options.insecure
         )
         page = metrics_page(options, service, plane, tls, stopping)
     except (ListenError, StoreError, ValueError) as error:

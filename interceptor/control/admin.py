@@ -1,67 +1,78 @@
-"""AdminService on grpcio: Explain and Reload."""
+"""AdminService on grpcio: its rooms put together, and the gate before all of them."""
 
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 
-from interceptor.control import border
-from interceptor.control.border import Call, Unreadable
-from interceptor.control.messages import explanation, reloaded
-from interceptor.control.refusing import refuse
-from interceptor.engine.engine import CallError
+from interceptor.control.access import Access
+from interceptor.control.answering import Answering
+from interceptor.control.authorising import Gate
+from interceptor.control.decisions import Decisions
+from interceptor.control.importing import Importing
+from interceptor.control.lists import Lists
+from interceptor.control.policies import Policies
+from interceptor.control.reads import Reads
+from interceptor.control.trail import Trail
+from interceptor.control.tries import Tries
 from interceptor.pb.v1 import admin_pb2
-from interceptor.runtime.loader import Fault, LoadError
-from interceptor.runtime.service import NotReadyError, Service
+from interceptor.runtime.logs import Log
+from interceptor.runtime.service import Service
+from interceptor.store.words import Action, StoreError
 
-NAME = admin_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
+SERVICE = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
+NAME = SERVICE.full_name
 
 
 class Admin:
-    """Handlers of AdminService."""
+    """All methods of AdminService.
 
-    def __init__(self, service: Service) -> None:
+    Parameters
+    ----------
+    service
+        What is looked into and steered.
+    log
+        Where it is said that a refusal could not be audited.
+    trusted
+        Whether reaching the port is enough while nobody has been given access.
+    """
+
+    def __init__(self, service: Service, log: Log, *, trusted: bool) -> None:
         self._service = service
+        self._log = log
+        store, now_ms = service.store, service.clock.now_ms
+        self._tries = Tries(self._record, now_ms)
+        gate = Gate(store.credentials, now_ms, self._tries, trusted=trusted)
+        reads = Reads(store.audit, store.privacy.named, now_ms)
+        self._importing = Importing(service.lists)
+        rooms = (
+            Lists(service.lists, reads),
+            self._importing,
+            Policies(service, service.policies),
+            Decisions(service, service.decisions, reads),
+            Trail(store.audit, service.lists),
+            Access(store.credentials, now_ms),
+        )
+        self.methods = {name: method for room in rooms for name, method in room.methods().items()}
+        self._answering = Answering(gate, service.tally)
 
     def handlers(self) -> "grpc.GenericRpcHandler[Any, Any]":
         """To be added to a server."""
-        return grpc.method_handlers_generic_handler(
-            NAME,
-            {
-                "Explain": grpc.unary_unary_rpc_method_handler(
-                    self.explain, border.read_explain, admin_pb2.ExplainResponse.SerializeToString
-                ),
-                "Reload": grpc.unary_unary_rpc_method_handler(
-                    self.reload, border.read_reload, admin_pb2.ReloadResponse.SerializeToString
-                ),
-            },
-        )
+        return self._answering.handlers(SERVICE, self.methods)
 
-    def explain(self, call: Call | Unreadable, context: grpc.ServicerContext) -> admin_pb2.ExplainResponse:
-        """What a call would be answered, and why."""
-        if isinstance(call, Unreadable):
-            self._refuse(context, grpc.StatusCode.INVALID_ARGUMENT, call.message)
+    def close(self) -> None:
+        """Writes down what was refused and not told yet. No request may be under way."""
+        self._importing.close()
+        self._tries.settle(all_of_them=True)
+
+    def _record(self, who: str, what: str, times: int) -> None:
+        """Puts refused tries on the audit trail; a store that is away does not make a refusal fail."""
         try:
-            found, loaded = self._service.explain(call)
-        except CallError as error:
-            self._refuse(context, grpc.StatusCode.INVALID_ARGUMENT, f"call.{error}")
-        except NotReadyError as error:
-            self._refuse(context, grpc.StatusCode.UNAVAILABLE, str(error))
-        return explanation(found, loaded, self._service.outcomes)
-
-    def reload(
-        self, request: admin_pb2.ReloadRequest | Unreadable, context: grpc.ServicerContext
-    ) -> admin_pb2.ReloadResponse:
-        """Puts the policy and list files into force as they are now."""
-        if isinstance(request, Unreadable):
-            self._refuse(context, grpc.StatusCode.INVALID_ARGUMENT, request.message)
-        try:
-            return reloaded(self._service.reload())
-        except LoadError as error:
-            wrong = error.fault == Fault.POLICY
-            code = grpc.StatusCode.INVALID_ARGUMENT if wrong else grpc.StatusCode.FAILED_PRECONDITION
-            self._refuse(context, code, f"the last good policy stays in force: {error}")
-        except NotReadyError as error:
-            self._refuse(context, grpc.StatusCode.UNAVAILABLE, str(error))
-
-    def _refuse(self, context: grpc.ServicerContext, code: grpc.StatusCode, message: str) -> NoReturn:
-        refuse(context, self._service.tally, code, message)
+            self._service.store.audit.note(
+                at_ms=self._service.clock.now_ms(),
+                actor=who,
+                action=Action.REFUSED,
+                subject=what,
+                detail={"times": times},
+            )
+        except StoreError as error:
+            self._log.error("refused request not audited", caller=who, asked=what, problem=str(error))

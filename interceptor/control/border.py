@@ -37,12 +37,15 @@ IGNORED = "event_time_ms"
 
 Call = dict[str, Any]
 
+LARGEST_CALL = 64 * 1024  # bytes of a message about one call; an operator's may be larger
+
 
 @dataclass(frozen=True)
 class Unreadable:
     """Bytes that are no request at all."""
 
     message: str
+    too_large: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Streamed:
 
 def read_call(data: bytes) -> Call | Unreadable:
     """The call in a DecideRequest. Never raises: grpcio would answer INTERNAL and say nothing."""
+    if len(data) > LARGEST_CALL:
+        return too_large(data)
     try:
         request = pb.DecideRequest.FromString(data)
     except DecodeError:
@@ -68,6 +73,8 @@ def read_call(data: bytes) -> Call | Unreadable:
 def read_streamed(data: bytes) -> Streamed:
     """One message of a DecideStream, as `read_call` reads a call."""
     now = time.monotonic()
+    if len(data) > LARGEST_CALL:
+        return Streamed(0, 0, too_large(data), now)
     try:
         message = pb.DecideStreamRequest.FromString(data)
     except DecodeError:
@@ -80,6 +87,8 @@ def read_streamed(data: bytes) -> Streamed:
 def read_explain(data: bytes) -> Call | Unreadable:
     """The call in an ExplainRequest, as `read_call` reads it."""
     wanted = admin_pb2.ExplainRequest.DESCRIPTOR
+    if len(data) > LARGEST_CALL:
+        return too_large(data)
     try:
         return call_in(
             [
@@ -92,11 +101,10 @@ def read_explain(data: bytes) -> Call | Unreadable:
         return Unreadable(f"the request is no {wanted.full_name}: {error}")
 
 
-def read_reload(data: bytes) -> admin_pb2.ReloadRequest | Unreadable:
-    try:
-        return admin_pb2.ReloadRequest.FromString(data)
-    except DecodeError:
-        return Unreadable("the request is no interceptor.v1.ReloadRequest")
+def too_large(data: bytes) -> Unreadable:
+    return Unreadable(
+        f"the message has {len(data):,} bytes, and one about a call at most {LARGEST_CALL:,}", too_large=True
+    )
 
 
 def call_of(request: pb.DecideRequest) -> Call:

@@ -62,7 +62,8 @@ class Interception:
         if left is not None and left <= 0:
             self._refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline had passed: not decided")
         if isinstance(call, Unreadable):
-            self._refuse(context, grpc.StatusCode.INVALID_ARGUMENT, call.message)
+            code = grpc.StatusCode.RESOURCE_EXHAUSTED if call.too_large else grpc.StatusCode.INVALID_ARGUMENT
+            self._refuse(context, code, call.message)
         try:
             return self._answer(call, self._switch(context))
         except CallError as error:
@@ -103,7 +104,8 @@ class Interception:
         if message.deadline_ms and (time.monotonic() - message.arrived) * 1000 > message.deadline_ms:
             return self._failed(response, "DEADLINE_EXCEEDED", "the deadline had passed: not decided")
         if isinstance(message.call, Unreadable):
-            return self._failed(response, "INVALID_ARGUMENT", message.call.message)
+            status = "RESOURCE_EXHAUSTED" if message.call.too_large else "INVALID_ARGUMENT"
+            return self._failed(response, status, message.call.message)
         try:
             response.decision.CopyFrom(self._answer(message.call, switch))
         except CallError as error:

@@ -19,6 +19,11 @@ CLASSES: dict[BlockClass, pb.BlockClass] = {
     BlockClass.CLASS_INVALID: pb.BLOCK_CLASS_INVALID,
     BlockClass.CLASS_SUBSCRIBER: pb.BLOCK_CLASS_SUBSCRIBER,
 }
+#: by the names that policies give them
+VERDICT_NAMES = {each.name: message for each, message in VERDICTS.items()}
+CLASS_NAMES = {each.name.removeprefix("CLASS_").lower(): message for each, message in CLASSES.items()} | {
+    "": pb.BLOCK_CLASS_UNSPECIFIED
+}
 OUTCOMES = {
     "match": admin_pb2.RULE_OUTCOME_MATCH,
     "no match": admin_pb2.RULE_OUTCOME_NO_MATCH,

@@ -14,10 +14,13 @@ from interceptor.control import admin, interception
 from interceptor.control.admin import Admin
 from interceptor.control.allowing import AllowList
 from interceptor.control.interception import Interception
-from interceptor.runtime.addresses import ListenError, guard
+from interceptor.runtime.addresses import ListenError, guard, local
+from interceptor.runtime.logs import Log
 from interceptor.runtime.service import Service
 
-LARGEST = 64 * 1024  # bytes of one request
+LARGEST = (
+    1 << 20
+) + 4096  # bytes of one request, a piece of an import; each method has its own bound below it
 THREADS = 32
 STREAMS = THREADS // 2  # a stream holds a thread; the other half stays for single calls and operators
 QUEUED = 1024  # requests inside the server at once; the next one is refused, not queued
@@ -46,6 +49,7 @@ class ControlServer:
         self,
         service: Service,
         address: str,
+        log: Log,
         *,
         tls: Tls | None = None,
         allowed: Collection[str] = (),
@@ -53,6 +57,13 @@ class ControlServer:
     ) -> None:
         """Binds `address`. allowed: names of the clients that are answered, if not all are. Raises ListenError."""
         guard(address, tls is not None, insecure)
+        trusted = local(address) or bool(allowed)
+        if not trusted and not service.store.credentials.all():
+            raise ListenError(
+                f"--control {address} is open to other machines, and nobody has been given access: start with "
+                "--control on 127.0.0.1, let an admin in with `interceptor access grant NAME --role admin`, "
+                "start again; or name the clients with --tls-client-ca and --tls-allow"
+            )
         self._tls = tls
         self._certificate: grpc.ServerCertificateConfiguration | None = None  # read, and not yet used
         self._reading = threading.Lock()
@@ -71,10 +82,11 @@ class ControlServer:
         self._names = ("", interception.NAME, admin.NAME)
         self._tell(health_pb2.HealthCheckResponse.NOT_SERVING)
         authenticated = tls is not None and tls.clients is not None
+        self._admin = Admin(service, log, trusted=trusted)
         self._server.add_generic_rpc_handlers(
             (
                 Interception(service, streams=STREAMS, authenticated=authenticated).handlers(),
-                Admin(service).handlers(),
+                self._admin.handlers(),
             )
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -114,6 +126,7 @@ class ControlServer:
         self._health.enter_graceful_shutdown()
         self._server.stop(grace).wait()
         self._pool.shutdown()
+        self._admin.close()
 
     def _credentials(self, tls: Tls) -> grpc.ServerCredentials:
         return grpc.dynamic_ssl_server_credentials(

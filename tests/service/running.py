@@ -148,7 +148,7 @@ class Running:
         try:
             serving = self.event("serving")
         except BaseException:
-            self.process.kill()
+            self._end()
             raise
         self.data = Front(serving["listen"][0])
         self.control = Front(serving["control"])
@@ -214,16 +214,21 @@ class Running:
         try:
             code = self.process.wait(60)
         finally:
-            self.process.kill()
-            self.process.wait()
-            self._reader.join()
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+            self._end()
         for front in (self.data, self.control):
             front.channel.close()
         if self._own is not None:
             self._own.cleanup()
         return code
+
+    def _end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        if self._own is not None:
+            self._own.cleanup()
 
     def _await(self, found: Callable[[], Any], timeout: float, what: str) -> Any:
         end = time.monotonic() + timeout

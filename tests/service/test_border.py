@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from interceptor.control import border
 from interceptor.control.border import Unreadable
-from interceptor.pb.v1 import admin_pb2
 from interceptor.pb.v1 import interception_pb2 as pb
 from service.running import CALLEE, LISTED, Front, Running, refused
 
@@ -199,7 +198,6 @@ def test_any_bytes_are_a_call_or_unreadable(data: bytes) -> None:
         assert isinstance(read(data), dict | Unreadable)
     streamed = border.read_streamed(data)
     assert isinstance(streamed.call, dict | Unreadable)
-    assert isinstance(border.read_reload(data), admin_pb2.ReloadRequest | Unreadable)
 
 
 CALLS = st.builds(

@@ -1,60 +1,26 @@
 """The command line: what it prints, what it exits with, one line per error."""
 
 import json
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from interceptor.cli import main
 from service.running import (
     CALLEE,
     LISTED,
     POLICY,
     PORTS,
+    Cli,
+    Done,
     Running,
     command,
     environment,
     run,
     write_policy,
 )
-
-
-class Done(NamedTuple):
-    """What a command printed, and its exit code."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Cli = Callable[..., Done]
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
-    """``cli("decide", ...)`` runs a command that comes to an end, in this process: starting Python takes longer."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-
-    def call(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["interceptor", *map(str, arguments)])
-        capsys.readouterr()
-        code: object = 0
-        try:
-            main.main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        assert isinstance(code, int)
-        printed = capsys.readouterr()
-        return Done(code, printed.out, printed.err)
-
-    yield call
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def one_line(done: "Done | subprocess.CompletedProcess[str]", code: int) -> str:

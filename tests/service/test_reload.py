@@ -185,8 +185,9 @@ def test_sigint_ends_it_as_well(start: Start, tmp_path: Path) -> None:
 
 
 def test_calls_before_the_policy_is_there_are_told_to_come_back(tmp_path: Path) -> None:
-    service = Service(Settings(write_policy(tmp_path), tmp_path / "data"), open_log("error"))
-    control = ControlServer(service, "127.0.0.1:0")
+    log = open_log("error")
+    service = Service(Settings(write_policy(tmp_path), tmp_path / "data"), log)
+    control = ControlServer(service, "127.0.0.1:0", log)
     control.start()
     plane = DataPlane(
         service.engine,
