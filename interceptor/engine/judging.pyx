@@ -150,6 +150,7 @@ cdef class Bench:
 
     def __init__(self, SnapshotHolder live, SnapshotHolder other, samples):
         cdef bytes sample
+        samples = tuple(samples)    # whoever keeps them goes on to drop old ones
         self.owned, self.n = [], len(samples)
         self.records = <Record*> self.room(sizeof(Record) * self.n)
         self.turned = <Turned*> self.room(sizeof(Turned) * self.n)
@@ -274,6 +275,6 @@ def judge(SnapshotHolder live not None, samples, Candidate candidate, changes):
         raise ValueError(f"samples[{-1 - found}]: no sample of this version")
     spec = other.spec
     return Judgement(
-        len(samples), bench.flips(found),
+        bench.n, bench.flips(found),
         tuple([counter.name for i, counter in enumerate(spec.counters) if bench.other.unknown[i]]),
         tuple([tag for i, tag in enumerate(spec.tags) if bench.other.unknown_tags >> i & 1]))

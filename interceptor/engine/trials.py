@@ -87,6 +87,8 @@ class Trials:
         for rule in self.demotions.keep(live.spec).values():
             live.say(rule, Verdict.WARN)
         if self._now is None:
+            if run is not None:  # it was stopped while this policy was being built
+                attach(live, None)
             return
         self._leaving.append(self._now)
         self._now, self._stopped = None, problem

@@ -152,11 +152,13 @@ def test_rules_are_demoted_and_promoted_while_threads_decide(engine: Engine) -> 
 
     thread = threading.Thread(target=decide)
     thread.start()
-    for _ in range(200):
-        engine.demote("busy")
-        engine.promote("busy")
-    over.set()
-    thread.join()
+    try:
+        for _ in range(200):
+            engine.demote("busy")
+            engine.promote("busy")
+    finally:
+        over.set()
+        thread.join()
     assert seen <= {Verdict.WARN, Verdict.BLOCK}
     counted = engine.stats()["rules"]["busy"]
     assert counted["decided"] == engine.stats()["verdicts"]["block"] + engine.stats()["verdicts"]["warn"]

@@ -163,6 +163,27 @@ default: pass
     assert engine.decide(call(), NOW + 3_600_000).rule == "default"
 
 
+@pytest.mark.parametrize("verdict", ["pass", "warn"])
+def test_what_a_rule_added_is_in_the_event_of_its_decision(engine: Engine, verdict: str) -> None:
+    text = f"""
+version: 1
+lists: {{devices: {{kind: device}}, held: {{kind: number}}}}
+rules:
+  - {{id: device, when: has(call.imei), verdict: {verdict}, add_to: {{list: devices, key: imei, for: 1h}}}}
+  - {{id: number, when: "true", verdict: {verdict}, add_to: {{list: held, key: callee, for: 1h}}}}
+default: pass
+"""
+    engine.publish(policy(text), {}, revision=2)
+    for fields in ({"imei": "35-693803-564380-9"}, {}, {}):
+        engine.decide(call(**fields), NOW)
+    told = [row for row in engine.drain_events() if row["added"]]
+    assert [(row["rule"], row["added_text"], row["time_ms"]) for row in told] == [
+        (0, b"35693803564380", NOW),
+        (1, CALLEE.encode(), NOW),
+    ]
+    assert told[1]["added_key"] == numbers(CALLEE).keys[0]
+
+
 def test_a_failed_publish_keeps_the_old_policy(engine: Engine) -> None:
     broken = policy()
     object.__setattr__(broken, "trunks", {"default": type(next(iter(broken.trunks.values())))(region="XX")})

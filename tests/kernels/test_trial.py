@@ -192,6 +192,19 @@ def test_tags_the_live_policy_does_not_read_are_named(engine: Engine) -> None:
     assert engine.judge(engine.drain_samples(), spec=tagged).unknown_tags == ("dealer",)
 
 
+def test_a_trial_stopped_while_a_policy_is_published_is_over(engine: Engine) -> None:
+    blocking = policy("version: 1\nrules: []\ndefault: block\n")
+    for turn in range(40):
+        engine.start_trial(blocking)
+        publisher = threading.Thread(target=engine.publish, args=(engine.spec, {}), kwargs={"revision": turn})
+        publisher.start()
+        engine.stop_trial()
+        publisher.join()
+        decide(engine, 1)
+        assert engine.drain_events()["trial"].sum() == 0
+        assert not state(engine).running
+
+
 def test_trials_come_and_go_while_threads_decide_and_policies_are_published(engine: Engine) -> None:
     over, failures = threading.Event(), []
     calls = np.zeros(64, CALL_DTYPE)
@@ -214,22 +227,24 @@ def test_trials_come_and_go_while_threads_decide_and_policies_are_published(engi
     for thread in threads:
         thread.start()
     beside = [policy(text) for text in (STRICTER, OTHER)]
-    for turn in range(40):
-        engine.start_trial(beside[turn % 2], name=str(turn))
-        engine.publish(policy(POLICY if turn % 3 else OTHER), {}, revision=turn + 2)
-        engine.drain_events()
-        found = state(engine)
-        assert (found.name, found.running) == (str(turn), True)
-        assert sum(found.kinds.values()) + found.untold <= found.differing <= found.calls
-        if turn % 2:
-            engine.stop_trial()
-    engine.start_trial(beside[0], name="last")
-    before = sum(asked)
-    while state(engine).calls < 2000 and not failures:
-        engine.drain_events()
-    over.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for turn in range(40):
+            engine.start_trial(beside[turn % 2], name=str(turn))
+            engine.publish(policy(POLICY if turn % 3 else OTHER), {}, revision=turn + 2)
+            engine.drain_events()
+            found = state(engine)
+            assert (found.name, found.running) == (str(turn), True)
+            assert sum(found.kinds.values()) + found.untold <= found.differing <= found.calls
+            if turn % 2:
+                engine.stop_trial()
+        before = sum(asked)
+        engine.start_trial(beside[0], name="last")
+        while state(engine).calls < 2000 and not failures:
+            engine.drain_events()
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
     last = engine.stop_trial()
     assert failures == []
     assert last is not None
