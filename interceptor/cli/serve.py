@@ -11,6 +11,7 @@ SIGNALS = {*STOPPING, signal.SIGHUP}
 SECURITY = "Who may reach it"
 STORE = "What it keeps"
 SWITCHES = "The port for switches"
+ZONES = "The zones for resolvers"
 LISTEN = ("127.0.0.1:50051",)
 MOST_THREADS = 56  # of the 64 an engine decides with: the others are the control plane's
 
@@ -172,6 +173,38 @@ def serve(
             rich_help_panel=SECURITY,
         ),
     ] = False,
+    zone: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=LIST",
+            help="Serve a list of domains to resolvers as the DNS response policy zone NAME; repeat it for more.",
+            rich_help_panel=ZONES,
+            show_default=False,
+        ),
+    ] = None,
+    zone_listen: Annotated[
+        str,
+        typer.Option(
+            help="Where resolvers ask for zones, over TCP and UDP: HOST:PORT.", rich_help_panel=ZONES
+        ),
+    ] = "127.0.0.1:5354",
+    zone_key: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the key that resolvers sign with, as tsig-keygen writes it; needed for other machines.",
+            rich_help_panel=ZONES,
+            show_default=False,
+        ),
+    ] = None,
+    zone_notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="A resolver that is told of each change at once; repeat it for more.",
+            rich_help_panel=ZONES,
+            show_default=False,
+        ),
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Runs the service until SIGTERM or Ctrl-C. SIGHUP reads policy file, list files and certificates again.
@@ -183,6 +216,7 @@ def serve(
     # any moment waits for sigwait. A Python handler would run on the main thread alone, which may not be woken for it.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     from interceptor.cli import serving  # noqa: PLC0415 - the engine: not for the other commands
+    from interceptor.cli.zones import Zones  # noqa: PLC0415
 
     serving.serve(
         serving.Options(
@@ -209,6 +243,7 @@ def serve(
             tls_client_ca=tls_client_ca,
             tls_allow=tuple(tls_allow or ()),
             insecure=insecure,
+            zones=Zones(tuple(zone or ()), zone_listen, zone_key, tuple(zone_notify or ())),
             log_level=log_level,
         )
     )

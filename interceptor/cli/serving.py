@@ -12,7 +12,9 @@ from pathlib import Path
 from interceptor.cli.failing import EXIT_USAGE, Failure
 from interceptor.cli.loading import progress_bar
 from interceptor.cli.serve import MOST_THREADS, SIGNALS, STOPPING
+from interceptor.cli.zones import Zones
 from interceptor.control.server import ControlServer, Tls
+from interceptor.control.zone import ZoneServer
 from interceptor.dataplane.server import DataPlane
 from interceptor.dataplane.tls import TlsServer
 from interceptor.engine.memory import take_at_once
@@ -53,6 +55,7 @@ class Options:
     tls_client_ca: Path | None
     tls_allow: tuple[str, ...]
     insecure: bool
+    zones: Zones
     log_level: str
 
     def settings(self) -> Settings:
@@ -93,6 +96,7 @@ class Fronts:
     encrypted: bool  #: the data plane has a certificate
     control: ControlServer
     metrics: str | None  #: address of the page
+    zones: ZoneServer | None
 
     def close(self, grace: float) -> None:
         """Both planes stop at once: each has the whole of `grace`, in seconds."""
@@ -116,11 +120,14 @@ def serve(options: Options) -> None:
         fronts.service.open(load(fronts.service))
         fronts.plane.open()
         fronts.control.open()
+        if fronts.zones is not None:
+            fronts.zones.start()
         log.info(
             "serving",
             listen=list(fronts.plane.addresses),
             control=fronts.control.address,
             metrics=fronts.metrics,
+            zones=None if fronts.zones is None else fronts.zones.port,
             ready_seconds=round(time.monotonic() - begun, 3),
             pid=os.getpid(),
         )
@@ -144,9 +151,12 @@ def assemble(options: Options, log: Log, stopping: ExitStack) -> Fronts:
             service, options.control, log, tls=tls, allowed=options.tls_allow, insecure=options.insecure
         )
         page = metrics_page(options, service, plane, tls, stopping)
+        zones = options.zones.served(service, log)
+        if zones is not None:
+            stopping.callback(zones.stop)
     except (ListenError, StoreError, ValueError) as error:
         raise Failure(str(error)) from None
-    return Fronts(service, plane, tls is not None, control, page)
+    return Fronts(service, plane, tls is not None, control, page, zones)
 
 
 def data_plane(options: Options, service: Service, tls: Tls | None) -> DataPlane:

@@ -20,6 +20,7 @@ lists:
   areas:    {kind: prefix}
   hotlines: {kind: number}
   sites:    {kind: domain}
+  unwanted: {kind: pair}
 guard: {share: 1, protected: [hotlines]}
 appeals: {list: allowed, for: 30d}
 counters:
@@ -28,6 +29,7 @@ rules:
   - {id: allowed, when: call.caller in lists.allowed, verdict: pass}
   - {id: listed, when: call.caller in lists.fraud, verdict: block, class: list, reason: listed-fraud}
   - {id: area, when: call.caller in lists.areas, verdict: block, class: list, reason: area}
+  - {id: unwanted, when: call.caller in lists.unwanted, verdict: block, class: subscriber, reason: unwanted}
   - {id: hotline, when: call.caller in lists.hotlines, verdict: pass}
 default: pass
 """

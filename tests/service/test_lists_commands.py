@@ -3,15 +3,20 @@
 import gzip
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dns.exception
+import dns.query
+import dns.zone
 import pytest
 
 from interceptor.pb.v1 import interception_pb2 as pb
 from interceptor.pb.v1 import lists_pb2
 from service.operating import Ask, add, asking, becomes, put
 from service.running import CALLEE, Cli, Running, refused
+
+Start = Callable[..., Running]
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +208,30 @@ def test_a_domain_is_listed_with_all_below_it(ask: Ask) -> None:
     assert not ask("lists", "check", "bank.example")["listed"]
     zone = ask("lists", "export", "sites", "--format", "rpz")
     assert re.search(r"^fraud-bank\.example(\.\S+)?\s.*CNAME\s+\.$", zone, flags=re.MULTILINE)
+
+
+def test_a_subscribers_own_list_holds_for_him_alone(service: Running, ask: Ask) -> None:
+    caller = "+8613811110009"
+    ask("lists", "add", f"{CALLEE}:{caller}", "--list", "unwanted", "--source", "subscriber")
+    answer = service.decide(caller=caller, callee=CALLEE)
+    assert (answer.rule, answer.sip_code) == ("unwanted", 607)
+    assert rule(service, caller, "+8613900139001") == "default"
+
+
+def test_a_listed_domain_is_in_the_zone_that_is_served(start: Start, cli: Cli) -> None:
+    service = start(None, "--zone", "rpz.example=sites", "--zone-listen", "127.0.0.1:0")
+    put(service)
+    port = service.event("serving")["zones"]
+    asking(cli, service)("lists", "add", "fraud-shop.example", "--list", "sites")
+
+    def zone() -> set[str]:
+        try:
+            found = dns.zone.from_xfr(dns.query.xfr("127.0.0.1", "rpz.example", port=port), relativize=True)
+        except dns.exception.DNSException:  # it has no such list yet
+            return set()
+        return {str(name) for name in found.nodes}
+
+    becomes(lambda: "fraud-shop.example" in zone())
 
 
 @pytest.mark.parametrize(
