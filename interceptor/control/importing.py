@@ -15,6 +15,7 @@ from interceptor.control.lists import confirmed, invalid
 from interceptor.control.refusing import Refusal
 from interceptor.pb.v1 import lists_pb2 as pb
 from interceptor.runtime.live import Changed, Import, LiveLists, Preview
+from interceptor.runtime.loader import step_back
 from interceptor.store.words import Mode
 
 LARGEST_PIECE = 1 << 20  # bytes
@@ -52,7 +53,7 @@ class Importing:
 
     def __init__(self, lists: LiveLists) -> None:
         self._lists = lists
-        self._workers = ThreadPoolExecutor(SEATS, "import")
+        self._workers = ThreadPoolExecutor(SEATS, "import", initializer=step_back)
 
     def methods(self) -> Mapping[str, Method]:
         return {"ImportList": Method(self.import_list, pb.ImportListRequest, LARGEST_PIECE + 1024, long=True)}

@@ -17,6 +17,7 @@ from interceptor.runtime.desk import Desk
 from interceptor.runtime.events import DecisionLog, EventDrain
 from interceptor.runtime.expiry import Expiry
 from interceptor.runtime.guard import Guard
+from interceptor.runtime.imaging import Imaging
 from interceptor.runtime.leave import Leave
 from interceptor.runtime.live import LiveLists
 from interceptor.runtime.loader import Fault, Loaded, Loader, LoadError, Progress
@@ -116,6 +117,7 @@ class Service:
         self.decisions = Decisions(desk, loader, clock, show_numbers=shown)
         self._expiry = Expiry(engine, loader, clock, log)
         self.upkeep = Upkeep(desk, self.trials, self.demotions, clock, log)
+        self.imaging = Imaging(self.store, clock, log)
         sink = (
             DecisionLog(settings.decision_log, self.outcomes, show_numbers=shown)
             if settings.decision_log is not None
@@ -143,6 +145,7 @@ class Service:
         self._take(loaded)
         self._expiry.start()
         self.upkeep.start()
+        self.imaging.start()
         self._drain.start()
         self.additions.start()
         self.ready = True
@@ -177,6 +180,7 @@ class Service:
         self.ready = False
         self._expiry.stop()
         self.upkeep.stop()
+        self.imaging.stop()
         self._drain.stop()
         self.additions.stop()
         self.loader.close()

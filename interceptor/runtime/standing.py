@@ -40,7 +40,7 @@ class StandingCollector(Collector):
         yield gauge(
             "interceptor_list_image_timestamp_seconds",
             "When the image of the lists was made that makes a start fast; 0: there is none.",
-            known.image_ms / 1000,
+            self._service.imaging.made_ms / 1000,
         )
         changed = GaugeMetricFamily(
             "interceptor_list_last_change_timestamp_seconds",

@@ -1,9 +1,9 @@
-"""What is looked at all the time: entries whose time has come, the trial, rules that block too much, the image."""
+"""What is looked at all the time: entries whose time has come, the trial, rules that block too much."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.demotion import Demotions
@@ -18,8 +18,6 @@ from interceptor.store.words import StoreError
 PERIOD = 0.5  # seconds: what begins or ends does so within one
 #: seconds between two looks at what only metrics tell
 FACTS = 15.0
-#: seconds for which nothing changed before an image is made, and those after which one is made all the same
-QUIET, STALE = 10.0, 600.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,6 @@ class Known:
     revision: int = 0
     last_changes: Mapping[tuple[str, str], int] = field(default_factory=dict)
     precision: Precision = field(default_factory=Precision)
-    image_ms: int = 0
 
 
 class Upkeep:
@@ -45,8 +42,6 @@ class Upkeep:
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
         self._failing: set[str] = set()
         self._asked = -FACTS
-        self._changed = self._imaged = time.monotonic()
-        self._image_revision = 0
         self.known = Known()
 
     def start(self) -> None:
@@ -70,8 +65,6 @@ class Upkeep:
             self._try("trial", self._trials.look)
             self._try("demotions", self._demotions.look)
             self._try("store", self._follow)
-            if self.up:
-                self._try("image", self._image)
 
     def _try(self, what: str, look: Callable[[], None]) -> None:
         """Nothing that goes wrong with one of them may end the others."""
@@ -97,24 +90,8 @@ class Upkeep:
             self._log.info("list entries have begun or reached their end", entries=settled)
         store, now = self._desk.store, time.monotonic()
         revision = store.revision()
-        if revision != self.known.revision:
-            self._changed = now
         if now - self._asked >= FACTS:
             self._asked = now
-            self.known = Known(
-                revision, facts.last_changes(store.database), store.feedback.precision(), self.known.image_ms
-            )
+            self.known = Known(revision, facts.last_changes(store.database), store.feedback.precision())
         else:
-            known = self.known
-            self.known = Known(revision, known.last_changes, known.precision, known.image_ms)
-
-    def _image(self) -> None:
-        known, now = self.known, time.monotonic()
-        if known.revision == self._image_revision:
-            return
-        if now - self._changed < QUIET and now - self._imaged < STALE:
-            return
-        self._imaged = now
-        begun_ms = self._clock.now_ms()
-        self._image_revision = self._desk.store.images.save(begun_ms)
-        self.known = Known(known.revision, known.last_changes, known.precision, begun_ms)
+            self.known = replace(self.known, revision=revision)
