@@ -2,12 +2,13 @@
 # seen by the next lookup. 16 bytes a slot, four slots (a group) a cache line, linear probing over groups.
 #
 # Both keys are exact, so a slot holds them whole: of a number's or short number's key 58 bits and one for its kind; the
-# five bits left in each word hold which of the policy's pair lists the pair is on.
+# five bits left in each word hold which of the policy's pair lists the pair is on. In a group's last slot bit 63 of the
+# callee's word says that some pair of this group is in a later one: most calls are on nobody's list, and stop here.
 #
-#   bits 0..57  length and value, as in the key      bit 58  short number      bits 59..62  lists
+#   bits 0..57  length and value, as in the key      bit 58  short number      bits 59..62  lists      bit 63  more
 #
 # What readers rely on: slots of a group are used in order; a pair stays in its slot; the caller's word is written
-# before the callee's, each as a whole; a quarter of the slots was never used, so a probe ends.
+# before the callee's, each as a whole, and "more" before both; a quarter of the slots was never used, so a probe ends.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from interceptor.engine.atomics cimport ic_load64, ic_lowest_bit
@@ -67,13 +68,13 @@ cdef inline uint64_t pairs_find(const Pairs* pairs, Key callee, Key caller) noex
         m3 = is_pair(a3, ic_load64(&group[3].caller), a, b)
         if m0 | m1 | m2 | m3:
             break
-        if a3 == 0:         # slots are used in order: a free one ends the probe
+        if a3 >> 63 == 0:
             return 0
         group += 4
         if group == end:
             group = pairs.slots
     group += m1 + 2 * m2 + 3 * m3
-    on = ic_load64(&group.callee) >> 59 | ic_load64(&group.caller) >> 59 << LISTS_PER_WORD
+    on = ic_load64(&group.callee) >> 59 & 15 | ic_load64(&group.caller) >> 59 << LISTS_PER_WORD
     bitmap = 0
     while on:
         bitmap |= <uint64_t>1 << pairs.list[ic_lowest_bit(on)]

@@ -19,6 +19,7 @@ cdef enum:
 
 EVERY = {i: i for i in range(Limits.MAX_LISTS)}
 
+cdef uint64_t MORE = <uint64_t>1 << 63
 cdef uint64_t WORD_LISTS = (<uint64_t>1 << LISTS_PER_WORD) - 1
 
 if sizeof(PairSlot) != 16 or sizeof(Pairs) != 64:
@@ -52,7 +53,8 @@ cdef PairSlot* slot_of(Pairs* pairs, Key callee, Key caller) noexcept nogil:
 
 
 cdef inline uint64_t bits_on(const PairSlot* slot) noexcept nogil:
-    return ic_load64(&slot.callee) >> LIST_SHIFT | ic_load64(&slot.caller) >> LIST_SHIFT << LISTS_PER_WORD
+    return (ic_load64(&slot.callee) >> LIST_SHIFT & WORD_LISTS
+            | ic_load64(&slot.caller) >> LIST_SHIFT << LISTS_PER_WORD)
 
 
 cdef inline uint64_t in_callee(uint64_t bits) noexcept nogil:
@@ -61,6 +63,16 @@ cdef inline uint64_t in_callee(uint64_t bits) noexcept nogil:
 
 cdef inline uint64_t in_caller(uint64_t bits) noexcept nogil:
     return bits >> LISTS_PER_WORD << LIST_SHIFT
+
+
+# Marks the full groups between a pair's own and the one with the slot that it will have.
+cdef void pass_by(Pairs* pairs, const PairSlot* slot, Key callee, Key caller) noexcept nogil:
+    cdef PairSlot* group = <PairSlot*>pairs_group(pairs, callee, caller)
+    while not group <= slot < group + 4:
+        ic_store64(&group[3].callee, group[3].callee | MORE)
+        group += 4
+        if group == pairs.slots + 4 * pairs.groups:
+            group = pairs.slots
 
 
 cdef int pairs_add(Pairs* pairs, Key callee, Key caller, uint64_t bits) noexcept nogil:
@@ -73,6 +85,7 @@ cdef int pairs_add(Pairs* pairs, Key callee, Key caller, uint64_t bits) noexcept
     if slot.callee == 0:
         if pairs.tally.used >= limit(pairs):
             return -1
+        pass_by(pairs, slot, callee, caller)
         ic_store64(&slot.caller, half_of(caller) | in_caller(bits))     # first: who sees the callee sees it too
         ic_store64(&slot.callee, half_of(callee) | in_callee(bits))
         ic_store64(&pairs.tally.used, pairs.tally.used + 1)
@@ -198,7 +211,7 @@ cdef uint64_t lines_touched(const Pairs* pairs, const Key* keys, uint64_t n) noe
             there = False
             for k in range(4):
                 there |= is_pair(group[k].callee, group[k].caller, a, b)
-            if there or group[3].callee == 0:
+            if there or not group[3].callee & MORE:
                 break
             group += 4
             if group == pairs.slots + 4 * pairs.groups:
