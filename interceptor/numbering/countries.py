@@ -45,6 +45,22 @@ def is_part_of_a_number(digits: str) -> bool:
     return found in (ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
 
+def is_area_code(region: str, digits: str) -> bool:
+    """Whether digits as dialled in a region can be no number, but the code of an area with what is dialled before it.
+
+    So is ``"021"`` in China, where no short number begins with 0.
+    """
+    metadata = PhoneMetadata.metadata_for_region(region)
+    dialled = metadata.national_prefix if metadata is not None else None
+    if not dialled or not digits.startswith(dialled) or is_short_in_service(region, digits):
+        return False
+    try:
+        found = is_possible_number_with_reason(parse(digits, region))
+    except NumberParseException:
+        return False
+    return found == ValidationResult.TOO_SHORT
+
+
 @cache
 def _whole_countries() -> dict[str, str]:
     """Country codes, the codes of countries that share one (+1242), and whatever is shorter."""

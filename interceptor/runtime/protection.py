@@ -10,7 +10,7 @@ from interceptor.engine.engine import ListContent
 from interceptor.engine.keys import KeyKind
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListKind, Spec
-from interceptor.numbering.countries import is_part_of_a_number
+from interceptor.numbering.countries import is_area_code, is_part_of_a_number
 from interceptor.store.canonical import text_of
 
 UInt64s = npt.NDArray[np.uint64]
@@ -35,17 +35,19 @@ class Protection:
         """What must not be put on a list of that kind, each with the reason; at most TOLD of them."""
         if kind not in (ListKind.NUMBER, ListKind.PREFIX):
             return ()
-        hits = chain(self._emergency(spec, put.keys), self._listed(spec, put), _parts(put.keys))
+        hits = chain(self._short(spec, put.keys), self._listed(spec, put), _parts(put.keys))
         return tuple(islice(hits, TOLD))
 
-    def _emergency(self, spec: Spec, keys: UInt64s) -> Iterator[str]:
+    def _short(self, spec: Spec, keys: UInt64s) -> Iterator[str]:
         regions = {trunk.region or self._home for trunk in spec.trunks.values()} | {self._home}
+        own = {number for numbers in spec.emergency.values() for number in numbers}
         for key in keys[kinds(keys) == KeyKind.KEY_SHORT].tolist():
             digits = text_of(ListKind.NUMBER, key)
-            own = {number for numbers in spec.emergency.values() for number in numbers}
             known = (self._plan.is_emergency(region, digits.encode()) for region in regions)
             if digits in own or any(known):
                 yield f"{digits} is an emergency number"
+            elif is_area_code(self._home, digits):
+                yield f"{digits} is an area code, not a number"
 
     def _listed(self, spec: Spec, put: ListContent) -> Iterator[str]:
         for name in spec.guard.protected:
