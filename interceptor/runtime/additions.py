@@ -16,7 +16,7 @@ from interceptor.engine.spec import ListKind, Spec
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.desk import Desk
 from interceptor.runtime.leave import RULE
-from interceptor.runtime.loader import Loader, step_back
+from interceptor.runtime.loader import Loader
 from interceptor.runtime.logs import Log
 from interceptor.store.canonical import text_of
 from interceptor.store.words import NewEntry, StoreError, StoreRefusedError
@@ -95,7 +95,7 @@ class Additions:
                     self.lost += 1
 
     def _run(self) -> None:
-        step_back()
+        # Not stepped back: operators wait for the lock it takes.
         while True:
             last = self._stopping.wait(PERIOD)
             while self._waiting and self._write():

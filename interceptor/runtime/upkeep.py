@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.demotion import Demotions
 from interceptor.runtime.desk import Desk
-from interceptor.runtime.loader import step_back
 from interceptor.runtime.logs import Log
 from interceptor.runtime.trials import Trials
 from interceptor.store import facts
@@ -30,7 +29,7 @@ class Known:
 
 
 class Upkeep:
-    """A thread of its own, at nice 19. What fails is tried again soon, and said once."""
+    """A thread of its own, not stepped back: operators wait for the lock it takes. What fails is tried again soon, and said once."""
 
     def __init__(self, desk: Desk, trials: Trials, demotions: Demotions, clock: Clock, log: Log) -> None:
         self._desk = desk
@@ -58,7 +57,6 @@ class Upkeep:
         return "store" not in self._failing
 
     def _run(self) -> None:
-        step_back()
         due = time.monotonic() + PERIOD
         while not self._stopping.wait(max(due - time.monotonic(), 0)):
             due = max(due, time.monotonic() - PERIOD) + PERIOD
