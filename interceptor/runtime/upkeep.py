@@ -29,7 +29,10 @@ class Known:
 
 
 class Upkeep:
-    """A thread of its own, not stepped back: operators wait for the lock it takes. What fails is tried again soon, and said once."""
+    """A thread of its own, not stepped back: operators wait for the lock it takes.
+
+    What fails is tried again soon, and said once.
+    """
 
     def __init__(self, desk: Desk, trials: Trials, demotions: Demotions, clock: Clock, log: Log) -> None:
         self._desk = desk
