@@ -166,7 +166,7 @@ class RememberedDecisions:
         except (OSError, sqlite3.Error) as error:
             raise StoreUnavailableError(
                 f"the remembered decisions in {self._path} cannot be read or written: {error}; "
-                "look at the disk's space and the directory's permissions"
+                "make room or let the service write there, and try again"
             ) from error
 
 

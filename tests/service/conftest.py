@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,8 +30,8 @@ def start() -> Iterator[Callable[..., Running]]:
     """``start(policy, *arguments)`` runs a service of the test's own, stopped at its end."""
     services: list[Running] = []
 
-    def begin(policy: Path | str | None, *arguments: str | Path) -> Running:
-        services.append(Running(policy, *arguments))
+    def begin(policy: Path | str | None, *arguments: str | Path, within: Iterable[str] = ()) -> Running:
+        services.append(Running(policy, *arguments, within=within))
         return services[-1]
 
     yield begin

@@ -122,20 +122,22 @@ class Running:
     """`interceptor serve`, started and SERVING: the compiled port for switches, and the control port.
 
     policy: a file it follows; None: the store's. Without --data it keeps what it keeps in a directory of its own.
+    within: a command line that runs it.
     """
 
-    def __init__(self, policy: Path | str | None, *arguments: str | Path) -> None:
+    def __init__(self, policy: Path | str | None, *arguments: str | Path, within: Iterable[str] = ()) -> None:
         self._own: tempfile.TemporaryDirectory[str] | None = None
         if "--data" not in arguments:
             self._own = tempfile.TemporaryDirectory(dir=STATE.name)
             arguments = ("--data", self._own.name, *arguments)
+        said = command(
+            "serve",
+            *(() if policy is None else ("--policy", policy)),
+            *(part for port in PORTS if port not in arguments for part in (port, "127.0.0.1:0")),
+            *arguments,
+        )
         self.process = subprocess.Popen(
-            command(
-                "serve",
-                *(() if policy is None else ("--policy", policy)),
-                *(part for port in PORTS if port not in arguments for part in (port, "127.0.0.1:0")),
-                *arguments,
-            ),
+            [*within, *said],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
