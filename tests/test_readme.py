@@ -1,10 +1,14 @@
 """README.md does what it says: its commands run against a real service, its policy loads, its tables are complete."""
 
+import fcntl
 import os
+import pty
 import re
 import shlex
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,14 +22,19 @@ TEXT = (ROOT / "README.md").read_text()
 DATA, CONTROL = "127.0.0.1:50051", "127.0.0.1:50052"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
+#: the section whose commands build on each other, at one terminal
+DAY = re.findall(r"^## An analyst's day\n.*?(?=^## )", TEXT, flags=re.MULTILINE | re.DOTALL)[0]
+DECISION = re.compile(r'"decision_id": "(\w{16})"')
 
 
-def sessions() -> list[tuple[str, str]]:
-    """Every command of README's console blocks with the output it shows; ``...`` stands for anything."""
+def blocks(language: str, text: str = TEXT) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def sessions(text: str) -> list[tuple[str, str]]:
+    """Every command of a text's console blocks with the output it shows; ``...`` stands for anything."""
     found = []
-    for block in blocks("console"):
+    for block in blocks("console", text):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             line, _, output = part.partition("\n")
             found.append((line, output))
@@ -45,7 +54,7 @@ def service() -> Iterator[Running]:
     running.stop()
 
 
-@pytest.mark.parametrize(("line", "shown"), sessions(), ids=lambda text: text[:40])
+@pytest.mark.parametrize(("line", "shown"), sessions(TEXT.replace(DAY, "")), ids=lambda text: text[:40])
 def test_a_command_prints_what_readme_shows(service: Running, line: str, shown: str) -> None:
     words = shlex.split(line.replace(CONTROL, service.control.address))
     if words[0] == "interceptor":
@@ -56,6 +65,56 @@ def test_a_command_prints_what_readme_shows(service: Running, line: str, shown: 
         words, capture_output=True, text=True, timeout=60, check=False, env={**environment(), "PATH": path}
     )
     assert matches(shown, done.stdout + done.stderr), done.stdout + done.stderr
+
+
+def at_a_terminal(line: str, folder: Path, environ: dict[str, str]) -> str:
+    """What a shell's command writes to a terminal of 120 columns, without colours."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 40, 120, 0, 0))
+    with subprocess.Popen(
+        ["bash", "-c", line], cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
+    ):
+        os.close(theirs)
+        written = b""
+        try:
+            while some := os.read(ours, 65536):
+                written += some
+        except OSError:  # how the end of a terminal shows
+            pass
+        finally:
+            os.close(ours)
+    # a progress bar is drawn over, and at last wiped out from the line below it
+    left = re.sub(r"[^\n]*\n(?:\r|\x1b\[\?25h)*\x1b\[1A\x1b\[2K", "", written.decode().replace("\r\n", "\n"))
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[^\n]*\r", "", left)
+    return re.sub(r" +$", "", plain, flags=re.MULTILINE)
+
+
+def test_an_analysts_day_goes_as_readme_shows(tmp_path: Path) -> None:
+    running = Running(None)
+    try:
+        program = tmp_path / "interceptor"
+        program.write_text(
+            f"#!/bin/sh\ncase $1 in decide) at={running.data.address};; *) at={running.control.address};; esac\n"
+            f'exec {shlex.join(command())} "$@" --server $at\n'
+        )
+        program.chmod(0o700)
+        environ = environment(PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}", TERM="xterm", COLUMNS="120")
+        exported, ids = "", {}
+        for line, shown in sessions(DAY):
+            if line.startswith("cat "):  # the reader has it; we write it first
+                (tmp_path / line.split()[1]).write_text(shown)
+            if line.startswith("export "):
+                exported += f"{line}\n"
+            for there, here in ids.items():
+                line, shown = line.replace(there, here), shown.replace(there, here)
+            printed = at_a_terminal(exported + line, tmp_path, environ)
+            printed = printed.replace(f" --server {running.control.address}", "")
+            ids.update(zip(DECISION.findall(shown), DECISION.findall(printed), strict=False))
+            for there, here in ids.items():
+                shown = shown.replace(there, here)
+            assert matches(shown, printed), f"{line}\n{printed}"
+    finally:
+        running.stop()
 
 
 def test_the_switch_in_python_is_told_to_refuse_the_call(service: Running) -> None:
@@ -80,7 +139,7 @@ def test_the_policy_of_one_page_loads(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text(text)
     spec = load_policy(path)
-    assert [rule.id for rule in spec.rules] == ["listed", "sim-box", "trial"]
+    assert [rule.id for rule in spec.rules] == ["allowed", "listed", "sim-box", "trial"]
 
 
 def test_the_table_of_options_is_complete() -> None:
@@ -98,6 +157,11 @@ def test_the_table_of_metrics_is_complete(service: Running) -> None:
     }
     offered = set(re.findall(r"^# TYPE (interceptor_\w+)", service.page(), flags=re.MULTILINE))
     assert shown == offered
+
+
+def test_every_metric_named_exists(service: Running) -> None:
+    named = set(re.findall(r"\b(interceptor_[a-z_]+)\b", TEXT))
+    assert named <= set(re.findall(r"^# TYPE (interceptor_\w+)", service.page(), flags=re.MULTILINE))
 
 
 def test_every_make_target_named_exists() -> None:
