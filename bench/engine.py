@@ -84,7 +84,10 @@ class Bed:
         stats = self.engine.stats()
         counted: list[Lines] = []
         for field in sorted(lookups(self.spec)):
-            if field != Field.F_DOMAIN:  # the few domains of a network's trunks stay in the cache
+            if field not in (
+                Field.F_DOMAIN,
+                Field.F_SOURCE_IP,
+            ):  # the few of a network's trunks stay in the cache
                 counted.append(list_slots(stats["list_bytes"], field_name(field), share[field]))
         by_kind = {counter.entity: counter for counter in self.spec.counters}
         for table in stats["entities"]:

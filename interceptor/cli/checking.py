@@ -44,7 +44,7 @@ def summary(spec: Spec, home: str) -> Iterator[tuple[str, str]]:
     counters = ", ".join(counter.name for counter in spec.counters)
     yield "counters", f"{len(spec.counters)}" + (f": {counters}" if counters else "")
     for each in spec.lists:
-        yield "list", f"{each.name}: {each.kind.value}, " + (each.file or "kept in memory")
+        yield "list", f"{each.name}: {each.kind.value}, " + (each.file or "kept in the store")
     yield "cost", f"at most {policy_cost(spec)} instructions a call"
     engine = Engine(load_plan(), home=home)
     engine.publish(spec, {}, revision=1)

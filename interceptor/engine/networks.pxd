@@ -40,7 +40,7 @@ cdef bint address_of(Text text, Address* address) noexcept nogil
 cdef uint64_t networks_of(const Networks* networks, const Address* address) noexcept nogil
 cdef inline uint64_t networks_find(const Networks* networks, Text text) noexcept nogil:
     cdef Address address
-    return networks_of(networks, &address) if address_of(text, &address) else 0
+    return networks_of(networks, &address) if networks.n_entries and address_of(text, &address) else 0
 
 cdef class NetworkTable:
     cdef Networks* networks

@@ -18,6 +18,7 @@
       - {call: {...}, malformed: callee}    # the call is refused, naming the field
       - {call: {...}, estimated: true}      # a distinct count near a threshold: kernel and model may differ
 
+Under a shipped policy, `lists/NAME.csv` is what its list NAME, which the store keeps, holds.
 What an `expect` leaves out is not compared with it; kernel and model are compared in everything.
 """
 
@@ -74,6 +75,12 @@ class Case:
     def shipped(self) -> str | None:
         """Name of the shipped policy the case is about."""
         return self.document.get("policy")
+
+    @cached_property
+    def kept(self) -> dict[str, Path]:
+        """What lists of the shipped policy hold that the store keeps, by list."""
+        found = sorted((self.folder / "lists").glob("*.csv")) if self.shipped else []
+        return {path.stem: path for path in found}
 
     def policy(self, file: str | None = None) -> tuple[Path, str]:
         """File and text of the case's policy (or of the one it publishes later)."""

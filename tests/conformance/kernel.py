@@ -21,6 +21,7 @@ from tests.model import decision as model
 from tests.model.call import Number
 
 SECRET = bytes(range(16))
+NOTHING: Mapping[str, Path] = {}
 STATUSES = {status.name.removeprefix("NUMBER_").lower(): status for status in NumberStatus}
 SCALARS = {
     "international_ingress": Scalar.S_INTERNATIONAL_INGRESS,
@@ -44,9 +45,10 @@ def compiled(path: Path, text: str) -> Spec:
     return load_policy(path, text)
 
 
-def publish(engine: Engine, path: Path, text: str, revision: int) -> None:
+def publish(engine: Engine, path: Path, text: str, revision: int, kept: Mapping[str, Path] = NOTHING) -> None:
+    """Publishes a policy with the content of its list files, and of `kept`, by list, for those the store keeps."""
     spec = compiled(path, text)
-    engine.publish(small(spec), contents(spec, path.parent, engine), revision=revision)
+    engine.publish(small(spec), contents(spec, path.parent, engine, kept), revision=revision)
 
 
 def small(spec: Spec) -> Spec:
@@ -54,13 +56,15 @@ def small(spec: Spec) -> Spec:
     return dataclasses.replace(spec, entities={counter.entity: 1 << 12 for counter in spec.counters})
 
 
-def contents(spec: Spec, folder: Path, engine: Engine) -> dict[str, ListContent]:
+def contents(
+    spec: Spec, folder: Path, engine: Engine, kept: Mapping[str, Path] = NOTHING
+) -> dict[str, ListContent]:
+    files = {described.name: folder / described.file for described in spec.lists if described.file}
+    kinds = {described.name: described.kind for described in spec.lists}
+    assert not files.keys() & kept.keys(), "a list is read from a file and kept in the store"
     return {
-        described.name: read_list(
-            folder / described.file, described.kind, engine.plan, engine.home, engine.secret, START
-        ).content
-        for described in spec.lists
-        if described.file
+        name: read_list(file, kinds[name], engine.plan, engine.home, engine.secret, START).content
+        for name, file in {**files, **kept}.items()
     }
 
 

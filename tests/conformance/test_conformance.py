@@ -23,7 +23,7 @@ each_case = pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.n
 @cache
 def run_model(case: Case) -> list[Answer]:
     engine = model.Engine(case.home)
-    engine.publish(model_policy.load(*case.policy(), case.home))
+    engine.publish(model_policy.load(*case.policy(), case.home, case.kept))
     return [_model_step(engine, case, step) for step in case.steps]
 
 
@@ -90,7 +90,7 @@ def _runs(steps: Sequence[Step]) -> Iterator[list[Step]]:
 
 def _kernel(case: Case) -> Engine:
     engine = kernel.new_engine(case.home)
-    kernel.publish(engine, *case.policy(), revision=1)
+    kernel.publish(engine, *case.policy(), revision=1, kept=case.kept)
     return engine
 
 

@@ -83,6 +83,16 @@ def test_what_is_only_counted_blocks_as_analytics_so_that_the_grace_time_holds(n
             assert rule.block_class == BlockClass.CLASS_ANALYTICS, rule.id
 
 
+@each_policy
+def test_who_is_released_passes_every_block_but_forgery_and_a_subscribers_own(name: str) -> None:
+    spec = shipped(name)
+    assert spec.appeals is not None
+    asked = f"call.caller in lists.{spec.appeals.list}"
+    at = next(i for i, r in enumerate(spec.rules) if r.verdict == Verdict.PASS and r.source.startswith(asked))
+    blocks = {rule.block_class for rule in spec.rules[:at] if rule.verdict == Verdict.BLOCK}
+    assert blocks <= {BlockClass.CLASS_INVALID, BlockClass.CLASS_SUBSCRIBER}
+
+
 def test_the_default_policy_starts_under_every_region() -> None:
     spec = shipped("default")
     for home in kernel.plan().regions:

@@ -21,6 +21,7 @@ from tests.model.networks import mapped
 #: (field, list) -> whether that field of the call is on the list; asked only of fields that have an identity
 OnList = Callable[[str, str], bool]
 
+NOTHING: Mapping[str, Path] = {}
 _LOOKUP = re.compile(r"call\.([a-z_]+(?:\[\d\])?)\s+in\s+lists\.(\w+)")
 
 
@@ -67,13 +68,15 @@ class PolicyModel:
         return set[tuple[str, str]]().union(*map(lookups, conditions))
 
 
-def load(path: Path, text: str | None, home: str) -> PolicyModel:
-    """A policy file and the list files it names."""
+def load(path: Path, text: str | None, home: str, kept: Mapping[str, Path] = NOTHING) -> PolicyModel:
+    """A policy file and the list files it names; `kept`, by list: files of what the store keeps."""
     document = load_document(path, text)
+    files = {name: path.parent / entry.file for name, entry in document.lists.items() if entry.file}
+    files |= kept
     return PolicyModel(
         document,
         {
-            name: read_list(entry.kind, (path.parent / entry.file).read_text() if entry.file else "", home)
+            name: read_list(entry.kind, files[name].read_text() if name in files else "", home)
             for name, entry in document.lists.items()
         },
         {
