@@ -195,6 +195,10 @@ def _unavailable(place: str, what: str, error: BaseException | None) -> StoreUna
         advice = "the disk is full: make room and try again"
     elif "readonly" in lower or "read-only" in lower or "unable to open" in lower:
         advice = "its directory cannot be written: change its permissions, or mount it for writing"
+    elif "disk i/o" in lower:  # what SQLite makes of EIO, and of EROFS where the file was open before
+        advice = (
+            "its disk fails, or is read-only by now: see the system's log, and mount it for writing again"
+        )
     elif "locked" in lower:
         advice = "another program holds it: end that, and try again"
     elif "malformed" in lower or "not a database" in lower:

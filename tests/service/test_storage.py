@@ -1,6 +1,7 @@
 """A service whose data directory fills up, or is closed to it: it says what to do, decides on, and loses nothing."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -159,6 +160,39 @@ def test_a_directory_that_is_closed_under_the_service_is_told_and_open_again_all
     callers = (*kept[1:], "+8613900000001", "+8613700000000")
     assert {rule(again, caller) for caller in callers} == {"listed"}
     assert rule(again, CALLERS[0]) == "default"
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> Iterator[Callable[[], Path]]:
+    """A file system of a disk, and what makes the kernel close it for writing, as it does when the disk fails."""
+    path, image = tmp_path / "disk", tmp_path / "image"
+    path.mkdir()
+    with image.open("wb") as file:
+        file.truncate(64 << 20)
+    for made in (["mkfs.ext4", "-q", image], ["mount", "-o", "loop", image, path]):
+        if not shutil.which(made[0]) or subprocess.run(made, check=False, capture_output=True).returncode:
+            pytest.skip("no file system may be mounted here")
+
+    def fail() -> Path:
+        subprocess.run(["mount", "-o", "remount,abort", path], check=True)
+        return path
+
+    yield fail
+    subprocess.run(["umount", "--lazy", path], check=True)
+
+
+def test_on_a_disk_that_has_become_read_only_decisions_go_on_and_changes_say_so(
+    start: Start, failing: Callable[[], Path], tmp_path: Path
+) -> None:
+    service = start(None, "--data", tmp_path / "disk" / "data")
+    put(service)
+    add(service, CALLERS[0])
+    place = failing()
+    _, status, message = until_refused(service, CALLERS[1:])
+    assert (status, str(place) in message) == ("UNAVAILABLE", True)
+    assert "mount it for writing" in message
+    assert [rule(service, caller) for caller in CALLERS[:2]] == ["listed", "default"]
+    assert service.stop() == 0
 
 
 def test_a_directory_that_may_not_be_written_is_named(tmp_path: Path) -> None:
