@@ -29,7 +29,14 @@ CUT = {
 
 
 class CutError(Exception):
-    """The connection broke before the answer was there."""
+    """The connection broke before the answer was there; or the service said that it cannot go on now.
+
+    said: whether it was the service that said so.
+    """
+
+    def __init__(self, message: str, *, said: bool = False) -> None:
+        super().__init__(message)
+        self.said = said
 
 
 class RefusedError(Failure):
@@ -94,7 +101,7 @@ class Connection:
                 yield call
             except grpc.RpcError as error:
                 if error.code() in CUT:
-                    raise CutError(str(self._failure(error))) from None
+                    raise CutError(str(self._failure(error)), said=from_the_service(error)) from None
                 raise self._failure(error) from None
             finally:
                 call.cancel()  # type: ignore[no-untyped-call]  # a gap of its stubs

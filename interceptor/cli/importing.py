@@ -77,6 +77,8 @@ def until_done(
                 raise Failure(
                     f"{cut}; what was sent is kept: the same command goes on", EXIT_UNREACHABLE
                 ) from None
+            if cut.said:  # nobody shall wait without knowing for what
+                bars.say(f"{cut}; trying again")
             time.sleep(min(PAUSE * 2**failed, LONGEST_PAUSE))
 
 
@@ -89,11 +91,9 @@ def once(service: Connection, file: Path, header: pb.ImportHeader, bars: "Bars")
         offset = starts.get()
         if offset is None:
             return
-        with file.open("rb") as content:
-            content.seek(offset)
-            while data := content.read(PIECE):
-                yield pb.ImportListRequest(piece=pb.ImportPiece(offset=offset, data=data))
-                offset += len(data)
+        while data := piece(file, offset):  # which is not left open by a connection that is cut
+            yield pb.ImportListRequest(piece=pb.ImportPiece(offset=offset, data=data))
+            offset += len(data)
 
     try:
         with service.exchange("AdminService/ImportList", requests(), pb.ImportListResponse) as answers:
@@ -109,6 +109,13 @@ def once(service: Connection, file: Path, header: pb.ImportHeader, bars: "Bars")
     finally:
         starts.put(None)
     raise CutError("the service ended the import without a word")
+
+
+def piece(file: Path, offset: int) -> bytes:
+    """The bytes of a file from `offset` on, at most PIECE of them."""
+    with file.open("rb") as content:
+        content.seek(offset)
+        return content.read(PIECE)
 
 
 def digest(file: Path) -> str:
@@ -133,6 +140,7 @@ class Bars:
             disable=not sys.stderr.isatty(),
         )
         self._tasks: dict[str, TaskID] = {}
+        self._said = ""
 
     def __enter__(self) -> "Bars":
         self._progress.start()
@@ -140,6 +148,12 @@ class Bars:
 
     def __exit__(self, *_ended: object) -> None:
         self._progress.stop()
+
+    def say(self, words: str) -> None:
+        """Says something above the bars, unless it was said just before."""
+        if words != self._said:
+            self._progress.console.print(words, markup=False, highlight=False, soft_wrap=True)
+        self._said = words
 
     def show(self, phase: str, done: int, total: int) -> None:
         """`phase` has come to `done` of `total` bytes or rows; 0: not known."""

@@ -91,6 +91,7 @@ def test_on_a_full_disk_nothing_acknowledged_is_lost_and_room_is_all_it_takes(
     for name, done in commands(cli, service, tmp_path).items():
         assert (done.returncode != 0, done.stdout) == (True, ""), name
         assert "make room" in done.stderr, f"{name}: {done.stderr}"
+        assert ("trying again" in done.stderr) == (name == "import")
         assert "try again" in done.stderr
     assert rule(service, kept[0]) == "listed"
 
