@@ -28,11 +28,10 @@ def run(*command: str | Path, **environment: str) -> str:
 
 def wanted() -> set[str]:
     """Every file a user needs besides the compiled modules."""
-    kinds = {".py", ".pyi", ".pyx", ".pxd", ".yaml", ".csv", ".gz", ".parquet", ".typed", ".json", ".yml"}
     return {
         str(path.relative_to(ROOT))
         for path in PACKAGE.rglob("*")
-        if path.is_file() and (path.suffix in kinds or path.name == "py.typed")
+        if path.is_file() and path.suffix not in {".so", ".pyc"}
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from interceptor.cli import main
+from service.operating import Ask, asking, put
 from service.running import Cli, Done, Front, Running, write_policy
 
 
@@ -17,6 +18,24 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(write_policy(tmp_path_factory.mktemp("service")), "--pass-sample", "0")
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def operated() -> Iterator[Running]:
+    """A service as operators work with it, shared: a test uses numbers and sources of its own, and leaves the policy
+    as it was."""
+    running = Running(None)
+    try:
+        put(running)
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def ask(cli: Cli, service: Running) -> Ask:
+    """Runs commands at `service`."""
+    return asking(cli, service)
 
 
 @pytest.fixture(params=["data", "control"])

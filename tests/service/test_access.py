@@ -9,7 +9,6 @@ import pytest
 from interceptor.control.authorising import ROLES, Role
 from interceptor.pb.v1 import access_pb2, lists_pb2
 from service.certificates import Authority, needs_openssl
-from service.operating import put
 from service.running import CALLEE, SERVICE, Cli, Done, Running, refused, run
 
 Start = Callable[..., Running]
@@ -40,14 +39,8 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Running]:
-    """Shared by all tests with a desk."""
-    running = Running(None)
-    try:
-        put(running)
-        yield running
-    finally:
-        running.stop()
+def service(operated: Running) -> Running:
+    return operated
 
 
 @pytest.fixture(scope="module")

@@ -32,11 +32,6 @@ def service() -> Iterator[Running]:
         running.stop()
 
 
-@pytest.fixture
-def ask(cli: Cli, service: Running) -> Ask:
-    return asking(cli, service)
-
-
 def rule(service: Running, caller: str, callee: str = CALLEE, **call: str) -> str:
     return service.decide(caller=caller, callee=callee, **call).rule
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.operating import Ask, add, asking, becomes, put
+from service.operating import Ask, add, becomes, put
 from service.running import CALLEE, Cli, Running
 
 POLICY = """
@@ -59,11 +59,6 @@ def service() -> Iterator[Running]:
         yield running
     finally:
         running.stop()
-
-
-@pytest.fixture
-def ask(cli: Cli, service: Running) -> Ask:
-    return asking(cli, service)
 
 
 @pytest.fixture

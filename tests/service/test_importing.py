@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -13,7 +12,7 @@ import pytest
 
 from interceptor.control.answering import SEATS
 from interceptor.pb.v1 import lists_pb2
-from service.operating import Ask, add, asking, becomes, put
+from service.operating import add, becomes
 from service.running import CALLEE, Cli, Running, refused
 
 PIECE = 1 << 18
@@ -21,18 +20,8 @@ ROWS = 60_000
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Running]:
-    running = Running(None)
-    try:
-        put(running)
-        yield running
-    finally:
-        running.stop()
-
-
-@pytest.fixture
-def ask(cli: Cli, service: Running) -> Ask:
-    return asking(cli, service)
+def service(operated: Running) -> Running:
+    return operated
 
 
 @pytest.fixture(scope="module")

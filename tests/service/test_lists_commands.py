@@ -3,7 +3,7 @@
 import gzip
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import dns.exception
@@ -13,26 +13,15 @@ import pytest
 
 from interceptor.pb.v1 import interception_pb2 as pb
 from interceptor.pb.v1 import lists_pb2
-from service.operating import Ask, add, asking, becomes, put
+from service.operating import Ask, add, asking, becomes
 from service.running import CALLEE, Cli, Running, refused
 
 Start = Callable[..., Running]
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Running]:
-    """Shared: a test uses numbers and sources of its own."""
-    running = Running(None)
-    try:
-        put(running)
-        yield running
-    finally:
-        running.stop()
-
-
-@pytest.fixture
-def ask(cli: Cli, service: Running) -> Ask:
-    return asking(cli, service)
+def service(operated: Running) -> Running:
+    return operated
 
 
 def rule(service: Running, caller: str, callee: str = CALLEE) -> str:

@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,19 +16,8 @@ Start = Callable[..., Running]
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Running]:
-    """Shared: a test leaves the policy as it was."""
-    running = Running(None)
-    try:
-        put(running)
-        yield running
-    finally:
-        running.stop()
-
-
-@pytest.fixture
-def ask(cli: Cli, service: Running) -> Ask:
-    return asking(cli, service)
+def service(operated: Running) -> Running:
+    return operated
 
 
 def written(directory: Path, policy: str) -> Path:

@@ -3,7 +3,7 @@
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -11,26 +11,16 @@ import pytest
 
 from interceptor.pb.v1 import interception_pb2 as pb
 from interceptor.pb.v1 import lists_pb2, policies_pb2
-from service.operating import DESK, Ask, add, asking, put
-from service.running import CALLEE, Cli, Front, Running, refused, run
+from service.operating import DESK, Ask, add, put
+from service.running import CALLEE, Front, Running, refused, run
 
 HOTLINE = "+861095588000"
 Work = Callable[[Front], None]
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Running]:
-    running = Running(None)
-    try:
-        put(running)
-        yield running
-    finally:
-        running.stop()
-
-
-@pytest.fixture
-def ask(cli: Cli, service: Running) -> Ask:
-    return asking(cli, service)
+def service(operated: Running) -> Running:
+    return operated
 
 
 def at_once(service: Running, *works: Work) -> None:
