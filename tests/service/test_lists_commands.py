@@ -13,7 +13,7 @@ import pytest
 
 from interceptor.pb.v1 import interception_pb2 as pb
 from interceptor.pb.v1 import lists_pb2
-from service.operating import Ask, add, asking, becomes
+from service.operating import Ask, add, asking, becomes, put
 from service.running import CALLEE, Cli, Running, refused
 
 Start = Callable[..., Running]
