@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 import interceptor
@@ -62,6 +63,13 @@ def scale(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
         return long if request.config.getoption("--long") else short
 
     return pick
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own() -> Iterator[None]:
+    """A log is set up for the process, and writes where a test's output went: nowhere, once the test is over."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from interceptor.pb.v1 import interception_pb2 as pb
 from interceptor.pb.v1.interception_pb2_grpc import InterceptionServiceStub
 from interop.calls import Turns, call, messages
-from service.running import LIST, Running, write_policy
+from service.running import LIST, POLICY, Running, write_policy
 
 SERVING, NOT_SERVING = 1, 2
 #: at once, and not after the second that grpcio waits by default
@@ -94,7 +94,8 @@ def test_reloads_under_load_lose_nothing(start: Callable[..., Running], tmp_path
             stream = InterceptionServiceStub(channel).DecideStream(iter(turns), timeout=60)
             for revision in range(5):
                 turns.say(*messages(100_000 + 1000 * revision, 1000))
-                (tmp_path / "fraud.csv").write_text(LIST + f"+86138111{revision:05},credit-record,police,\n")
+                newer = LIST + f"+86138111{revision:05},credit-record,police,\n"
+                write_policy(tmp_path, POLICY + f"# {revision}\n", newer)
                 service.reload()
                 turns.say(*messages(200_000 + 1000 * revision, 1000))
                 asked += 2000

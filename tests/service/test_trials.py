@@ -41,8 +41,8 @@ def test_a_trial_tells_what_it_would_decide_otherwise(begin: Begin) -> None:
 def test_a_trial_ends_by_itself(begin: Begin) -> None:
     service = begin()
     service.policies.start_trial(POLICY, origin="same.yaml", for_ms=1_000, actor="local")
-    eventually(lambda: not service.policies.trial().running)  # type: ignore[union-attr]
-    assert service.store.audit.log(1)[0].actor == "expiry"
+    eventually(lambda: service.store.audit.log(1)[0].actor == "expiry")
+    assert not service.policies.trial().running  # type: ignore[union-attr]
 
 
 def test_a_rule_that_jumps_only_warns_from_then_on(
