@@ -192,7 +192,7 @@ def test_what_was_acknowledged_survives_a_kill_at_any_instant(
     service = start(None, *store)
     first = policies_pb2.PutPolicyRequest(text=POLICY.format(edition=0), origin="policy.yaml")
     service.control.ask("AdminService/PutPolicy", first, policies_pb2.PutPolicyResponse)
-    for instant in range(scale(6, 500)):
+    for instant in range(scale(4, 500)):
         desk = Desk(service, known, seed=instant)
         time.sleep(chance.uniform(0, LONGEST))
         service.signal(signal.SIGKILL)
