@@ -2,14 +2,19 @@
 
 import threading
 import time
+from contextlib import suppress
 
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.loader import step_back
 from interceptor.runtime.logs import Log
+from interceptor.runtime.memory import give_back
+from interceptor.store import facts
 from interceptor.store.store import Store
 from interceptor.store.words import StoreError
 
 PERIOD = 1.0  # seconds between looks
+#: entries changed since the last image, from which a stop makes one: to replay them would make the next start long
+MANY = 100_000
 #: seconds for which nothing changed before an image is made, and those after which one is made all the same
 QUIET, STALE = 10.0, 600.0
 
@@ -39,7 +44,8 @@ class Imaging:
 
     def _run(self) -> None:
         step_back()
-        made = seen = -1  # revisions
+        give_back()  # what the start took
+        made = seen = 0  # revisions
         changed = tried = time.monotonic()
         cleaned = False
         while not self._stopping.wait(PERIOD):
@@ -65,3 +71,7 @@ class Imaging:
                         "no image of the lists, the next start takes longer", problem=str(error)
                     )
                 self._failing = True
+            give_back()
+        with suppress(StoreError):
+            if facts.changed_since(self._store.database, made) >= MANY:
+                self._store.images.save(self._clock.now_ms())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from interceptor.runtime.guard import Impact
+from interceptor.runtime.memory import give_back
 from interceptor.store import imports
 from interceptor.store.words import Action, Keys
 
@@ -106,6 +107,7 @@ class Import:
     def close(self) -> None:
         """Lets go of it. What was received is kept for a while, to go on with."""
         self._inner.close()
+        give_back()
 
 
 def first(keys: Keys) -> Keys:

@@ -32,6 +32,13 @@ def last_changes(database: Database) -> Mapping[tuple[str, str], int]:
         return {(name, source): at_ms for name, source, at_ms in conn.execute(query)}
 
 
+def changed_since(database: Database, revision: int) -> int:
+    """How many entries came or went with the changes after a revision."""
+    query = select(func.coalesce(func.sum(changes.c.added + changes.c.removed), 0))
+    with database.read() as conn:
+        return int(conn.execute(query.where(changes.c.revision > revision)).scalar_one())
+
+
 def cells_of(its: Lists, list_name: str, written: Sequence[str]) -> list[Cell]:
     """Entries as they are written -> what they are; StoreRefusedError names the first that is none."""
     with its.database.read() as conn:
