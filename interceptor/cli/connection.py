@@ -12,13 +12,12 @@ from google.protobuf.message import DecodeError, Message
 
 from interceptor.cli.failing import EXIT_UNREACHABLE, EXIT_USAGE, Failure
 from interceptor.pb.v1 import lists_pb2
+from interceptor.runtime.addresses import ListenError, local
 
 Response = TypeVar("Response", bound=Message)
 
 TOKEN = "INTERCEPTOR_TOKEN"
 IMPACT, UNAVAILABLE = "interceptor-impact-bin", "interceptor-unavailable"
-#: peers a token may be sent to as it is
-LOCAL = ("unix:", "unix-abstract:", "127.", "localhost:", "[::1]:", "ipv4:127.", "ipv6:[::1]")
 #: statuses after which the same file sent again goes on where it stopped
 CUT = {
     grpc.StatusCode.UNAVAILABLE,
@@ -110,7 +109,7 @@ class Connection:
         token = self._token() if self.with_token else ""
         if not token:
             return ()
-        if self.ca is None and not self.server.startswith(LOCAL):
+        if self.ca is None and not on_this_machine(self.server):
             raise Failure(
                 f"the token is not sent to {self.server} in the clear: speak TLS with --tls-ca", EXIT_USAGE
             )
@@ -154,6 +153,14 @@ class Connection:
             if impact is not None:
                 return RefusedError(details, impact)
         return Failure(f"the service says {status.name}: {details}")
+
+
+def on_this_machine(server: str) -> bool:
+    """Whether a token may be sent there as it is; not where the address is none of ours to judge."""
+    try:
+        return local(server)
+    except ListenError:
+        return False
 
 
 def from_the_service(error: Any) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from interceptor.cli.connection import on_this_machine
 from interceptor.control.authorising import ROLES, Role
 from interceptor.pb.v1 import access_pb2, lists_pb2
 from service.certificates import Authority, needs_openssl
@@ -173,6 +174,16 @@ def test_a_token_is_not_sent_to_another_machine_in_the_clear(cli: Cli, tmp_path:
     (tmp_path / "token").write_text("secret")
     done = cli("lists", "stats", "--token-file", tmp_path / "token", "--server", "192.0.2.1:50052")
     assert (done.returncode, "--tls-ca" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("server", ["127.fraud.example:50052", "localhost.fraud.example:50052", "127.0.0.1"])
+def test_a_name_that_only_begins_like_this_machine_is_another(server: str) -> None:
+    assert not on_this_machine(server)
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1:50052", "localhost:50052", "[::1]:50052", "unix:/run/port"])
+def test_a_token_may_be_sent_on_this_machine_as_it_is(server: str) -> None:
+    assert on_this_machine(server)
 
 
 def test_an_open_port_where_nobody_was_let_in_is_not_served(cli: Cli, tmp_path: Path, start: Start) -> None:
