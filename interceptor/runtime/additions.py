@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from interceptor.engine.engine import Engine
 from interceptor.engine.spec import ListKind, Spec
+from interceptor.runtime.background import Background
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.desk import Desk
 from interceptor.runtime.leave import RULE
@@ -38,10 +39,11 @@ class _Entry:
     until_ms: int
 
 
-class Additions:
+class Additions(Background):
     """Keeps what rules add. The drain calls `take`; a thread of its own writes."""
 
     def __init__(self, engine: Engine, loader: Loader, desk: Desk, clock: Clock, log: Log) -> None:
+        super().__init__("additions")
         self._engine = engine
         self._loader = loader
         self._desk = desk
@@ -50,20 +52,9 @@ class Additions:
         self._specs: dict[int, Spec] = {}
         self._waiting: deque[_Entry] = deque()
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
         self._failing = False
-        self._thread = threading.Thread(target=self._run, name="additions", daemon=True)
         self.kept = 0  #: entries that are in the store
         self.lost = 0  #: for which there was no room
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Writes what waits, if it can, and ends the thread."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     @property
     def waiting(self) -> int:

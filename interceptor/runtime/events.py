@@ -1,7 +1,6 @@
 """The engine's rings drained: the decision log, a file of JSON lines, and whoever else wants to know of decisions."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from interceptor.engine.engine import Engine
 from interceptor.engine.types import BlockClass, NumberStatus, Verdict
+from interceptor.runtime.background import Background
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.loader import step_back
 from interceptor.runtime.logs import Log
@@ -110,7 +110,7 @@ def text(data: bytes) -> str:
     return data.decode(errors="replace")
 
 
-class EventDrain:
+class EventDrain(Background):
     """Empties the engine's rings on a thread of its own, at nice 19.
 
     Events go to the decision log if there is one, and to every listener, which takes a batch and raises nothing;
@@ -128,6 +128,7 @@ class EventDrain:
         tally: Tally,
         log: Log,
     ) -> None:
+        super().__init__("events")
         self._engine = engine
         self._sink = sink
         self._recent = recent
@@ -135,18 +136,11 @@ class EventDrain:
         self._clock = clock
         self._tally = tally
         self._log = log
-        self._stopping = threading.Event()
         self._failing = False
-        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
 
     def stop(self) -> None:
         """Drains what is left, then ends the thread and closes the log."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        super().stop()
         if self._sink is not None:
             self._sink.close()
 

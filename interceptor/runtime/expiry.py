@@ -1,8 +1,7 @@
 """Takes list entries away when their valid_until has come."""
 
-import threading
-
 from interceptor.engine.engine import Engine
+from interceptor.runtime.background import Background
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.loader import Loaded, Loader
 from interceptor.runtime.logs import Log
@@ -10,26 +9,17 @@ from interceptor.runtime.logs import Log
 PERIOD = 1.0  # seconds between looks: valid_until is a matter of days, not of calls
 
 
-class Expiry:
+class Expiry(Background):
     """Looks once a second, on a thread of its own, for entries of the policy in force whose time is up."""
 
     def __init__(self, engine: Engine, loader: Loader, clock: Clock, log: Log) -> None:
+        super().__init__("expiry")
         self._engine = engine
         self._loader = loader
         self._clock = clock
         self._log = log
         self._loaded: Loaded | None = None
         self._looked_ms = 0  # entries that end up to here are gone
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="expiry", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def _run(self) -> None:
         while not self._stopping.wait(PERIOD):

@@ -1,9 +1,9 @@
 """Keeps the image of the lists near what the store holds, so that the next start is a short one."""
 
-import threading
 import time
 from contextlib import suppress
 
+from interceptor.runtime.background import Background
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.loader import step_back
 from interceptor.runtime.logs import Log
@@ -19,59 +19,55 @@ MANY = 100_000
 QUIET, STALE = 10.0, 600.0
 
 
-class Imaging:
+class Imaging(Background):
     """A thread of its own, at nice 19: an image of millions takes seconds, and entries that end wait for nobody.
 
     It begins with what imports of an earlier process have left behind.
     """
 
     def __init__(self, store: Store, clock: Clock, log: Log) -> None:
+        super().__init__("imaging")
         self._store = store
         self._clock = clock
         self._log = log
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="imaging", daemon=True)
-        self._failing = False
-        self.made_ms = 0  #: when the last image was begun, in milliseconds since the Unix epoch; 0: none was
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._cleaned = self._failing = False
+        self._seen = 0  # revision
+        self._changed = self._tried = time.monotonic()
 
     def _run(self) -> None:
         step_back()
         give_back()  # what the start took
-        made = seen = 0  # revisions
-        changed = tried = time.monotonic()
-        cleaned = False
         while not self._stopping.wait(PERIOD):
-            now = time.monotonic()
             try:
-                if not cleaned:
-                    self._store.imports.clean()
-                    cleaned = True
-                revision = self._store.revision()
-                if revision != seen:
-                    seen, changed = revision, now
-                if revision == made or (now - changed < QUIET and now - tried < STALE):
-                    continue
-                tried = now
-                begun_ms = self._clock.now_ms()
-                made = self._store.images.save(begun_ms)
-                self.made_ms = begun_ms
-                self._failing = False
-            except StoreError as error:
-                changed = now  # not again at once
+                self._look()
+            except Exception as error:
+                self._changed = time.monotonic()  # not again at once
                 if not self._failing:
                     self._log.warning(
-                        "no image of the lists, the next start takes longer", problem=str(error)
+                        "no image of the lists, the next start takes longer",
+                        problem=str(error),
+                        exc_info=not isinstance(error, StoreError),
                     )
                 self._failing = True
-            give_back()
         with suppress(StoreError):
-            if facts.changed_since(self._store.database, made) >= MANY:
+            if facts.changed_since(self._store.database, self._made_at()) >= MANY:
                 self._store.images.save(self._clock.now_ms())
+
+    def _look(self) -> None:
+        if not self._cleaned:
+            self._store.imports.clean()
+            self._cleaned = True
+        revision, now = self._store.revision(), time.monotonic()
+        if revision != self._seen:
+            self._seen, self._changed = revision, now
+        if revision == self._made_at() or (now - self._changed < QUIET and now - self._tried < STALE):
+            return
+        self._tried = now
+        self._store.images.save(self._clock.now_ms())
+        self._failing = False
+        give_back()
+
+    def _made_at(self) -> int:
+        """Revision of the image that there is; 0 when there is none."""
+        made = self._store.images.made
+        return 0 if made is None else made.revision

@@ -29,7 +29,7 @@ class StandingCollector(Collector):
         return iter(())
 
     def _of_the_store(self) -> Iterator[Metric]:
-        upkeep = self._service.upkeep
+        upkeep, image = self._service.upkeep, self._service.store.images.made
         known = upkeep.known
         yield gauge(
             "interceptor_store_up",
@@ -40,7 +40,7 @@ class StandingCollector(Collector):
         yield gauge(
             "interceptor_list_image_timestamp_seconds",
             "When the image of the lists was made that makes a start fast; 0: there is none.",
-            self._service.imaging.made_ms / 1000,
+            0.0 if image is None else image.at_ms / 1000,
         )
         changed = GaugeMetricFamily(
             "interceptor_list_last_change_timestamp_seconds",

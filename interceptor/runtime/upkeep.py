@@ -1,10 +1,10 @@
 """What is looked at all the time: entries whose time has come, the trial, rules that block too much."""
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from interceptor.runtime.background import Background
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.demotion import Demotions
 from interceptor.runtime.desk import Desk
@@ -28,31 +28,22 @@ class Known:
     precision: Precision = field(default_factory=Precision)
 
 
-class Upkeep:
+class Upkeep(Background):
     """A thread of its own, not stepped back: operators wait for the lock it takes.
 
     What fails is tried again soon, and said once.
     """
 
     def __init__(self, desk: Desk, trials: Trials, demotions: Demotions, clock: Clock, log: Log) -> None:
+        super().__init__("upkeep")
         self._desk = desk
         self._trials = trials
         self._demotions = demotions
         self._clock = clock
         self._log = log
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
         self._failing: set[str] = set()
         self._asked = -FACTS
         self.known = Known()
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     @property
     def up(self) -> bool:

@@ -38,12 +38,22 @@ class Image:
     lists: Mapping[str, Keys]
 
 
+@dataclass(frozen=True)
+class Made:
+    """Of when an image is."""
+
+    revision: int
+    at_ms: int
+
+
 class Images:
     """`DATA/lists.image`: `Store.images`. Any number of threads."""
 
     def __init__(self, lists: Lists, folder: Path, identity: str) -> None:
         self._lists, self._path, self._identity = lists, folder / FILE, identity
         self._writing = threading.Lock()
+        #: the image that was written or read last; None while there is none that is good
+        self.made: Made | None = None
 
     def save(self, now_ms: int) -> int:
         """Writes an image of what is live now; returns its revision. For a thread at low priority: it takes seconds.
@@ -71,10 +81,12 @@ class Images:
             except OSError as error:
                 new.unlink(missing_ok=True)
                 raise unavailable(self._path.parent, error) from error
+            self.made = Made(last, now_ms)
             return last
 
     def forget(self) -> None:
         """Takes the image away: it may hold what was erased. Raises StoreUnavailableError when it cannot be."""
+        self.made = None
         try:
             self._path.unlink(missing_ok=True)
         except OSError as error:
@@ -102,6 +114,7 @@ class Images:
         described = {each["name"]: each["kind"] for each in header["lists"]}
         if any(kinds.get(name) != kind for name, kind in described.items()):
             return None
+        self.made = Made(header["revision"], header["at_ms"])
         return Image(header["revision"], header["at_ms"], held)
 
 
