@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from interceptor.engine.types import BlockClass, Field, Limits, Verdict
+from interceptor.engine.types import BlockClass, Field, Happening, Limits, Verdict
 
 #: one bytecode instruction, laid out as `opcodes.Instruction`
 INSTRUCTION = np.dtype([("op", "<u2"), ("dst", "<u2"), ("a", "<u2"), ("b", "<u2")])
@@ -80,12 +80,21 @@ class KeyPart:
 
 @dataclass(frozen=True)
 class Counter:
+    """What is counted, for which entity, and when. Its value is a whole number; durations are in seconds."""
+
     name: str
-    measure: str  #: "count" or "distinct"
-    per: tuple[KeyPart, ...]  #: one part, or two for a pair
-    window_ms: int
+    measure: str  #: count, distinct, sum, max, active, paired, partner, first_seen or last_seen
+    per: tuple[KeyPart, ...]  #: the entity it is counted for: one part, or two for a pair
+    window_ms: int  #: of `active`: how long a call whose end is never reported counts
     element: int | None = None  #: Field whose distinct values are counted
     where: Span | None = None
+    happening: Happening = Happening.H_CALL  #: when it is counted
+    of: tuple[KeyPart, ...] = ()  #: the entity it is read for, where that is another one than `per`
+    answered: bool | None = None  #: of ended calls only those that were answered, or were not; None: all
+    under_ms: int | None = None  #: of answered calls only those that lasted less
+    large: bool = False  #: a distinct count for sets beyond some 5,000
+    place: KeyPart | None = None  #: of `paired` and `partner`: where both calls are
+    apart_ms: int | None = None  #: how far apart they may begin, and end
 
     @property
     def entity(self) -> str:

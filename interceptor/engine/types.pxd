@@ -28,6 +28,17 @@ cpdef enum BlockClass:
     CLASS_INVALID = 3
     CLASS_SUBSCRIBER = 4
 
+# What feeds counters: a setup that is decided, a report of a call, a report of a subscription.
+cpdef enum Happening:
+    H_CALL = 0
+    H_ANSWERED = 1
+    H_ENDED = 2             # answered or not
+    H_ACTIVATED = 3         # a card, for the first time
+    H_REACTIVATED = 4
+    H_ATTACHED = 5          # an IMSI, with the handset's IMEI
+    H_SMS = 6               # received by the card
+    N_HAPPENINGS = 7
+
 cpdef enum RuleIndex:       # Decision.rule where no rule of the policy decided
     RULE_DEFAULT = 65535
     RULE_EMERGENCY = 65534

@@ -26,6 +26,16 @@ class BlockClass(IntEnum):
     CLASS_INVALID = 3
     CLASS_SUBSCRIBER = 4
 
+class Happening(IntEnum):
+    H_CALL = 0
+    H_ANSWERED = 1
+    H_ENDED = 2
+    H_ACTIVATED = 3
+    H_REACTIVATED = 4
+    H_ATTACHED = 5
+    H_SMS = 6
+    N_HAPPENINGS = 7
+
 class RuleIndex(IntEnum):
     RULE_DEFAULT = 65535
     RULE_EMERGENCY = 65534
