@@ -27,6 +27,14 @@ class CallEvent(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CALL_EVENT_UNSPECIFIED: _ClassVar[CallEvent]
     CALL_EVENT_ANSWERED: _ClassVar[CallEvent]
     CALL_EVENT_ENDED: _ClassVar[CallEvent]
+
+class SubscriptionEvent(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SUBSCRIPTION_EVENT_UNSPECIFIED: _ClassVar[SubscriptionEvent]
+    SUBSCRIPTION_EVENT_ACTIVATED: _ClassVar[SubscriptionEvent]
+    SUBSCRIPTION_EVENT_REACTIVATED: _ClassVar[SubscriptionEvent]
+    SUBSCRIPTION_EVENT_ATTACHED: _ClassVar[SubscriptionEvent]
+    SUBSCRIPTION_EVENT_SMS_RECEIVED: _ClassVar[SubscriptionEvent]
 VERDICT_UNSPECIFIED: Verdict
 VERDICT_PASS: Verdict
 VERDICT_WARN: Verdict
@@ -39,6 +47,11 @@ BLOCK_CLASS_SUBSCRIBER: BlockClass
 CALL_EVENT_UNSPECIFIED: CallEvent
 CALL_EVENT_ANSWERED: CallEvent
 CALL_EVENT_ENDED: CallEvent
+SUBSCRIPTION_EVENT_UNSPECIFIED: SubscriptionEvent
+SUBSCRIPTION_EVENT_ACTIVATED: SubscriptionEvent
+SUBSCRIPTION_EVENT_REACTIVATED: SubscriptionEvent
+SUBSCRIPTION_EVENT_ATTACHED: SubscriptionEvent
+SUBSCRIPTION_EVENT_SMS_RECEIVED: SubscriptionEvent
 
 class DecideRequest(_message.Message):
     __slots__ = ("call_id", "caller", "callee", "asserted_identity", "privacy", "redirecting", "trunk", "domain", "user_agent", "source_ip", "imsi", "imei", "cell", "verstat", "attestation", "international_ingress", "roaming", "sim_age_days", "event_time_ms", "tags")
@@ -160,5 +173,38 @@ class ReportCallRequest(_message.Message):
     def __init__(self, call_id: _Optional[str] = ..., event: _Optional[_Union[CallEvent, str]] = ..., time_ms: _Optional[int] = ..., duration_ms: _Optional[int] = ..., cause: _Optional[int] = ..., call: _Optional[_Union[DecideRequest, _Mapping]] = ...) -> None: ...
 
 class ReportCallResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ReportSubscriptionRequest(_message.Message):
+    __slots__ = ("report_id", "event", "time_ms", "number", "imsi", "imei", "cell", "trunk", "tags")
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    REPORT_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    IMSI_FIELD_NUMBER: _ClassVar[int]
+    IMEI_FIELD_NUMBER: _ClassVar[int]
+    CELL_FIELD_NUMBER: _ClassVar[int]
+    TRUNK_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    report_id: str
+    event: SubscriptionEvent
+    time_ms: int
+    number: str
+    imsi: str
+    imei: str
+    cell: str
+    trunk: str
+    tags: _containers.ScalarMap[str, str]
+    def __init__(self, report_id: _Optional[str] = ..., event: _Optional[_Union[SubscriptionEvent, str]] = ..., time_ms: _Optional[int] = ..., number: _Optional[str] = ..., imsi: _Optional[str] = ..., imei: _Optional[str] = ..., cell: _Optional[str] = ..., trunk: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class ReportSubscriptionResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

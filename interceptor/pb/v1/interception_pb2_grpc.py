@@ -50,6 +50,11 @@ class InterceptionServiceStub:
                 request_serializer=interceptor_dot_v1_dot_interception__pb2.ReportCallRequest.SerializeToString,
                 response_deserializer=interceptor_dot_v1_dot_interception__pb2.ReportCallResponse.FromString,
                 _registered_method=True)
+        self.ReportSubscription = channel.unary_unary(
+                '/interceptor.v1.InterceptionService/ReportSubscription',
+                request_serializer=interceptor_dot_v1_dot_interception__pb2.ReportSubscriptionRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_interception__pb2.ReportSubscriptionResponse.FromString,
+                _registered_method=True)
 
 
 class InterceptionServiceServicer:
@@ -74,7 +79,17 @@ class InterceptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReportCall(self, request, context):
-        """Tells how a decided call went on: answered, ended. UNIMPLEMENTED by servers that do not follow calls.
+        """Tells how a decided call went on: answered, ended. It feeds counters, and never touches the call. The same report may
+        be sent again: it counts once. INVALID_ARGUMENT: a field is malformed, the message names it, nothing was counted.
+        DEADLINE_EXCEEDED, UNAVAILABLE: as with Decide, nothing was counted; send it again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportSubscription(self, request, context):
+        """Tells what happened to a card (a subscription) without a call: it was activated, attached to a device, received a
+        message. It feeds counters. Errors as with ReportCall.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,6 +112,11 @@ def add_InterceptionServiceServicer_to_server(servicer, server):
                     servicer.ReportCall,
                     request_deserializer=interceptor_dot_v1_dot_interception__pb2.ReportCallRequest.FromString,
                     response_serializer=interceptor_dot_v1_dot_interception__pb2.ReportCallResponse.SerializeToString,
+            ),
+            'ReportSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportSubscription,
+                    request_deserializer=interceptor_dot_v1_dot_interception__pb2.ReportSubscriptionRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_interception__pb2.ReportSubscriptionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -181,6 +201,33 @@ class InterceptionService:
             '/interceptor.v1.InterceptionService/ReportCall',
             interceptor_dot_v1_dot_interception__pb2.ReportCallRequest.SerializeToString,
             interceptor_dot_v1_dot_interception__pb2.ReportCallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.InterceptionService/ReportSubscription',
+            interceptor_dot_v1_dot_interception__pb2.ReportSubscriptionRequest.SerializeToString,
+            interceptor_dot_v1_dot_interception__pb2.ReportSubscriptionResponse.FromString,
             options,
             channel_credentials,
             insecure,
