@@ -45,6 +45,7 @@ MODULES = [
     "interceptor.engine.recent",
     "interceptor.engine.sketches",
     "interceptor.engine.windows",
+    "interceptor.engine.columns",
     "interceptor.engine.entities",
     "interceptor.engine.program",
     "interceptor.engine.stats",

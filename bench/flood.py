@@ -16,8 +16,8 @@ import numpy.typing as npt
 from _floor import Floor, entity
 from _report import Report, arguments, interleaved, resident_bytes, seconds_of
 
+from interceptor.engine.columns import Measure
 from interceptor.engine.entities import EntityTable
-from interceptor.engine.windows import Measure
 
 Words = npt.NDArray[np.uint64]
 

@@ -32,7 +32,7 @@ cdef struct Worker:             # what one deciding thread owns
     Memo switches
     Ahead ahead
     Frame frame
-    int64_t[256] counter
+    int64_t[257] counter        # by the policy's counter; the last is SPARE
     uint8_t[256] readable
     uint8_t[256] counted        # for explain
     Touch[64] touches

@@ -4,6 +4,7 @@ from libc.string cimport memset
 
 from interceptor.engine.ahead cimport ahead_fetch, ahead_note
 from interceptor.engine.atomics cimport ic_cas64, ic_load8, ic_load64, ic_load64_relaxed, ic_lowest_bit
+from interceptor.engine.columns cimport ACT_COUNT, ACT_READ
 from interceptor.engine.domains cimport domains_find, domains_keys
 from interceptor.engine.entities cimport entities_record, entities_set, entities_touch
 from interceptor.engine.events cimport Aside, ring_put
@@ -240,7 +241,7 @@ cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Mill
     cdef const Group* group
     cdef const Counter* counter
     cdef const Entity* entity
-    cdef bint there
+    cdef bint there, counts
     for g in range(s.n_groups):
         group, entity = &s.groups[g], &w.entity[i][g]
         there = entity.a != 0
@@ -253,12 +254,15 @@ cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Mill
             w.touches[n].column = counter.column
             w.touches[n].counter = counter.index
             w.touches[n].element = 0
-            w.touches[n].counts = (counter.where_start == counter.where_end or evaluate(
+            w.touches[n].amount = 0
+            w.touches[n].follows = 0
+            counts = (counter.where_start == counter.where_end or evaluate(
                 &s.program, counter.where_start, counter.where_end, &w.frame) == Outcome.MATCH)
             if counter.element != NO_FIELD:
                 w.touches[n].element = call.key[counter.element]
-                w.touches[n].counts &= w.touches[n].element != 0
-            w.counted[counter.index] = w.touches[n].counts
+                counts &= w.touches[n].element != 0
+            w.touches[n].act = <uint8_t> (ACT_COUNT if counts else ACT_READ)
+            w.counted[counter.index] = counts
             n += 1
         if n:
             entities_touch(group.table, entity.a, entity.b, now, w.touches, n, w.counter, peek)

@@ -13,16 +13,18 @@ from interceptor.engine.types cimport Key, Millis
 
 cdef enum:
     MAX_COLUMNS = 32
+    SPARE = 256             # whoever passes `values` has room for one more than there are counters
 
 cdef struct Entities        # opaque
 
-# What the present call means for one column of a group.
+# What happens to one column of a group.
 cdef struct Touch:
     uint16_t column         # index within the group
-    uint8_t counts          # the call is to be counted here (its `where` held and its element is there)
-    uint8_t unused
-    uint32_t counter        # index of the policy's counter: where the value goes
-    uint64_t element        # key of the element, for distinct
+    uint8_t act             # Act: it is only read; or counted (its `where` held and its element is there); or it ends
+    uint8_t follows         # of a call that was counted here before: its entity is seen no second time
+    uint32_t counter        # where the value goes: index of the policy's counter; SPARE when nobody reads it
+    uint64_t element        # key of the element, for distinct and large
+    int64_t amount          # for sum and max, in seconds; of an end: when what ends began, in ms, or 0 when unknown
 
 # What a touch will need, to be fetched ahead: the set, one line; then the record, a hint read from the set's tags
 cdef const void* entities_set(const Entities* table, Key a, Key b) noexcept nogil

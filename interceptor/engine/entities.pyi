@@ -37,12 +37,20 @@ class EntityTable:
     @property
     def columns(self) -> tuple[tuple[int, int], ...]: ...
     def touch(
-        self, a: int, b: int, now: int, touches: Iterable[tuple[int, bool, int]], peek: bool = False
+        self,
+        a: int,
+        b: int,
+        now: int,
+        touches: Iterable[tuple[int, int, int, int]],
+        peek: bool = False,
+        follows: bool = False,
     ) -> list[int]:
-        """One call's touches (column, counts, element) of entity (a, b) at `now` (ms); the reading of each.
+        """Touches (column, Act, element, amount) of entity (a, b) at `now` (ms); the reading of each.
 
-        The entity is made only if some touch counts. With `peek` the readings are the same and nothing changes.
-        Raises ValueError for a column the table has not, and for more than 64 touches.
+        The entity is made only if some touch counts. With `peek` the readings are the same and nothing changes. What
+        `follows` on a call that was counted already does not make its entity one that was seen twice. An amount is
+        in seconds; of an end it is when what ends began, in ms, 0 when unknown. Raises ValueError for a column the
+        table has not, an act that is none, and for more than 64 touches.
         """
 
     def touch_many(

@@ -6,6 +6,7 @@ from libc.string cimport memset
 
 from interceptor.engine.ahead cimport Ahead, ahead_fetch, ahead_note
 from interceptor.engine.atomics cimport LockWaits, add_lock_waits, ic_add64, ic_load64_relaxed, ic_lock, ic_unlock
+from interceptor.engine.columns cimport ACT_COUNT, ACT_END, ACT_READ, MEASURE_COUNT, MEASURE_DISTINCT
 from interceptor.engine.entities cimport MAX_COLUMNS, Entities, EntityStats, Measured, Touch
 from interceptor.engine.entity_sets cimport (
     ALL_WAYS, ERA, SEEN_TWICE, WAYS, EntitySet, SetTime, begin_era, ic_first, ic_number_of, note_touch, occupy, protect,
@@ -16,7 +17,7 @@ from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.sketches cimport SketchPool, sketches_free, sketches_new, sketches_stats
 from interceptor.engine.types cimport Key, Millis
 from interceptor.engine.windows cimport (
-    MEASURE_COUNT, MEASURE_DISTINCT, CountColumn, DistinctColumn, count_bump, count_peek, count_read, distinct_bump,
+    CountColumn, DistinctColumn, count_bump, count_peek, count_read, distinct_bump,
     distinct_drop, distinct_peek, distinct_read,
 )
 
@@ -54,7 +55,7 @@ cdef struct Entities:
     Stripe[16] stripe
     LockWaits waited            # for the sets' locks
 
-if sizeof(EntitySet) != LINE or sizeof(Stripe) != LINE or sizeof(Touch) != 16:
+if sizeof(EntitySet) != LINE or sizeof(Stripe) != LINE or sizeof(Touch) != 24:
     raise ImportError("interceptor.engine.entities: struct layout differs from what the kernels were written for")
 
 
@@ -193,9 +194,9 @@ cdef void begin(Entities* table, EntitySet* s, uint32_t way, uint64_t hashed, Ke
     occupy(s, way, tag_of(hashed), time)
 
 
-# The way of an entity that is to be counted, made if need be.
+# The way of an entity that is to be counted, made if need be; protected if it is sighted once more.
 cdef uint32_t take_way(Entities* table, EntitySet* s, uint64_t hashed, Key a, Key b,
-                       SetTime* time) noexcept nogil:
+                       SetTime* time, bint sighted) noexcept nogil:
     cdef uint32_t way
     cdef Stripe* stripe = stripe_of(table, s)
     if time.era != s.era:
@@ -212,7 +213,8 @@ cdef uint32_t take_way(Entities* table, EntitySet* s, uint64_t hashed, Key a, Ke
     elif (ways_expired(s, time, table.horizon) >> way) & 1:
         begin(table, s, way, hashed, a, b, time)        # back after all its windows ran out: as a newcomer
     else:
-        protect(s, way, time)
+        if sighted:
+            protect(s, way, time)
         note_touch(s, way, time)
     return way
 
@@ -247,15 +249,17 @@ cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch*
                          int64_t* values, bint peek) noexcept nogil:
     cdef uint64_t hashed = hash_of(table, a, b), units = units_of(table, now)
     cdef EntitySet* s = set_of(table, hashed)
-    cdef uint32_t way, i, counts = 0
+    cdef uint32_t way, i
+    cdef bint counts = False, sighted = False
     cdef SetTime time
     cdef char* record
     for i in range(n):
-        counts |= touches[i].counts
+        counts |= touches[i].act == ACT_COUNT
+        sighted |= touches[i].act == ACT_COUNT and not touches[i].follows
     ic_lock(&s.lock, &table.waited)
     time = time_of(s, units)
     if counts and not peek:
-        way = take_way(table, s, hashed, a, b, &time)
+        way = take_way(table, s, hashed, a, b, &time, sighted)
     else:
         way = find_way(table, s, hashed, a, b)
         if way != NO_WAY and (ways_expired(s, &time, table.horizon) >> way) & 1:
@@ -263,8 +267,8 @@ cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch*
     record = <char*>record_of(table, s, way)
     for i in range(n):
         if way == NO_WAY:
-            values[touches[i].counter] = peek and touches[i].counts
-        elif not touches[i].counts:
+            values[touches[i].counter] = peek and touches[i].act == ACT_COUNT
+        elif touches[i].act != ACT_COUNT:
             values[touches[i].counter] = read_column(table, &touches[i], record, now)
         elif peek:
             values[touches[i].counter] = peek_column(table, &touches[i], record, now)
@@ -311,17 +315,19 @@ cdef class EntityTable:
     def __dealloc__(self):
         entities_free(self.table)
 
-    def touch(self, Key a, Key b, Millis now, touches, bint peek=False):
+    def touch(self, Key a, Key b, Millis now, touches, bint peek=False, bint follows=False):
         cdef Touch[64] packed
         cdef int64_t[64] values
         cdef uint32_t n = 0, i
-        for column, counts, element in touches:
+        for column, act, element, amount in touches:
             if n == 64:
                 raise ValueError("touches: more than 64")
             if not 0 <= column < self.table.n_columns:
                 raise ValueError(f"touches[{n}]: column {column} of a table that has {self.table.n_columns}")
-            packed[n].column, packed[n].counts = column, bool(counts)
-            packed[n].counter, packed[n].element = n, element
+            if not ACT_READ <= act <= ACT_END:
+                raise ValueError(f"touches[{n}]: act {act} is neither a read, a count nor an end")
+            packed[n].column, packed[n].act, packed[n].follows = column, act, follows
+            packed[n].counter, packed[n].element, packed[n].amount = n, element, amount
             n += 1
         with nogil:
             entities_touch(self.table, a, b, now, packed, n, values, peek)
@@ -351,7 +357,7 @@ cdef class EntityTable:
         for k in range(columns):
             touches[k].column = <uint16_t>k
             touches[k].counter = k
-            touches[k].counts = 1
+            touches[k].act = ACT_COUNT
         with nogil:
             start = 0
             while start < n:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from interceptor.engine.columns import Measure
 from interceptor.engine.entities import EntityTable
 from interceptor.engine.opcodes import Op
 from interceptor.engine.spec import Counter, Rule, Span, Spec
 from interceptor.engine.types import Field, Limits
-from interceptor.engine.windows import Measure
 
 #: counters of one entity table
 MAX_COLUMNS = 32

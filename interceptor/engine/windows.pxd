@@ -8,10 +8,6 @@ from interceptor.engine.types cimport Millis
 cdef enum:
     EXACT = 16              # distinct elements kept exactly before promotion to a sketch (linear counting)
 
-cpdef enum Measure:
-    MEASURE_COUNT = 0
-    MEASURE_DISTINCT = 1
-
 cdef struct CountColumn:    # 64 bytes: one cache line
     uint32_t epoch          # sub-bucket number of the last change
     uint32_t total          # of the ring

@@ -1,14 +1,6 @@
 """Sliding-window count and distinct: the columns of an entity's record, one by one, for building and tests."""
 
-from enum import IntEnum
-
 from interceptor.engine.sketches import Sketches
-
-class Measure(IntEnum):
-    """What a column measures."""
-
-    MEASURE_COUNT = 0
-    MEASURE_DISTINCT = 1
 
 #: sizes in bytes of a column of each measure, and of a sketch: keys "count", "distinct", "sketch"
 LAYOUT: dict[str, int]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from interceptor.engine.entities import EntityTable
-from tests.model.entities import COUNT, DISTINCT, ERA, PROTECTED, WAYS, EntityTableModel
+from tests.model.entities import ACT_COUNT, ACT_READ, COUNT, DISTINCT, ERA, PROTECTED, WAYS, EntityTableModel
 
 NOW = 1_790_000_000_000
 MINUTE = 60_000
@@ -23,7 +23,7 @@ def one_set(sketches: int = 0, window: int = HOUR) -> EntityTable:
 
 
 def call(table: EntityTable, a: int, now: int, b: int = 0) -> int:
-    return table.touch(a, b, now, [(0, True, 0)])[0]
+    return table.touch(a, b, now, [(0, ACT_COUNT, 0, 0)])[0]
 
 
 # -- records
@@ -54,7 +54,7 @@ def test_memory_is_reserved_at_construction_and_never_grows() -> None:
     before = table.nbytes
     for caller in range(2000):
         for element in range(20):
-            table.touch(caller, 0, NOW, [(0, True, 0), (1, True, element)])
+            table.touch(caller, 0, NOW, [(0, ACT_COUNT, 0, 0), (1, ACT_COUNT, element, 0)])
     assert table.nbytes == before
     assert table.used == table.slots == 140
 
@@ -165,44 +165,54 @@ def test_a_table_may_be_begun_at_any_time(now: int) -> None:
 
 def test_only_a_touch_that_counts_makes_an_entity() -> None:
     table = EntityTable(100, [(COUNT, HOUR), (DISTINCT, HOUR)], sketches=1)
-    both = [(0, False, 0), (1, False, 7)]
+    both = [(0, ACT_READ, 0, 0), (1, ACT_READ, 7, 0)]
     assert table.touch(1, 0, NOW, both) == [0, 0]
     assert not table.contains(1, 0)
-    assert table.touch(1, 0, NOW, [(0, False, 0), (1, True, 7)]) == [0, 1]
+    assert table.touch(1, 0, NOW, [(0, ACT_READ, 0, 0), (1, ACT_COUNT, 7, 0)]) == [0, 1]
     assert table.touch(1, 0, NOW, both) == [0, 1]
 
 
 def test_a_peek_answers_as_if_counted_and_touches_nothing() -> None:
     table = EntityTable(100, [(COUNT, HOUR), (DISTINCT, HOUR)], sketches=1)
-    touches = [(0, True, 0), (1, True, 7)]
+    touches = [(0, ACT_COUNT, 0, 0), (1, ACT_COUNT, 7, 0)]
     assert table.touch(1, 0, NOW, touches, peek=True) == [1, 1]
     assert not table.contains(1, 0)
     table.touch(1, 0, NOW, touches)
     for _ in range(2):
         assert table.touch(1, 0, NOW, touches, peek=True) == [2, 1]
-        assert table.touch(1, 0, NOW, [(0, True, 0), (1, True, 8)], peek=True) == [2, 2]
-        assert table.touch(1, 0, NOW, [(0, False, 0), (1, False, 8)], peek=True) == [1, 1]
+        assert table.touch(1, 0, NOW, [(0, ACT_COUNT, 0, 0), (1, ACT_COUNT, 8, 0)], peek=True) == [2, 2]
+        assert table.touch(1, 0, NOW, [(0, ACT_READ, 0, 0), (1, ACT_READ, 8, 0)], peek=True) == [1, 1]
 
 
 def test_a_read_is_no_second_touch() -> None:
     table = one_set()
     call(table, 1, NOW)
-    table.touch(1, 0, NOW + 1000, [(0, False, 0)])
+    table.touch(1, 0, NOW + 1000, [(0, ACT_READ, 0, 0)])
     for caller in range(100, 100 + WAYS):
         call(table, caller, NOW + 1000)
     assert not table.contains(1, 0)
     assert table.evicted_protected == 0
 
 
+def test_what_follows_on_a_call_is_no_second_touch() -> None:
+    table = one_set()
+    for caller in range(WAYS):
+        call(table, caller, NOW)
+        assert table.touch(caller, 0, NOW + 1000, [(0, ACT_COUNT, 0, 0)], follows=True) == [2]
+    for caller in range(100, 110):
+        call(table, caller, NOW + 2000)
+    assert (table.evicted_probation, table.evicted_protected) == (10, 0)
+
+
 def test_an_evicted_entity_returns_its_sketches() -> None:
     table = EntityTable(WAYS, [(DISTINCT, HOUR), (DISTINCT, DAY)], sketches=2)
     for element in range(40):
-        table.touch(1, 0, NOW, [(0, True, element)])
-        table.touch(1, 0, NOW, [(1, True, element)])
+        table.touch(1, 0, NOW, [(0, ACT_COUNT, element, 0)])
+        table.touch(1, 0, NOW, [(1, ACT_COUNT, element, 0)])
     assert sketches_used(table) == 2
     for caller in range(100, 200):
-        table.touch(caller, 0, NOW + 1000, [(0, True, 1)])
-        table.touch(caller, 0, NOW + 1000, [(0, True, 1)])
+        table.touch(caller, 0, NOW + 1000, [(0, ACT_COUNT, 1, 0)])
+        table.touch(caller, 0, NOW + 1000, [(0, ACT_COUNT, 1, 0)])
     assert sketches_used(table) == 0
     assert table.stats["sketches"]["saturated"] == 0
 
@@ -232,9 +242,11 @@ def test_a_table_that_cannot_be_says_why(slots: int, columns: list[tuple[int, in
 def test_touches_are_checked() -> None:
     table = one_set()
     with pytest.raises(ValueError, match="column 1 of a table that has 1"):
-        table.touch(1, 0, NOW, [(1, True, 0)])
+        table.touch(1, 0, NOW, [(1, ACT_COUNT, 0, 0)])
     with pytest.raises(ValueError, match="more than 64"):
-        table.touch(1, 0, NOW, [(0, True, 0)] * 65)
+        table.touch(1, 0, NOW, [(0, ACT_COUNT, 0, 0)] * 65)
+    with pytest.raises(ValueError, match=r"touches\[0\]: act 3"):
+        table.touch(1, 0, NOW, [(0, 3, 0, 0)])
     keys = np.zeros(3, np.uint64)
     with pytest.raises(ValueError, match="differ in length"):
         table.touch_many(keys, keys, np.zeros(2, np.int64), keys)
@@ -257,7 +269,7 @@ def test_many_touches_are_the_same_as_one_after_the_other(chunk: int) -> None:
     values = np.zeros((3000, 2), np.int64)
     batch.touch_many(a, b, now, elements, values, chunk)
     for i in range(3000):
-        touches = [(0, True, 0), (1, True, int(elements[i]))]
+        touches = [(0, ACT_COUNT, 0, 0), (1, ACT_COUNT, int(elements[i]), 0)]
         assert single.touch(int(a[i]), int(b[i]), int(now[i]), touches) == values[i].tolist()
     assert batch.stats == single.stats
 
@@ -296,7 +308,7 @@ def test_threads_on_the_same_entities_lose_no_count(scale: Callable[[int, int], 
         run_threads(work)
         expected = np.bincount(np.concatenate(streams), minlength=callers + 1)
         for caller in range(1, callers + 1):
-            count, distinct = table.touch(caller, 0, NOW, [(0, False, 0), (1, False, 0)])
+            count, distinct = table.touch(caller, 0, NOW, [(0, ACT_READ, 0, 0), (1, ACT_READ, 0, 0)])
             assert count == expected[caller]
             assert 0 < distinct <= 115
         assert table.used == callers
@@ -306,7 +318,7 @@ def test_threads_on_the_same_entities_lose_no_count(scale: Callable[[int, int], 
 def test_threads_that_meet_at_one_entity_are_known_to_have_waited() -> None:
     table = EntityTable(WAYS, [(COUNT, HOUR)])
     assert table.stats["waited"] == {"waits": 0, "ns": 0, "longest_ns": 0}
-    table.touch(1, 0, NOW, [(0, True, 0)])
+    table.touch(1, 0, NOW, [(0, ACT_COUNT, 0, 0)])
     assert table.stats["waited"]["waits"] == 0  # alone nobody waits
 
     def work(_index: int) -> None:
@@ -335,7 +347,9 @@ def test_threads_that_fight_over_slots_and_sketches_keep_the_books(scale: Callab
             table.touch_many(keys, np.zeros_like(keys), now, elements, values)
             assert values.min() >= 1
             assert values[:, 1].max() <= 90
-            peeked = table.touch(int(keys[0]), 0, int(now[-1]), [(0, True, 0), (1, True, 1)], peek=True)
+            peeked = table.touch(
+                int(keys[0]), 0, int(now[-1]), [(0, ACT_COUNT, 0, 0), (1, ACT_COUNT, 1, 0)], peek=True
+            )
             assert min(peeked) >= 1
 
     run_threads(work)
@@ -344,7 +358,7 @@ def test_threads_that_fight_over_slots_and_sketches_keep_the_books(scale: Callab
     end = NOW + rounds * 700 + DAY
     assert table.live(end) == 0
     for caller in range(1, 500):
-        assert table.touch(caller, 0, end, [(0, False, 0), (1, False, 0)]) == [0, 0]
+        assert table.touch(caller, 0, end, [(0, ACT_READ, 0, 0), (1, ACT_READ, 0, 0)]) == [0, 0]
 
 
 # -- every order of events
@@ -373,14 +387,16 @@ class EntitiesMachine(RuleBasedStateMachine):
         self.columns = columns
         self.now = now
 
-    def touch(self, a: int, element: int, mask: int) -> None:
-        touches = [(i, bool(mask >> i & 1), element + i) for i in range(len(self.columns))]
+    def touch(self, a: int, element: int, mask: int, follows: bool = False) -> None:
+        touches = [
+            (i, ACT_COUNT if mask >> i & 1 else ACT_READ, element + i, 0) for i in range(len(self.columns))
+        ]
         seen = self.table.stats
-        expected = self.model.touch(a, a % 3, self.now, touches, peek=True)
-        assert self.table.touch(a, a % 3, self.now, touches, peek=True) == expected
+        expected = self.model.touch(a, a % 3, self.now, touches, peek=True, follows=follows)
+        assert self.table.touch(a, a % 3, self.now, touches, peek=True, follows=follows) == expected
         assert self.table.stats == seen
-        expected = self.model.touch(a, a % 3, self.now, touches)
-        assert self.table.touch(a, a % 3, self.now, touches) == expected
+        expected = self.model.touch(a, a % 3, self.now, touches, follows=follows)
+        assert self.table.touch(a, a % 3, self.now, touches, follows=follows) == expected
 
     @rule(
         which=st.integers(0, 3),
@@ -396,9 +412,9 @@ class EntitiesMachine(RuleBasedStateMachine):
         era = self.model.unit * ERA
         self.now = (self.now // era + eras) * era + off * self.model.unit
 
-    @rule(a=st.integers(0, 40), element=st.integers(0, 30), mask=st.integers(0, 15))
-    def call(self, a: int, element: int, mask: int) -> None:
-        self.touch(a, element, mask)
+    @rule(a=st.integers(0, 40), element=st.integers(0, 30), mask=st.integers(0, 15), follows=st.booleans())
+    def call(self, a: int, element: int, mask: int, follows: bool) -> None:
+        self.touch(a, element, mask, follows)
 
     @rule(
         first=st.integers(0, 40), n=st.integers(2, 20), element=st.integers(0, 30), step=st.integers(0, 2000)

@@ -9,8 +9,9 @@ WAYS = 14
 PROTECTED = 12
 ERA = 8192
 COUNT, DISTINCT = 0, 1
+ACT_READ, ACT_COUNT, ACT_END = 0, 1, 2
 
-Touch = tuple[int, bool, int]  # column, counts, element
+Touch = tuple[int, int, int, int]  # column, act, element, amount
 
 
 @dataclass
@@ -76,15 +77,17 @@ class EntityTableModel:
     def contains(self, a: int, b: int) -> bool:
         return any(way.key == (a, b) for way in self.sets[self.set_of(a, b)].ways)
 
-    def touch(self, a: int, b: int, now: int, touches: Iterable[Touch], peek: bool = False) -> list[int]:
+    def touch(
+        self, a: int, b: int, now: int, touches: Iterable[Touch], peek: bool = False, follows: bool = False
+    ) -> list[int]:
         touches = list(touches)
         ways = self.sets[self.set_of(a, b)]
         units = self.units(ways, now)
         found = next((way for way in ways.ways if way.key == (a, b)), None)
-        if peek or not any(counts for _, counts, _ in touches):
+        if peek or not any(act == ACT_COUNT for _, act, _, _ in touches):
             if found is None or self.expired(found, units):
-                return [int(peek and counts) for _, counts, _ in touches]
-            return [self.value(found.columns[c], counts, element, now) for c, counts, element in touches]
+                return [int(peek and act == ACT_COUNT) for _, act, _, _ in touches]
+            return [self.value(found.columns[c], act, element, now) for c, act, element, _ in touches]
         if units // ERA != ways.era:
             self.sweep(ways, units)
             found = found if found is not None and found.key is not None else None
@@ -93,17 +96,17 @@ class EntityTableModel:
             self.begin(found, (a, b), units)
         elif self.expired(found, units):
             self.begin(found, (a, b), units)
-        elif not found.protected:
+        elif not found.protected and not follows:
             self.protect(ways.ways, found, units)
         found.last = max(found.last, units)
         return [
-            self.bump(found.columns[c], element, now) if counts else found.columns[c].read(now)
-            for c, counts, element in touches
+            self.bump(found.columns[c], element, now) if act == ACT_COUNT else found.columns[c].read(now)
+            for c, act, element, _ in touches
         ]
 
     @staticmethod
-    def value(column: CountModel | DistinctModel, counts: bool, element: int, now: int) -> int:
-        if not counts:
+    def value(column: CountModel | DistinctModel, act: int, element: int, now: int) -> int:
+        if act != ACT_COUNT:
             return column.read(now)
         return column.peek(now) if isinstance(column, CountModel) else column.peek(element, now)
 

@@ -1,0 +1,1 @@
+# What one counter is inside an entity's record (contract: columns.pxd).
