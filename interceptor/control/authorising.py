@@ -138,7 +138,7 @@ class Gate:
         return Caller(f"cert:{held.name}", Role[held.role.upper()])
 
     def _granted(self) -> bool:
-        self._any = self._any or bool(self._credentials.all())
+        self._any = self._any or self._credentials.any()
         return self._any
 
     def _by_token(self, sent: list[str | bytes], context: grpc.ServicerContext) -> Caller:

@@ -58,7 +58,7 @@ class ControlServer:
         """Binds `address`. allowed: names of the clients that are answered, if not all are. Raises ListenError."""
         guard(address, tls is not None, insecure)
         trusted = local(address) or bool(allowed)
-        if not trusted and not service.store.credentials.all():
+        if not trusted and not service.store.credentials.any():
             raise ListenError(
                 f"--control {address} is open to other machines, and nobody has been given access: start with "
                 "--control on 127.0.0.1, let an admin in with `interceptor access grant NAME --role admin`, "

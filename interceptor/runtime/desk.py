@@ -18,8 +18,8 @@ from interceptor.runtime.clock import Clock
 from interceptor.runtime.loader import Checked, Loaded, Loader
 from interceptor.runtime.logs import Log
 from interceptor.store.content import Identities, content_of
-from interceptor.store.facts import cells_of, texts
-from interceptor.store.keysets import among, joined, unsigned
+from interceptor.store.facts import texts
+from interceptor.store.keysets import among, joined, keys_from, unsigned
 from interceptor.store.networks import packed_network
 from interceptor.store.store import Store
 from interceptor.store.words import Keys, StoreError, StoreRefusedError
@@ -147,10 +147,15 @@ class Desk:
 
     def content_of_texts(self, name: str, written: Sequence[str]) -> ListContent:
         """The same of entries as they are written. Raises StoreRefusedError for the first that is none."""
-        if self._kept.get(name) is not ListKind.NETWORK:
-            return self.content(name, self.store.lists.keys_of(name, written))
-        cells = cells_of(self.store.lists, name, written)
-        return ListContent(networks=[packed_network(cell.name) for cell in cells if cell.name is not None])
+        kind = self._kept.get(name)
+        if kind is None:
+            return ListContent()
+        cells = [cell for those in self.store.lists.cells(name, kind, written) for cell in those]
+        if kind is ListKind.NETWORK:
+            return ListContent(
+                networks=[packed_network(cell.name) for cell in cells if cell.name is not None]
+            )
+        return self.content(name, keys_from([cell.key for cell in cells], [cell.key2 for cell in cells]))
 
     def settle(self, name: str, touched: Keys, *, all_on: bool = False) -> None:
         """Tells the engine what the store says of some keys of a list. The lock is held; they are few.

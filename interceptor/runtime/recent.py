@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Sequence
+from itertools import compress, islice
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +26,9 @@ class RecentCalls:
         self._lock = threading.Lock()
         self._spec: Spec | None = None  # which lists are asked, and for what
         self._indexed = 0  # up to this number
+        self._used = 0  # of the following two
         self._keys = np.empty(0, dtype=np.uint64)
-        self._of = np.empty(0, dtype=np.int64)  # number of the sample that asks for each key
+        self._of = np.empty(0, dtype=np.int64)  # number of the sample that asks for each key, ascending
 
     def add(self, samples: Sequence[bytes], now_ms: int) -> None:
         """Takes samples of calls that were decided just now; the oldest go."""
@@ -44,23 +46,39 @@ class RecentCalls:
     def asking(self, keys: npt.NDArray[np.uint64]) -> list[bytes]:
         """Those to which it can matter whether some keys are on lists of the policy in force."""
         with self._lock:
-            samples = [sample for _, sample in self._samples]
-            first = self._taken - len(samples)
-            self._index(samples, first)
-            asking = np.unique(self._of[np.isin(self._keys, keys)]) - first
-        return [samples[at] for at in asking.tolist()]
+            first = self._taken - len(self._samples)
+            self._index(first)
+            of = self._of[: self._used][np.isin(self._keys[: self._used], keys)]
+            asking = np.zeros(len(self._samples), dtype=bool)
+            asking[of[of >= first] - first] = True
+            if not asking.any():  # as nearly always: a single add waits for this
+                return []
+            return [sample for _, sample in compress(self._samples, asking.tolist())]
 
-    def _index(self, samples: list[bytes], first: int) -> None:
+    def _index(self, first: int) -> None:
+        """What the samples ask for that came since it was last asked."""
         spec = self._engine.spec
         if spec is not self._spec:
-            self._spec, self._indexed = spec, first
-            self._keys, self._of = self._keys[:0], self._of[:0]
+            self._spec, self._indexed, self._used = spec, first, 0
         start = max(self._indexed, first)
-        keys, counts = self._engine.asked(samples[start - first :])
-        kept = self._of >= first
-        self._keys = np.concatenate([self._keys[kept], keys])
-        self._of = np.concatenate([self._of[kept], np.repeat(np.arange(start, self._taken), counts)])
-        self._indexed = self._taken
+        if start == self._taken:
+            return
+        new = [sample for _, sample in islice(reversed(self._samples), self._taken - start)][::-1]
+        keys, counts = self._engine.asked(new)
+        self._make_room(len(keys), first)
+        into = slice(self._used, self._used + len(keys))
+        self._keys[into], self._of[into] = keys, np.repeat(np.arange(start, self._taken), counts)
+        self._used, self._indexed = into.stop, self._taken
+
+    def _make_room(self, wanted: int, first: int) -> None:
+        """For more keys; those of samples that are gone go."""
+        if self._used + wanted <= len(self._keys):
+            return
+        kept = slice(int(np.searchsorted(self._of[: self._used], first)), self._used)
+        self._used = kept.stop - kept.start
+        room = np.empty(self._used + wanted, dtype=np.int64)  # and as much again, so that it is seldom done
+        self._keys = np.concatenate([self._keys[kept], room.view(np.uint64), room.view(np.uint64)])
+        self._of = np.concatenate([self._of[kept], room, room])
 
     def __len__(self) -> int:
         return len(self._samples)

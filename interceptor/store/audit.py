@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
+from interceptor.store.prepared import Prepared
 from interceptor.store.schema import audit, installation
 from interceptor.store.words import AuditRecord
 
@@ -25,6 +26,9 @@ COVERED = (
     "digest",
     "previous",
 )
+
+_LAST = Prepared(select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1))
+_APPEND = Prepared(insert(audit), [*COVERED, "hash"])
 
 
 def append(
@@ -52,11 +56,9 @@ def append(
     digest
         Of the entries a change added and removed (`digests.ChangeDigest`), or SHA-256 of a policy's text.
     """
-    last = conn.execute(
-        select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1)
-    ).first()
+    before = _LAST.first(conn)
     record: dict[str, Any] = {
-        "sequence": last.sequence + 1 if last else 1,
+        "sequence": before[0] + 1 if before else 1,
         "at_ms": at_ms,
         "actor": actor,
         "action": str(action),
@@ -65,10 +67,10 @@ def append(
         "subject": subject,
         "detail": json.dumps(detail or {}, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
         "digest": digest,
-        "previous": last.hash if last else beginning(conn),
+        "previous": before[1] if before else beginning(conn),
     }
     record["hash"] = hash_of([record[name] for name in COVERED])
-    conn.execute(insert(audit).values(record))
+    _APPEND.rows(conn, **record)
     return AuditRecord(**{**record, "detail": dict(detail or {})})
 
 
@@ -85,8 +87,8 @@ def hash_of(covered: Sequence[object]) -> str:
 
 def last_hash(conn: Connection) -> str:
     """Hash of the last record. Kept elsewhere, it shows a trail that was cut off or replaced as a whole."""
-    last = conn.execute(select(audit.c.hash).order_by(audit.c.sequence.desc()).limit(1)).scalar()
-    return str(last) if last is not None else beginning(conn)
+    last = _LAST.first(conn)
+    return str(last[1]) if last is not None else beginning(conn)
 
 
 def told(row: Row[Any]) -> AuditRecord:

@@ -3,14 +3,42 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from interceptor.store import audit
+from interceptor.store.prepared import Prepared
 from interceptor.store.schema import changes, entries, lots
 from interceptor.store.words import Action, StaleRevisionError
 
 #: A request of so many entries or fewer is made in one transaction.
 AT_ONCE = 10_000
+
+_REVISION = Prepared(select(func.coalesce(func.max(changes.c.revision), 0)))
+_MADE = Prepared(
+    insert(changes).returning(changes.c.id),
+    [
+        "revision", "action", "actor", "begun_ms", "live_ms", "comment", "list_id", "source_id", "reverts", "digest",
+        "added", "removed",
+    ],
+)  # fmt: skip
+_EMPTY = {
+    "revision": None, "live_ms": None, "reverts": None, "digest": None, "added": 0, "removed": 0
+}  # fmt: skip
+_MADE_BY = Prepared(select(changes.c.action, changes.c.actor).where(changes.c.id == bindparam("change")))
+_LIVE = Prepared(
+    update(changes).where(changes.c.id == bindparam("change")), ["revision", "live_ms", "added", "removed"]
+)
 
 
 def came(table: Any = entries) -> ColumnElement[bool]:
@@ -46,7 +74,8 @@ def holds(now_ms: int, table: Any = entries) -> ColumnElement[bool]:
 
 def revision(conn: Connection) -> int:
     """The last live revision; 0 before the first."""
-    return int(conn.execute(select(func.coalesce(func.max(changes.c.revision), 0))).scalar_one())
+    ((last,),) = _REVISION.rows(conn)
+    return int(last)
 
 
 def expect(conn: Connection, expected: int | None) -> None:
@@ -79,21 +108,17 @@ def begin(
     digest
         SHA-256 of an import's file and of how it was to be taken.
     """
-    made = (
-        insert(changes)
-        .values(
-            action=action.value,
-            actor=actor,
-            begun_ms=now_ms,
-            comment=comment,
-            list_id=list_id,
-            source_id=source_id,
-            reverts=reverts,
-            digest=digest,
-        )
-        .returning(changes.c.id)
+    return _made(
+        conn,
+        action=action.value,
+        actor=actor,
+        begun_ms=now_ms,
+        comment=comment,
+        list_id=list_id,
+        source_id=source_id,
+        reverts=reverts,
+        digest=digest,
     )
-    return int(conn.execute(made).scalar_one())
 
 
 def go_live(
@@ -118,18 +143,14 @@ def go_live(
         As `expect` takes it.
     """
     expect(conn, expected)
-    row = conn.execute(select(changes.c.action, changes.c.actor).where(changes.c.id == change)).one()
+    ((action, actor),) = _MADE_BY.rows(conn, change=change)
     next_one = revision(conn) + 1
-    conn.execute(
-        update(changes)
-        .where(changes.c.id == change)
-        .values(revision=next_one, live_ms=now_ms, added=added, removed=removed)
-    )
+    _LIVE.rows(conn, change=change, revision=next_one, live_ms=now_ms, added=added, removed=removed)
     audit.append(
         conn,
         at_ms=now_ms,
-        actor=row.actor,
-        action=row.action,
+        actor=actor,
+        action=action,
         change_id=change,
         revision=next_one,
         subject=subject,
@@ -137,6 +158,56 @@ def go_live(
         digest=digest,
     )
     return next_one
+
+
+def make(
+    conn: Connection,
+    action: Action,
+    actor: str,
+    now_ms: int,
+    *,
+    comment: str,
+    list_id: int,
+    source_id: int | None,
+    subject: str,
+    detail: Mapping[str, object],
+    added: int = 0,
+    removed: int = 0,
+    digest: str,
+) -> tuple[int, int]:
+    """`begin` and `go_live` in one, for a change whose rows all follow in the same transaction: its id and revision."""
+    next_one = revision(conn) + 1
+    change = _made(
+        conn,
+        revision=next_one,
+        action=action.value,
+        actor=actor,
+        begun_ms=now_ms,
+        live_ms=now_ms,
+        comment=comment,
+        list_id=list_id,
+        source_id=source_id,
+        added=added,
+        removed=removed,
+    )
+    audit.append(
+        conn,
+        at_ms=now_ms,
+        actor=actor,
+        action=action,
+        change_id=change,
+        revision=next_one,
+        subject=subject,
+        detail=detail,
+        digest=digest,
+    )
+    return change, next_one
+
+
+def _made(conn: Connection, **row: object) -> int:
+    """A row of the table; its id."""
+    ((change,),) = _MADE.rows(conn, **{**_EMPTY, **row})
+    return int(change)
 
 
 def under_way(conn: Connection) -> list[int]:

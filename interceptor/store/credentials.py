@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from interceptor.store.audit import append
+from interceptor.store.prepared import Prepared
 from interceptor.store.schema import credentials
 from interceptor.store.words import Action, Credential, StoreRefusedError
 
@@ -20,6 +21,8 @@ KINDS = ("token", "certificate")
 #: bytes of a token that nobody can guess
 TOKEN_BYTES = 32
 MAX_NAME = 128
+
+_ANY = Prepared(select(credentials.c.name).limit(1))
 
 
 class Credentials:
@@ -81,6 +84,11 @@ class Credentials:
                     f"{name!r} is the last admin whose access does not end, and stays; grant another one first"
                 )
             append(conn, at_ms=now_ms, actor=actor, action=Action.REVOKE, subject=name)
+
+    def any(self) -> bool:
+        """Whether somebody was let in, though his access may have ended."""
+        with self._database.read() as conn:
+            return _ANY.first(conn) is not None
 
     def all(self) -> list[Credential]:
         """In order of their names; also those whose access has ended."""

@@ -22,6 +22,8 @@ from interceptor.store.content import UInt64s
 from interceptor.store.networks import network_text
 from interceptor.store.ranges import MARK, check_ends, decomposed, ends_of
 
+#: of fewer texts each is looked at by Python: arrow's functions take their time before they begin
+FEW = 16
 #: No number in international form is shorter (Niue: +683 and four digits); a country's code and more is a prefix.
 SHORTEST_NUMBER = 7
 
@@ -240,6 +242,8 @@ class Reader:
 
 
 def _only_zeros(texts: Any) -> npt.NDArray[np.bool_]:
+    if len(texts) < FEW:
+        return np.array([not text.strip("0+ -.()/*") for text in texts.to_pylist()], dtype=bool)
     left = pyarrow.compute.ascii_trim(texts, characters="0+ -.()/*")
     return np.asarray(
         pyarrow.compute.equal(pyarrow.compute.binary_length(left), 0).to_numpy(zero_copy_only=False)

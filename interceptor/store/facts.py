@@ -1,13 +1,12 @@
 """What is told of lists beside their entries: which one a change was of, when a source last spoke, texts of keys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from sqlalchemy import func, select
 
 from interceptor.store.canonical import text_of
 from interceptor.store.database import Database
 from interceptor.store.lists import Lists
-from interceptor.store.rolls import Cell
 from interceptor.store.schema import changes, lists, sources
 from interceptor.store.words import Keys
 
@@ -37,13 +36,6 @@ def changed_since(database: Database, revision: int) -> int:
     query = select(func.coalesce(func.sum(changes.c.added + changes.c.removed), 0))
     with database.read() as conn:
         return int(conn.execute(query.where(changes.c.revision > revision)).scalar_one())
-
-
-def cells_of(its: Lists, list_name: str, written: Sequence[str]) -> list[Cell]:
-    """Entries as they are written -> what they are; StoreRefusedError names the first that is none."""
-    with its.database.read() as conn:
-        roll = its.roll(conn, list_name)
-    return [cell for those in its.cells(roll, written) for cell in those]
 
 
 def texts(its: Lists, list_name: str, keys: Keys) -> tuple[str, ...]:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from interceptor.engine.spec import ListContent, ListKind
 from interceptor.store import changes, staging
@@ -14,6 +15,7 @@ from interceptor.store.canonical import NAMED
 from interceptor.store.content import Identities, content_of
 from interceptor.store.figures import Figures
 from interceptor.store.keysets import joined, of_pairs, unsigned
+from interceptor.store.prepared import Prepared
 from interceptor.store.rolls import Cell, Roll
 from interceptor.store.saying import LAST_MS, LONGEST_NOTE, LONGEST_REASON, Words, name_of_source, words_of
 from interceptor.store.schema import entries, lists, lots, sources
@@ -98,17 +100,17 @@ class Lists(Timing, Figures):
         """
         source = name_of_source(source)
         _check_count(new)
-        with self.database.read() as conn:
-            roll = self.roll(conn, list_name)
+        kind = self.kind(list_name)
         written = [words_of(list_name, i, entry, now_ms) for i, entry in enumerate(new)]
+        read = self.cells(list_name, kind, [entry.text for entry in new])
         wanted = {
             (cell.key, cell.key2): (cell, words)
-            for cells, words in zip(self.cells(roll, [entry.text for entry in new]), written, strict=True)
+            for cells, words in zip(read, written, strict=True)
             for cell in cells
         }
         with self._writing(dry_run) as conn:
             changes.expect(conn, expected)
-            roll = self.roll(conn, list_name)
+            roll = self._as_read(conn, list_name, kind)
             source_id, kept_ms = self.source(conn, source, make=not dry_run)
             keeps = [kept for kept in (kept_ms, roll.retention_ms) if kept is not None]
             end = min(now_ms + min(keeps), LAST_MS) if keeps else None
@@ -123,25 +125,26 @@ class Lists(Timing, Figures):
             done = Applied(0, 0, roll.name, len(coming), 0, len(wanted) - len(coming), touched)
             if dry_run or not coming:
                 return done
-            change = changes.begin(
-                conn, Action.ADD, actor, now_ms, comment=comment, list_id=roll.id, source_id=source_id
-            )
             digest = self.digest()
             replaced = of_pairs(at for at in coming if at in there)
-            if len(replaced):
-                staging.let_go(conn, roll.id, source_id, change, replaced)
-                digest.remove(roll.id, source_id, replaced)
-            self._bring(conn, roll, source_id, change, [coming[at] for at in sorted(coming)], actor)
+            digest.remove(roll.id, source_id, replaced)
             digest.add(roll.id, source_id, touched)
-            revision = changes.go_live(
+            change, revision = changes.make(
                 conn,
-                change,
+                Action.ADD,
+                actor,
                 now_ms,
+                comment=comment,
+                list_id=roll.id,
+                source_id=source_id,
                 subject=roll.name,
                 detail={"source": source, "added": len(coming)},
                 added=len(coming),
                 digest=digest.hexdigest(),
             )
+            if len(replaced):
+                staging.let_go(conn, roll.id, source_id, change, replaced)
+            self._bring(conn, roll, source_id, change, [coming[at] for at in sorted(coming)], actor)
         return replace(done, change=change, revision=revision)
 
     # ---- taking off ------------------------------------------------------------------------------------------
@@ -164,11 +167,12 @@ class Lists(Timing, Figures):
         The other parameters and errors are those of `add`.
         """
         _check_count(texts)
-        with self.database.read() as conn:
-            roll = self.roll(conn, list_name)
-        wanted = of_pairs((cell.key, cell.key2) for cells in self.cells(roll, texts) for cell in cells)
+        kind = self.kind(list_name)
+        read = self.cells(list_name, kind, texts)
+        wanted = of_pairs((cell.key, cell.key2) for cells in read for cell in cells)
         with self._writing(dry_run) as conn:
             changes.expect(conn, expected)
+            roll = self._as_read(conn, list_name, kind)
             source_id = self.source(conn, source)[0] if source else None
             going = self._holders(conn, roll, wanted, source_id)
             touched = joined(going.values())
@@ -176,22 +180,24 @@ class Lists(Timing, Figures):
             done = Applied(0, 0, roll.name, 0, count, len(wanted) - len(touched), touched)
             if dry_run or not going:
                 return done
-            change = changes.begin(
-                conn, Action.REMOVE, actor, now_ms, comment=comment, list_id=roll.id, source_id=source_id
-            )
             digest = self.digest()
             for its_id, its in going.items():
-                staging.let_go(conn, roll.id, its_id, change, its)
                 digest.remove(roll.id, its_id, its)
-            revision = changes.go_live(
+            change, revision = changes.make(
                 conn,
-                change,
+                Action.REMOVE,
+                actor,
                 now_ms,
+                comment=comment,
+                list_id=roll.id,
+                source_id=source_id,
                 subject=roll.name,
                 detail={"source": source, "removed": count},
                 removed=count,
                 digest=digest.hexdigest(),
             )
+            for its_id, its in going.items():
+                staging.let_go(conn, roll.id, its_id, change, its)
         return replace(done, change=change, revision=revision)
 
     def set_retention(
@@ -255,6 +261,13 @@ class Lists(Timing, Figures):
 
     # ---- rows ------------------------------------------------------------------------------------------------
 
+    def _as_read(self, conn: Connection, name: str, kind: ListKind) -> Roll:
+        """A list, of the kind by which entries of it were read before."""
+        roll = self.roll(conn, name)
+        if roll.kind is not kind:
+            raise StoreRefusedError(f"list {name} has just become one of kind {roll.kind.value}: try again")
+        return roll
+
     def _writing(self, dry_run: bool) -> AbstractContextManager[Connection]:
         return self.database.read() if dry_run else self.database.write()
 
@@ -262,21 +275,17 @@ class Lists(Timing, Figures):
         self, conn: Connection, roll: Roll, keys: Keys, source_id: int
     ) -> dict[tuple[int, int], tuple[Words, bool]]:
         """What a source's live entries say, and whether no change under way is about to let go of them."""
-        query = (
-            select(
-                entries.c.key,
-                entries.c.key2,
-                entries.c.gone,
-                lots.c.reason,
-                lots.c.note,
-                lots.c.valid_from_ms,
-                lots.c.valid_until_ms,
-            )
-            .join(lots, lots.c.id == entries.c.lot_id)
-            .where(entries.c.list_id == roll.id, entries.c.source_id == source_id, changes.live())
-            .where(self.one_of(entries.c.key, np.unique(keys.key)))
-        )
-        return {(row[0], row[1]): (Words(*row[3:]), row.gone is None) for row in conn.execute(query)}
+        given = self.as_given(np.unique(keys.key))
+        found = self._saying.rows(conn, list=roll.id, source=source_id, given=given)
+        return {(row[0], row[1]): (Words(*row[3:]), row[2] is None) for row in found}
+
+    @cached_property
+    def _saying(self) -> Prepared:
+        said = (lots.c.reason, lots.c.note, lots.c.valid_from_ms, lots.c.valid_until_ms)
+        its = (entries.c.list_id == bindparam("list"), entries.c.source_id == bindparam("source"))
+        query = select(entries.c.key, entries.c.key2, entries.c.gone, *said)
+        query = query.join(lots, lots.c.id == entries.c.lot_id)
+        return Prepared(query.where(*its, self.one_given(entries.c.key), changes.live()))
 
     def _holders(self, conn: Connection, roll: Roll, keys: Keys, source_id: int | None) -> dict[int, Keys]:
         """Which of some entries are live, by the source that has them."""

@@ -13,7 +13,6 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    Row,
     Text,
     any_,
     bindparam,
@@ -31,8 +30,12 @@ from interceptor.store.database import Database
 from interceptor.store.digests import ChangeDigest
 from interceptor.store.entries import Reader
 from interceptor.store.keysets import keys_from, signed
+from interceptor.store.prepared import Prepared
 from interceptor.store.schema import lists, sources
 from interceptor.store.words import Int64s, Keys, StoreRefusedError
+
+_ROLL = Prepared(select(lists).where(lists.c.name == bindparam("name")))
+_SOURCE = Prepared(select(sources.c.id, sources.c.retention_ms).where(sources.c.name == bindparam("name")))
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Rolls:
         self.database = database
         self.home = home
         self._plan, self._secret, self._audit_key = plan, secret, audit_key
+        self._kinds: dict[str, ListKind] = {}  # of the lists that were asked for
 
     def reader(self, kind: ListKind) -> Reader:
         """What entries of such a list are read by."""
@@ -74,38 +78,45 @@ class Rolls:
 
     def roll(self, conn: Connection, name: str) -> Roll:
         """A list by its name; StoreRefusedError when the store has none such."""
-        found = conn.execute(select(lists).where(lists.c.name == name)).first()
+        found = _ROLL.first(conn, name=name)
         if found is None:
             known = conn.execute(select(lists.c.name).order_by(lists.c.name).limit(20)).scalars().all()
             raise StoreRefusedError(
                 f"the store has no list {name[:64]!r}; it has {', '.join(known) or 'none: name one in the policy'}"
             )
-        return _roll(found)
+        roll = _roll(*found)
+        self._kinds[name] = roll.kind
+        return roll
+
+    def kind(self, name: str) -> ListKind:
+        """Kind of a list, as it was when it was last seen: it changes but while the list is empty."""
+        if name not in self._kinds:
+            with self.database.read() as conn:
+                self.roll(conn, name)
+        return self._kinds[name]
 
     def rolls(self, conn: Connection) -> dict[int, Roll]:
         """Every list, by id."""
-        return {row.id: _roll(row) for row in conn.execute(select(lists).order_by(lists.c.name))}
+        return {row.id: _roll(*row) for row in conn.execute(select(lists).order_by(lists.c.name))}
 
     def source(self, conn: Connection, name: str, *, make: bool = False) -> tuple[int, int | None]:
         """Id and retention of a source; id 0 when nothing ever came from there, unless it is to be made."""
-        found = conn.execute(
-            select(sources.c.id, sources.c.retention_ms).where(sources.c.name == name)
-        ).first()
+        found = _SOURCE.first(conn, name=name)
         if found is not None:
-            return found.id, found.retention_ms
+            return found[0], found[1]
         if not make:
             return 0, None
         return conn.execute(insert(sources).values(name=name).returning(sources.c.id)).scalar_one(), None
 
-    def cells(self, roll: Roll, texts: Sequence[str]) -> list[list[Cell]]:
+    def cells(self, list_name: str, kind: ListKind, texts: Sequence[str]) -> list[list[Cell]]:
         """What each text is: one entry, or of a range several. StoreRefusedError names the first that is none."""
         trimmed = [text.strip() for text in texts]
-        judged = self.reader(roll.kind).keys(pa.array(trimmed, pa.large_string()))
+        judged = self.reader(kind).keys(pa.array(trimmed, pa.large_string()))
         if judged.bad.any():
             first = int(np.argmax(judged.bad))
             count = int(judged.bad.sum())
             more = f"; so are {count - 1} more of {len(texts)}" if count > 1 else ""
-            raise StoreRefusedError(f"list {roll.name}: entry {first + 1}: {judged.why(first)}{more}")
+            raise StoreRefusedError(f"list {list_name}: entry {first + 1}: {judged.why(first)}{more}")
         cells: list[list[Cell]] = [[] for _ in texts]
         names: Sequence[str | None] = judged.names or [None] * len(judged.key)
         for row, key, key2, name in zip(
@@ -116,9 +127,7 @@ class Rolls:
 
     def keys_of(self, list_name: str, texts: Sequence[str]) -> Keys:
         """Keys of entries as they are written; StoreRefusedError names the first that is none."""
-        with self.database.read() as conn:
-            roll = self.roll(conn, list_name)
-        cells = [cell for those in self.cells(roll, texts) for cell in those]
+        cells = [cell for those in self.cells(list_name, self.kind(list_name), texts) for cell in those]
         return keys_from([cell.key for cell in cells], [cell.key2 for cell in cells])
 
     def one_of(self, column: ColumnElement[int], keys: Int64s) -> ColumnElement[bool]:
@@ -145,5 +154,5 @@ class Rolls:
         return column == any_(given)
 
 
-def _roll(row: Row[Any]) -> Roll:
-    return Roll(row.id, row.name, ListKind(row.kind), row.retention_ms)
+def _roll(list_id: int, name: str, kind: str, retention_ms: int | None) -> Roll:
+    return Roll(list_id, name, ListKind(kind), retention_ms)

@@ -44,3 +44,22 @@ def test_a_call_is_found_by_what_its_lists_are_asked_for(plan: NumberingPlan) ->
     assert recent.asking(np.array([key(19)], dtype=np.uint64)) == []
     recent.add([], 10_000)
     assert recent.all() == []
+
+
+def test_keys_are_found_however_many_calls_have_come_and_gone(plan: NumberingPlan) -> None:
+    engine = Engine(plan)
+    engine.publish(load_policy("policy.yaml", POLICY), {}, revision=1)
+    recent = RecentCalls(engine, kept=8)
+    for at in range(100):
+        call = {"caller": f"+86138001380{at:02d}", "callee": "+8613900139000", "domain": "a.example"}
+        engine.decide(call, 1_700_000_000_000 + 100 * at)
+        samples = engine.drain_samples()
+        recent.add(samples, at)
+        if at % 3 == 0:  # else those of several calls are new at once
+            there = [old for old in range(at - 10, at + 1) if len(asking(recent, old))]
+            assert there == list(range(max(at - 7, 0), at + 1))
+            assert asking(recent, at) == samples
+
+
+def asking(recent: RecentCalls, at: int) -> list[bytes]:
+    return recent.asking(np.array([key(at)], dtype=np.uint64)) if at >= 0 else []

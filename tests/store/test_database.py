@@ -11,11 +11,13 @@ import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import bindparam, select
 
 from interceptor.engine.plan import NumberingPlan
 from interceptor.store.database import APPLICATION_ID, FILE, Database, Turns
 from interceptor.store.directory import DataDirectory
-from interceptor.store.schema import metadata
+from interceptor.store.prepared import Prepared
+from interceptor.store.schema import lists, metadata
 from interceptor.store.store import Store
 from interceptor.store.words import StoreRefusedError, StoreUnavailableError
 from store.conftest import Open, opened
@@ -56,6 +58,15 @@ def test_indexes_of_some_rows_are_those_the_schema_describes(sqlite_store: Store
         )
     made.dispose()
     assert theirs == ours
+
+
+def test_a_prepared_statement_runs_with_all_of_its_parameters_or_not_at_all(store: Store) -> None:
+    of_list = Prepared(select(lists.c.kind).where(lists.c.name == bindparam("name"), lists.c.id > 0).limit(1))
+    with store.database.read() as conn:
+        assert of_list.rows(conn, name="number") == [("number",)]
+        assert of_list.first(conn, name="nothing") is None
+        with pytest.raises(Exception, match="name"):
+            of_list.rows(conn)
 
 
 def test_a_store_of_a_newer_version_is_refused(reopen: Open) -> None:

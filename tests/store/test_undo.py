@@ -76,9 +76,10 @@ def replace(store: Store, name: str, source: str, gone: Sequence[str], new: Sequ
         if len(going):
             staging.let_go(conn, roll.id, source_id, made, going)
             digest.remove(roll.id, source_id, going)
+        says = {"note": "", "valid_from_ms": None, "valid_until_ms": None, "added_by": "local"}
         for reason in sorted({entry.reason for entry in new}):
             lot = {"list_id": roll.id, "source_id": source_id, "change_id": made, "reason": reason}
-            (its,) = staging.make_lots(conn, [{**lot, "added_by": "local"}])
+            (its,) = staging.make_lots(conn, [{**lot, **says}])
             keys = lists.keys_of(name, [entry.text for entry in new if entry.reason == reason])
             untimed = np.zeros(len(keys), dtype=bool)
             staging.bring(conn, roll.id, source_id, made, keys, np.full(len(keys), its), untimed)
