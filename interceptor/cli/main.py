@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from interceptor.cli import ask, lists, loadtest, oversight, policies, serve
+from interceptor.cli import ask, clue, lists, loadtest, oversight, policies, serve
 from interceptor.cli.failing import EXIT_FAILED, Failure
 
 EPILOG = (
@@ -26,6 +26,7 @@ ask.register(app)
 lists.register(app)
 policies.register(app)
 oversight.register(app)
+clue.register(app)
 loadtest.register(app)
 
 

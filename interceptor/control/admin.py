@@ -7,6 +7,7 @@ import grpc
 from interceptor.control.access import Access
 from interceptor.control.answering import Answering
 from interceptor.control.authorising import Gate
+from interceptor.control.clues import Clues
 from interceptor.control.decisions import Decisions
 from interceptor.control.importing import Importing
 from interceptor.control.lists import Lists
@@ -49,6 +50,7 @@ class Admin:
             self._importing,
             Policies(service, service.policies),
             Decisions(service, service.decisions, reads),
+            Clues(service.clues, store.audit),
             Trail(store.audit, service.lists),
             Access(store.credentials, now_ms),
         )

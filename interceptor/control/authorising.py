@@ -33,6 +33,7 @@ ROLES: Mapping[str, Role] = {
     "ListPolicies": Role.VIEWER,
     "GetTrial": Role.VIEWER,
     "ExplainDecision": Role.VIEWER,
+    "CheckClue": Role.VIEWER,
     "ListAudit": Role.VIEWER,
     "VerifyAudit": Role.VIEWER,
     "Reload": Role.OPERATOR,
@@ -47,6 +48,7 @@ ROLES: Mapping[str, Role] = {
     "StopTrial": Role.OPERATOR,
     "PromoteRule": Role.OPERATOR,
     "GiveFeedback": Role.OPERATOR,
+    "GatherClue": Role.OPERATOR,  # who called whom
     "SetRetention": Role.ADMIN,  # lets go of entries without a further word
     "EraseNumber": Role.ADMIN,
     "GrantAccess": Role.ADMIN,

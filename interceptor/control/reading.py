@@ -25,6 +25,7 @@ LONGEST = {
     "origin": 1024,
     "file_name": 1024,
     "sha256": 64,
+    "hash": 64,
     "number": 1024,
     "domain": 1024,
 }

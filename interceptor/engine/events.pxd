@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from interceptor.engine.types cimport Call, Decision, Key, Millis
 
-cdef struct Event:              # 312 bytes; with its slot's turn five cache lines
+cdef struct Event:              # 376 bytes; with its slot's turn six cache lines
     uint64_t sequence
     int64_t time_ms
     uint64_t decision           # Decision.id
@@ -24,11 +24,12 @@ cdef struct Event:              # 312 bytes; with its slot's turn five cache lin
     # Texts end at the first NUL or at their size; a longer one is cut between two code points.
     char[24] caller             # normalised when it is a number, else as signalled
     char[24] callee
-    char[24] trunk
+    char[48] trunk
     char[24] switch
     char[64] call_id
     char[16] imei
-    char[24] cell
+    char[16] imsi
+    char[48] cell
     char[52] added_text         # the number, the digits of the IMEI (14) or IMSI, the trunk's name
     uint16_t would_rule         # index in the policy on trial, or RuleIndex
     uint8_t would_verdict

@@ -24,7 +24,7 @@ class EventRing:
     Parameters
     ----------
     capacity
-        Events the ring holds, a power of two from 2 to 2^24; 320 bytes each.
+        Events the ring holds, a power of two from 2 to 2^24; 384 bytes each.
 
     Raises
     ------

@@ -17,8 +17,8 @@ EVENT_DTYPE = np.dtype([
     ("revision", "<u4"), ("rule", "<u2"), ("verdict", "u1"), ("block_class", "u1"),
     ("repeated", "u1"), ("added", "u1"), ("emergency", "u1"), ("verified", "u1"),
     ("caller_status", "u1"), ("callee_status", "u1"), ("errors", "<u2"),
-    ("caller", "S24"), ("callee", "S24"), ("trunk", "S24"), ("switch", "S24"),
-    ("call_id", "S64"), ("imei", "S16"), ("cell", "S24"),
+    ("caller", "S24"), ("callee", "S24"), ("trunk", "S48"), ("switch", "S24"),
+    ("call_id", "S64"), ("imei", "S16"), ("imsi", "S16"), ("cell", "S48"),
     ("added_text", "S52"), ("would_rule", "<u2"), ("would_verdict", "u1"), ("trial", "u1"),
 ])
 
@@ -38,7 +38,7 @@ cdef struct Ring:               # what producers, the consumer and both write li
     uint64_t[7] line2
     # the places follow
 
-if sizeof(Place) != 320 or EVENT_DTYPE.itemsize != sizeof(Event) or sizeof(Ring) % 64:
+if sizeof(Place) != 384 or EVENT_DTYPE.itemsize != sizeof(Event) or sizeof(Ring) % 64:
     raise ImportError("interceptor.engine: an event's layout differs between C and numpy")
 
 
@@ -102,6 +102,7 @@ cdef inline void fill(Event* event, const Call* call, const Decision* decision, 
     copy_field(event.switch, sizeof(event.switch), call, F_SWITCH)
     copy_field(event.call_id, sizeof(event.call_id), call, F_CALL_ID)
     copy_field(event.imei, sizeof(event.imei), call, F_IMEI)
+    copy_field(event.imsi, sizeof(event.imsi), call, F_IMSI)
     copy_field(event.cell, sizeof(event.cell), call, F_CELL)
     event.added_key = 0
     memset(event.added_text, 0, sizeof(event.added_text))

@@ -81,7 +81,7 @@ class DecisionLog:
         }
         if event["block_class"]:
             line["block_class"] = CLASSES[event["block_class"]]
-        for name in ("call_id", "imei"):
+        for name in ("call_id", "imei", "imsi"):
             if event[name]:
                 line[name] = self._shown(text(event[name]))
         for name in ("switch", "trunk", "cell"):

@@ -61,5 +61,7 @@ class Remembering:
             callee=text(event["callee"]),
             trunk=text(event["trunk"]),
             imei=text(event["imei"]),
+            imsi=text(event["imsi"]),
+            cell=text(event["cell"]),
             shadow_rules=",".join(policy.shadow(event["shadow"])),
         )

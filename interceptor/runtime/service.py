@@ -12,6 +12,7 @@ from interceptor.engine.engine import Decision, Engine, Explanation
 from interceptor.numbering import load_plan
 from interceptor.runtime.additions import Additions
 from interceptor.runtime.clock import Clock
+from interceptor.runtime.clues import Clues
 from interceptor.runtime.demotion import Demotions
 from interceptor.runtime.desk import Desk
 from interceptor.runtime.events import DecisionLog, EventDrain
@@ -68,7 +69,7 @@ class Service:
     """One engine and its store, under one policy.
 
     `decide` and `explain` may be called by any number of threads; `load`, `open`, `reload` and `stop` by one at a time.
-    What operators ask goes to `lists`, `policies` and `decisions`.
+    What operators ask goes to `lists`, `policies`, `decisions` and `clues`.
     """
 
     def __init__(self, settings: Settings, log: Log) -> None:
@@ -115,6 +116,7 @@ class Service:
             log=log,
         )
         self.decisions = Decisions(desk, loader, clock, show_numbers=shown)
+        self.clues = Clues(engine, desk, clock)
         self._expiry = Expiry(engine, loader, clock, log)
         self.upkeep = Upkeep(desk, self.trials, self.demotions, clock, log)
         self.imaging = Imaging(self.store, clock, log)

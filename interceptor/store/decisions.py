@@ -18,16 +18,34 @@ MAX_AGE_MS = 30 * 24 * 3600 * 1000
 #: rows taken away with each batch at most, so that no batch takes long
 PRUNED = 16_384
 
-_VERSION = 1
+_VERSION = 2
 _TABLE = """
 CREATE TABLE decisions (
     n INTEGER PRIMARY KEY, -- in order of time
     decision_id TEXT NOT NULL UNIQUE, time_ms INTEGER NOT NULL, verdict TEXT NOT NULL, rule TEXT NOT NULL,
     reason TEXT NOT NULL, block_class TEXT NOT NULL, policy_revision INTEGER NOT NULL, caller TEXT NOT NULL,
-    callee TEXT NOT NULL, trunk TEXT NOT NULL, imei TEXT NOT NULL, imsi TEXT NOT NULL, shadow_rules TEXT NOT NULL
+    callee TEXT NOT NULL, trunk TEXT NOT NULL, imei TEXT NOT NULL, imsi TEXT NOT NULL, shadow_rules TEXT NOT NULL,
+    cell TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX decisions_of_caller ON decisions (caller);
+CREATE INDEX decisions_of_device ON decisions (substr(imei, 1, 14));
+CREATE INDEX decisions_of_card ON decisions (imsi);
+CREATE INDEX decisions_of_cell ON decisions (cell);
 """
+#: what makes a file of version 1 one of version 2
+_CELLS = """
+ALTER TABLE decisions ADD COLUMN cell TEXT NOT NULL DEFAULT '';
+CREATE INDEX decisions_of_device ON decisions (substr(imei, 1, 14));
+CREATE INDEX decisions_of_card ON decisions (imsi);
+CREATE INDEX decisions_of_cell ON decisions (cell);
+"""
+#: by whom or what decisions are found: the condition, whose one parameter is the text
+_THEIRS = {
+    "caller": "caller = ?",
+    "imei": "substr(imei, 1, 14) = substr(?, 1, 14)",
+    "imsi": "imsi = ?",
+    "cell": "cell = ?",
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +65,7 @@ class Remembered:
     imei: str = ""
     imsi: str = ""
     shadow_rules: str = ""  #: separated by ","
+    cell: str = ""  #: as signalled; up to 48 bytes are kept
 
 
 @dataclass(frozen=True)
@@ -123,6 +142,24 @@ class RememberedDecisions:
             ).fetchall()
         return Stopped(counts.get("BLOCK", 0), counts.get("WARN", 0), tuple(row[0] for row in last))
 
+    def of(self, what: str, text: str, since_ms: int, until_ms: int, limit: int) -> list[Remembered]:
+        """The last decisions of a caller, a device, a card or a cell, at most `limit`, the oldest first.
+
+        Parameters
+        ----------
+        what
+            ``caller``, ``imei`` (two are of one device when their first 14 digits are the same), ``imsi`` or ``cell``.
+        since_ms, until_ms
+            From when on, and before when.
+        """
+        with self._lock, self._telling():
+            rows = self._db.execute(
+                f"SELECT {_COLUMNS} FROM decisions WHERE {_THEIRS[what]} AND time_ms >= ? AND time_ms < ? "
+                "ORDER BY n DESC LIMIT ?",
+                (text, since_ms, until_ms, limit),
+            ).fetchall()
+        return [Remembered(*row) for row in reversed(rows)]
+
     def erase(self, text: str) -> list[str]:
         """Forgets every decision with that number, IMEI or IMSI on any side of the call; which ones they were.
 
@@ -180,8 +217,9 @@ def _opened(path: Path) -> sqlite3.Connection:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version != _VERSION:
             with db:
-                db.execute("DROP TABLE IF EXISTS decisions")
-                for statement in _TABLE.split(";")[:-1]:
+                if version != 1:
+                    db.execute("DROP TABLE IF EXISTS decisions")
+                for statement in (_CELLS if version == 1 else _TABLE).split(";")[:-1]:
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {_VERSION}")
         db.execute("SELECT 1 FROM decisions LIMIT 1").fetchall()

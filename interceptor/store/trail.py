@@ -73,6 +73,13 @@ class AuditTrail:
         with self._database.read() as conn:
             return [told(row) for row in conn.execute(query)]
 
+    def find(self, action: str, text: str) -> AuditRecord | None:
+        """The first record of an action whose detail holds a text; None when there is none."""
+        query = select(audit).where(audit.c.action == action, audit.c.detail.contains(text, autoescape=True))
+        with self._database.read() as conn:
+            row = conn.execute(query.order_by(audit.c.sequence).limit(1)).first()
+        return None if row is None else told(row)
+
     def verify(self, *, deep: bool = False) -> Verified:
         """Whether the trail is whole; `deep`: and whether entries and policies are as recorded, which reads all."""
         with self._database.read() as conn:

@@ -43,6 +43,7 @@ class Action(StrEnum):
     GRANT = "grant"
     REVOKE = "revoke"
     READ = "read"
+    CLUE = "clue"
     REFUSED = "refused"
     CONFIRMED = "confirmed"
 

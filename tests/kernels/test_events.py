@@ -25,6 +25,7 @@ def test_an_event_tells_the_decision_and_the_call() -> None:
             Field.F_SWITCH: b"msc-7",
             Field.F_CALL_ID: b"a84b4c76e66710@pc33.example",
             Field.F_IMEI: b"356938035643809",
+            Field.F_IMSI: b"460001234567890",
             Field.F_CELL: b"460-00-1234-56789",
         },
         numbers={
@@ -73,6 +74,7 @@ def test_an_event_tells_the_decision_and_the_call() -> None:
         "switch": b"msc-7",
         "call_id": b"a84b4c76e66710@pc33.example",
         "imei": b"356938035643809",
+        "imsi": b"460001234567890",
         "cell": b"460-00-1234-56789",
         "added_text": b"+8613800138000",
         "would_rule": 65535,
@@ -81,8 +83,8 @@ def test_an_event_tells_the_decision_and_the_call() -> None:
     }
 
 
-def test_an_event_and_its_turn_are_five_cache_lines() -> None:
-    assert EVENT_DTYPE.itemsize + 8 == 5 * 64
+def test_an_event_and_its_turn_are_six_cache_lines() -> None:
+    assert EVENT_DTYPE.itemsize + 8 == 6 * 64
 
 
 @pytest.mark.parametrize(
@@ -107,8 +109,8 @@ def test_an_event_tells_what_a_rule_added(field: int, signalled: bytes, key: int
 def test_a_long_text_is_cut_between_two_characters(character: str) -> None:
     for lead in range(4):
         ring = EventRing(2)
-        ring.put({Field.F_TRUNK: ("x" * lead + character * 30).encode()})
-        trunk: bytes = ring.drain()[0]["trunk"]
+        ring.put({Field.F_SWITCH: ("x" * lead + character * 30).encode()})
+        trunk: bytes = ring.drain()[0]["switch"]
         assert trunk.decode() == "x" * lead + character * ((24 - lead) // len(character.encode()))
 
 

@@ -138,3 +138,34 @@ def test_a_batch_that_cannot_be_written_is_a_clear_error_and_the_next_one_is_kep
         db.execute("ALTER TABLE away RENAME TO decisions")
     kept.remember([decision(2)], NOW)
     assert ids(path) == [2]
+
+
+def test_a_file_of_the_version_before_keeps_its_decisions(path: Path) -> None:
+    RememberedDecisions(path).close()
+    with closing(sqlite3.connect(path)) as db, db:
+        for index in ("device", "card", "cell"):
+            db.execute(f"DROP INDEX decisions_of_{index}")
+        db.execute("ALTER TABLE decisions DROP COLUMN cell")
+        db.execute("PRAGMA user_version = 1")
+        db.execute(
+            "INSERT INTO decisions VALUES (1, '00000000000000aa', 5, 'WARN', 'r', '', '', 3, ?, ?, '', '', '', '')",
+            (CALLER, CALLEE),
+        )
+    kept = RememberedDecisions(path)
+    assert [each.decision_id for each in kept.of("caller", CALLER, 0, NOW, 10)] == ["00000000000000aa"]
+    kept.remember([decision(2, cell="460-00-1-2")], NOW)
+    assert [each.cell for each in kept.of("cell", "460-00-1-2", 0, NOW + 1, 10)] == ["460-00-1-2"]
+    kept.close()
+
+
+def test_decisions_are_found_by_caller_device_card_and_cell(kept: RememberedDecisions) -> None:
+    device, card, cell = "350000000000019", "460001234567890", "460-00-1-2"
+    some = [
+        decision(i, imei=device if i % 2 else "", imsi=card, cell=cell, time_ms=NOW + i) for i in range(8)
+    ]
+    kept.remember(some, NOW)
+    until = NOW + 8
+    assert kept.of("cell", cell, NOW + 2, until - 1, 100) == some[2:7]
+    assert kept.of("caller", CALLER, NOW, until, 3) == some[5:]
+    assert kept.of("imei", device[:14] + "77", NOW, until, 100) == some[1::2]
+    assert kept.of("imsi", card, until, until + 1, 100) == []

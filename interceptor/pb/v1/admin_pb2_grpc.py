@@ -5,6 +5,7 @@ import warnings
 
 from interceptor.pb.v1 import access_pb2 as interceptor_dot_v1_dot_access__pb2
 from interceptor.pb.v1 import admin_pb2 as interceptor_dot_v1_dot_admin__pb2
+from interceptor.pb.v1 import clues_pb2 as interceptor_dot_v1_dot_clues__pb2
 from interceptor.pb.v1 import lists_pb2 as interceptor_dot_v1_dot_lists__pb2
 from interceptor.pb.v1 import policies_pb2 as interceptor_dot_v1_dot_policies__pb2
 
@@ -147,6 +148,16 @@ class AdminServiceStub:
                 '/interceptor.v1.AdminService/GiveFeedback',
                 request_serializer=interceptor_dot_v1_dot_policies__pb2.GiveFeedbackRequest.SerializeToString,
                 response_deserializer=interceptor_dot_v1_dot_policies__pb2.GiveFeedbackResponse.FromString,
+                _registered_method=True)
+        self.GatherClue = channel.unary_unary(
+                '/interceptor.v1.AdminService/GatherClue',
+                request_serializer=interceptor_dot_v1_dot_clues__pb2.GatherClueRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_clues__pb2.GatherClueResponse.FromString,
+                _registered_method=True)
+        self.CheckClue = channel.unary_unary(
+                '/interceptor.v1.AdminService/CheckClue',
+                request_serializer=interceptor_dot_v1_dot_clues__pb2.CheckClueRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_clues__pb2.CheckClueResponse.FromString,
                 _registered_method=True)
         self.ListAudit = channel.unary_unary(
                 '/interceptor.v1.AdminService/ListAudit',
@@ -344,6 +355,20 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GatherClue(self, request, context):
+        """What is known of a number, a device, a card or a cell, as an evidence pack whose hash goes on the audit trail.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckClue(self, request, context):
+        """Whether an evidence pack was made by this service.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAudit(self, request, context):
         """The audit trail, the last record first.
         """
@@ -498,6 +523,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GiveFeedback,
                     request_deserializer=interceptor_dot_v1_dot_policies__pb2.GiveFeedbackRequest.FromString,
                     response_serializer=interceptor_dot_v1_dot_policies__pb2.GiveFeedbackResponse.SerializeToString,
+            ),
+            'GatherClue': grpc.unary_unary_rpc_method_handler(
+                    servicer.GatherClue,
+                    request_deserializer=interceptor_dot_v1_dot_clues__pb2.GatherClueRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_clues__pb2.GatherClueResponse.SerializeToString,
+            ),
+            'CheckClue': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckClue,
+                    request_deserializer=interceptor_dot_v1_dot_clues__pb2.CheckClueRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_clues__pb2.CheckClueResponse.SerializeToString,
             ),
             'ListAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAudit,
@@ -1125,6 +1160,60 @@ class AdminService:
             '/interceptor.v1.AdminService/GiveFeedback',
             interceptor_dot_v1_dot_policies__pb2.GiveFeedbackRequest.SerializeToString,
             interceptor_dot_v1_dot_policies__pb2.GiveFeedbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GatherClue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/GatherClue',
+            interceptor_dot_v1_dot_clues__pb2.GatherClueRequest.SerializeToString,
+            interceptor_dot_v1_dot_clues__pb2.GatherClueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckClue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/CheckClue',
+            interceptor_dot_v1_dot_clues__pb2.CheckClueRequest.SerializeToString,
+            interceptor_dot_v1_dot_clues__pb2.CheckClueResponse.FromString,
             options,
             channel_credentials,
             insecure,
