@@ -19,6 +19,7 @@ FLOORS = {
     "policy": 2,
     "store": 2,
     "dataplane": 2,
+    "simulation": 2,
     "runtime": 3,
     "loadtest": 3,
     "control": 4,

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from interceptor.cli import ask, clue, lists, loadtest, oversight, policies, serve
+from interceptor.cli import ask, clue, lists, loadtest, oversight, policies, serve, simulate
 from interceptor.cli.failing import EXIT_FAILED, Failure
 
 EPILOG = (
@@ -28,6 +28,7 @@ policies.register(app)
 oversight.register(app)
 clue.register(app)
 loadtest.register(app)
+simulate.register(app)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Simulated days of telephone calls: people, companies and those who defraud them, labelled, as recorded calls."""

@@ -1,0 +1,120 @@
+"""A simulated stretch of time from its scenario to its file, slice by slice: memory is the population and one slice."""
+
+import datetime
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from interceptor.simulation import calls
+from interceptor.simulation.boxes import SimBoxes
+from interceptor.simulation.floods import Robocalls
+from interceptor.simulation.people import People
+from interceptor.simulation.population import HOUR, MINUTE, SHANGHAI, Clock, World
+from interceptor.simulation.recording import Recording
+from interceptor.simulation.relays import Relays
+from interceptor.simulation.scenario import Scenario
+
+SLICE = 5 * MINUTE
+#: What belongs to a call may come before it: a card's attach, the gang's leg of a relayed call.
+AHEAD = MINUTE
+
+
+class Traffic(Protocol):
+    """A kind of traffic: what it begins in a slice of time."""
+
+    label: str
+    forms: tuple[str, ...]
+
+    def between(self, begin: int, end: int) -> list[calls.Rows]:
+        """Rows that begin before `end` and were not told yet."""
+
+
+@dataclass
+class Told:
+    """What was simulated: rows by event and calls by label."""
+
+    events: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
+
+    def add(self, rows: calls.Rows) -> None:
+        """Counts rows."""
+        setups = rows["label"][rows["event"] == calls.SETUP]
+        for counts, names, values in (
+            (self.events, calls.EVENTS, rows["event"]),
+            (self.labels, calls.LABELS, setups),
+        ):
+            for name, n in zip(names, np.bincount(values, minlength=len(names)).tolist(), strict=True):
+                counts[name] = counts.get(name, 0) + n
+
+
+def simulate(
+    scenario: Scenario,
+    out: Path,
+    *,
+    subscribers: int,
+    hours: int = 24,
+    seed: int = 1,
+    progress: Callable[[float, Told], None] | None = None,
+) -> Told:
+    """Simulates a network and records its calls. The same arguments give the same bytes.
+
+    Parameters
+    ----------
+    subscribers, hours
+        Of the operator's own; from midnight of the scenario's first day, Shanghai's time.
+    progress
+        Called after each slice with the share that is done.
+    """
+    midnight = datetime.datetime.combine(scenario.start, datetime.time(), datetime.UTC)
+    start = int(midnight.timestamp()) * 1_000 - SHANGHAI
+    clock = Clock(start, start + hours * HOUR)
+    world = World(scenario, subscribers, cards_of(scenario), clock, seed)
+    kinds: list[Traffic] = [
+        SimBoxes(world),
+        Relays(world, "relay-phone"),
+        Relays(world, "relay-app"),
+        Robocalls(world),
+    ]
+    people = People(world)
+    forms = {each.label: list(each.forms) for each in kinds if each.forms}
+    told = Told()
+    about = {
+        "scenario": scenario.model_dump_json(by_alias=True),
+        "simulated": json.dumps({"subscribers": subscribers, "hours": hours, "seed": seed, "forms": forms}),
+    }
+    waiting = calls.empty(0)
+    with Recording(out, world.cells, world.dealers, about) as recording:
+        for begin in range(clock.start, clock.end, SLICE):
+            end = min(begin + SLICE, clock.end)
+            parts = [waiting, *people.between(begin, end)]
+            for kind in kinds:
+                parts += kind.between(begin, end + AHEAD)
+            rows = calls.joined(parts)
+            now = int(np.searchsorted(rows["time"], end))
+            waiting = rows[now:].copy()
+            rows = rows[:now]
+            rows["time"] = np.maximum(rows["time"], begin)
+            rows = calls.one_at_a_time(rows, world.busy)
+            waiting = np.concatenate([waiting, people.again(rows, end, SLICE)])
+            told.add(rows)
+            recording.add(rows)
+            if progress:
+                progress((end - clock.start) / (clock.end - clock.start), told)
+    return told
+
+
+def cards_of(scenario: Scenario) -> int:
+    """How many of our cards those who defraud, and call centres, may hold at most."""
+    s = scenario
+    return (
+        s.sim_box.instances * (s.sim_box.cards[1] + s.sim_box.cards_per_port[1])
+        + s.card_farm.instances * s.card_farm.cards[1]
+        + 2 * s.relay_phone.instances
+        + s.relay_app.instances
+        + s.tdos.instances * s.tdos.pool[1]
+        + s.scan.instances
+    )
