@@ -5,9 +5,11 @@
 # A newcomer replaces the stalest entity on probation of its set; a second touch promotes; at most 12 of 14 are
 # protected, so that a flood of strangers evicts nobody who was seen twice (entity_sets.pxd).
 # Nothing is ever moved or rehashed.
+from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from interceptor.engine.atomics cimport LockWaits
+from interceptor.engine.memory cimport Region
 from interceptor.engine.sketches cimport SketchStats
 from interceptor.engine.types cimport Key, Millis
 
@@ -49,13 +51,19 @@ cdef struct EntityStats:
     SketchStats sketches
     LockWaits waited            # the sketches' included
 
-# Reserves all the memory there will ever be; NULL when the system has no more. 1 <= n <= MAX_COLUMNS, windows >= 1.
-cdef Entities* entities_new(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches,
-                            uint64_t seed) noexcept nogil
+# The table lives in memory of so many bytes, which must outlive it: all zero, or what an earlier process has left there,
+# then it is attached first. NULL when the system has no memory. 1 <= n <= MAX_COLUMNS, windows >= 1.
+cdef size_t entities_bytes(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches) noexcept nogil
+cdef Entities* entities_new(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches, uint64_t seed,
+                            void* memory) noexcept nogil
+cdef uint64_t entities_attach(Entities* table) noexcept nogil   # how many torn records were dropped
 cdef void entities_free(Entities* table) noexcept nogil     # NULL is allowed
 cdef EntityStats entities_stats(Entities* table) noexcept nogil
 cdef uint64_t entities_live(Entities* table, Millis now) noexcept nogil     # scans every set
 
-cdef class EntityTable:     # __cinit__(slots: int, columns: list[tuple[Measure, window_ms]], sketches: int, seed: int)
+# __cinit__(slots: int, columns: list[tuple[Measure, window_ms]], sketches: int, seed: int, region: Region = None)
+cdef class EntityTable:
     cdef Entities* table
+    cdef readonly Region region
+    cdef readonly uint64_t torn     # records that were being changed when an earlier process died
     cdef readonly tuple columns

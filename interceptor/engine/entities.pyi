@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from interceptor.engine.memory import Region
+
 class EntityTable:
     """Entities found by a 128-bit key, each with the same columns (sliding windows) in its record.
 
@@ -15,7 +17,12 @@ class EntityTable:
     """
 
     def __init__(
-        self, slots: int, columns: Sequence[tuple[int, int]], sketches: int = 0, seed: int = 0
+        self,
+        slots: int,
+        columns: Sequence[tuple[int, int]],
+        sketches: int = 0,
+        seed: int = 0,
+        region: Region | None = None,
     ) -> None:
         """A table of at least `slots` entities.
 
@@ -25,14 +32,25 @@ class EntityTable:
         columns : (measure, window in ms) of each column, 1 to 32 of them; measure 0 counts, 1 counts distinct
         sketches : how many distinct columns may outgrow 16 elements at a time, 1,088 bytes each
         seed : the installation's, so that nobody outside can aim at one set
+        region : memory of `bytes_for` such a table, that may outlive the process; its own by default
 
         Raises
         ------
         ValueError
-            for a column or a number of slots that cannot be
+            for a column or a number of slots that cannot be, or a region of another size
         MemoryError
             when the system has no address space left
         """
+
+    @staticmethod
+    def bytes_for(slots: int, columns: Sequence[tuple[int, int]], sketches: int = 0) -> int:
+        """How much memory such a table takes. Raises ValueError."""
+
+    @property
+    def region(self) -> Region: ...
+    @property
+    def torn(self) -> int:
+        """Entities that were dropped, for an earlier process had died while it changed them."""
 
     @property
     def columns(self) -> tuple[tuple[int, int], ...]: ...

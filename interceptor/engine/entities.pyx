@@ -1,20 +1,25 @@
 # The bounded table of one kind of entity: finds or makes an entity's record and bumps the columns in it. Owns its
 # memory, all of it reserved when the table is made; no clock.
+from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from interceptor.engine.ahead cimport Ahead, ahead_fetch, ahead_note
-from interceptor.engine.atomics cimport LockWaits, add_lock_waits, ic_add64, ic_load64_relaxed, ic_lock, ic_unlock
+from interceptor.engine.atomics cimport (
+    LockWaits, add_lock_waits, ic_add64, ic_changed, ic_changing, ic_held, ic_load64_relaxed, ic_lock, ic_unlock,
+)
 from interceptor.engine.columns cimport ACT_COUNT, ACT_END, ACT_READ, MEASURE_COUNT, MEASURE_DISTINCT
 from interceptor.engine.entities cimport MAX_COLUMNS, Entities, EntityStats, Measured, Touch
 from interceptor.engine.entity_sets cimport (
     ALL_WAYS, ERA, SEEN_TWICE, WAYS, EntitySet, SetTime, begin_era, ic_first, ic_number_of, note_touch, occupy, protect,
-    time_of, way_for_newcomer, way_hinted, ways_expired, ways_free, ways_with,
+    time_of, vacate, way_for_newcomer, way_hinted, ways_expired, ways_free, ways_with,
 )
 from interceptor.engine.keys cimport mix, scale
-from interceptor.engine.memory cimport release, reserve
-from interceptor.engine.sketches cimport SketchPool, sketches_free, sketches_new, sketches_stats
+from interceptor.engine.memory cimport Region, region_part
+from interceptor.engine.sketches cimport (
+    SketchPool, sketches_attach, sketches_bytes, sketches_free, sketches_new, sketches_stats,
+)
 from interceptor.engine.types cimport Key, Millis
 from interceptor.engine.windows cimport (
     CountColumn, DistinctColumn, count_bump, count_peek, count_read, distinct_bump,
@@ -50,6 +55,8 @@ cdef struct Entities:
     uint32_t horizon            # an entity silent for more units than this is expired
     uint32_t record_bytes
     uint32_t n_columns
+    uint32_t sketches
+    uint64_t pools              # where in the memory the sketches begin
     bint distinct               # some column is: records may hold sketches
     Column[32] column
     Stripe[16] stripe
@@ -66,13 +73,12 @@ cdef inline uint32_t record_size(uint32_t nbytes) noexcept nogil:
     return nbytes if nbytes % LINE == KEY_BYTES else (nbytes + LINE - 1) // LINE * LINE
 
 
-cdef Entities* entities_new(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches,
-                            uint64_t seed) noexcept nogil:
-    cdef Entities* table = <Entities*>calloc(1, sizeof(Entities))
+# Says what the table is like, and where it is, if there is memory; returns how many bytes it takes.
+cdef size_t lay_out(Entities* table, uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches,
+                    char* base) noexcept nogil:
     cdef uint32_t i, offset = KEY_BYTES
     cdef Millis longest = 1
-    if table == NULL:
-        return NULL
+    cdef size_t used = 0
     for i in range(n):
         table.column[i].offset = offset
         table.column[i].measure = columns[i].measure
@@ -89,12 +95,29 @@ cdef Entities* entities_new(uint64_t slots, const Measured* columns, uint32_t n,
     if table.unit < UNIT_MS:
         table.unit = UNIT_MS
     table.horizon = <uint32_t>((longest + table.unit - 1) // table.unit)
-    table.seed = seed
     table.n_sets = (slots + WAYS - 1) // WAYS if slots else 1
-    table.sets = <EntitySet*>reserve(table.n_sets * sizeof(EntitySet))
-    table.records = <char*>reserve(table.n_sets * WAYS * table.record_bytes)
-    table.pool = sketches_new(sketches if table.distinct else 0, mix(seed, 0x736b65746368))
-    if table.sets == NULL or table.records == NULL or table.pool == NULL:
+    table.sketches = sketches if table.distinct else 0
+    table.sets = <EntitySet*>region_part(base, &used, table.n_sets * sizeof(EntitySet))
+    table.records = <char*>region_part(base, &used, table.n_sets * WAYS * table.record_bytes)
+    table.pools = used
+    return used + sketches_bytes(table.sketches)
+
+
+cdef size_t entities_bytes(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches) noexcept nogil:
+    cdef Entities table
+    memset(&table, 0, sizeof(table))
+    return lay_out(&table, slots, columns, n, sketches, NULL)
+
+
+cdef Entities* entities_new(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches, uint64_t seed,
+                            void* memory) noexcept nogil:
+    cdef Entities* table = <Entities*>calloc(1, sizeof(Entities))
+    if table == NULL:
+        return NULL
+    lay_out(table, slots, columns, n, sketches, <char*>memory)
+    table.seed = seed
+    table.pool = sketches_new(table.sketches, mix(seed, 0x736b65746368), <char*>memory + table.pools)
+    if table.pool == NULL:
         entities_free(table)
         return NULL
     return table
@@ -102,10 +125,27 @@ cdef Entities* entities_new(uint64_t slots, const Measured* columns, uint32_t n,
 
 cdef void entities_free(Entities* table) noexcept nogil:
     if table != NULL:
-        release(table.sets, table.n_sets * sizeof(EntitySet))
-        release(table.records, table.n_sets * WAYS * table.record_bytes)
         sketches_free(table.pool)
         free(table)
+
+
+# A record that was being changed is dropped; what its set says beside it is whole at every step of a change.
+cdef uint64_t entities_attach(Entities* table) noexcept nogil:
+    cdef uint64_t i, torn = 0
+    cdef int way
+    cdef EntitySet* s
+    sketches_attach(table.pool)
+    for i in range(table.n_sets):
+        s = &table.sets[i]
+        if ic_held(s.lock):
+            way = ic_changed(s.lock)
+            if way >= 0:
+                drop_columns(table, <char*>record_of(table, s, way))
+                vacate(s, way)
+                torn += 1
+            ic_unlock(&s.lock)
+        stripe_of(table, s).used += ic_number_of(ALL_WAYS & ~ways_free(s))
+    return torn
 
 
 cdef EntityStats entities_stats(Entities* table) noexcept nogil:
@@ -180,14 +220,19 @@ cdef inline Stripe* stripe_of(Entities* table, const EntitySet* s) noexcept nogi
     return &table.stripe[(s - table.sets) % STRIPES]
 
 
+# What a record has borrowed goes back.
+cdef inline void drop_columns(Entities* table, char* record) noexcept nogil:
+    cdef uint32_t i
+    for i in range(table.n_columns if table.distinct else 0):
+        if table.column[i].measure == MEASURE_DISTINCT:
+            distinct_drop(<DistinctColumn*>(record + table.column[i].offset), table.pool)
+
+
 # Empties a way's record for an entity that is new in it. What was there gives its sketches back.
 cdef void begin(Entities* table, EntitySet* s, uint32_t way, uint64_t hashed, Key a, Key b,
                 const SetTime* time) noexcept nogil:
     cdef uint64_t* record = record_of(table, s, way)
-    cdef uint32_t i
-    for i in range(table.n_columns if table.distinct else 0):
-        if table.column[i].measure == MEASURE_DISTINCT:
-            distinct_drop(<DistinctColumn*>(<char*>record + table.column[i].offset), table.pool)
+    drop_columns(table, <char*>record)
     record[0] = a
     record[1] = b
     memset(record + 2, 0, table.record_bytes - KEY_BYTES)
@@ -209,8 +254,11 @@ cdef uint32_t take_way(Entities* table, EntitySet* s, uint64_t hashed, Key a, Ke
             ic_add64(&stripe.used, 1)
         elif not (ways_expired(s, time, table.horizon) >> way) & 1:
             ic_add64(&stripe.evicted_protected if s.tag[way] & SEEN_TWICE else &stripe.evicted_probation, 1)
+        ic_changing(&s.lock, way)
         begin(table, s, way, hashed, a, b, time)
-    elif (ways_expired(s, time, table.horizon) >> way) & 1:
+        return way
+    ic_changing(&s.lock, way)
+    if (ways_expired(s, time, table.horizon) >> way) & 1:
         begin(table, s, way, hashed, a, b, time)        # back after all its windows ran out: as a newcomer
     else:
         if sighted:
@@ -250,12 +298,13 @@ cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch*
     cdef uint64_t hashed = hash_of(table, a, b), units = units_of(table, now)
     cdef EntitySet* s = set_of(table, hashed)
     cdef uint32_t way, i
-    cdef bint counts = False, sighted = False
+    cdef bint counts = False, sighted = False, changes = False
     cdef SetTime time
     cdef char* record
     for i in range(n):
         counts |= touches[i].act == ACT_COUNT
         sighted |= touches[i].act == ACT_COUNT and not touches[i].follows
+        changes |= touches[i].act != ACT_READ
     ic_lock(&s.lock, &table.waited)
     time = time_of(s, units)
     if counts and not peek:
@@ -264,6 +313,8 @@ cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch*
         way = find_way(table, s, hashed, a, b)
         if way != NO_WAY and (ways_expired(s, &time, table.horizon) >> way) & 1:
             way = NO_WAY
+        if way != NO_WAY and changes and not peek:
+            ic_changing(&s.lock, way)
     record = <char*>record_of(table, s, way)
     for i in range(n):
         if way == NO_WAY:
@@ -292,25 +343,45 @@ cdef uint64_t entities_live(Entities* table, Millis now) noexcept nogil:
 
 # -- for building and tests --------------------------------------------------------------------------------------
 
+cdef int take_columns(uint64_t slots, columns, Measured* measured) except -1:
+    cdef uint32_t i
+    if not 1 <= len(columns) <= MAX_COLUMNS:
+        raise ValueError(f"columns: {len(columns)} given; a group has 1 to {MAX_COLUMNS}")
+    for i, (measure, window) in enumerate(columns):
+        if measure not in (MEASURE_COUNT, MEASURE_DISTINCT):
+            raise ValueError(f"columns[{i}]: measure {measure} is neither count nor distinct")
+        if not 1 <= window <= 1 << 40:
+            raise ValueError(f"columns[{i}]: a window of {window} ms; it must be 1 to 2^40 ms")
+        measured[i].measure = measure
+        measured[i].window = window
+    if not 1 <= slots <= 1 << 40:
+        raise ValueError(f"slots: {slots}; a table holds 1 to 2^40 entities")
+    return 0
+
+
 cdef class EntityTable:
-    def __cinit__(self, uint64_t slots, columns, uint32_t sketches=0, uint64_t seed=0):
+    def __cinit__(self, uint64_t slots, columns, uint32_t sketches=0, uint64_t seed=0, Region region=None):
         cdef Measured[32] measured
-        cdef uint32_t i
+        cdef size_t nbytes
         self.columns = tuple((int(measure), int(window)) for measure, window in columns)
-        if not 1 <= len(self.columns) <= MAX_COLUMNS:
-            raise ValueError(f"columns: {len(self.columns)} given; a group has 1 to {MAX_COLUMNS}")
-        for i, (measure, window) in enumerate(self.columns):
-            if measure not in (MEASURE_COUNT, MEASURE_DISTINCT):
-                raise ValueError(f"columns[{i}]: measure {measure} is neither count nor distinct")
-            if not 1 <= window <= 1 << 40:
-                raise ValueError(f"columns[{i}]: a window of {window} ms; it must be 1 to 2^40 ms")
-            measured[i].measure = measure
-            measured[i].window = window
-        if not 1 <= slots <= 1 << 40:
-            raise ValueError(f"slots: {slots}; a table holds 1 to 2^40 entities")
-        self.table = entities_new(slots, measured, <uint32_t>len(self.columns), sketches, seed)
+        take_columns(slots, self.columns, measured)
+        nbytes = entities_bytes(slots, measured, <uint32_t>len(self.columns), sketches)
+        if region is not None and region.nbytes != nbytes:
+            raise ValueError(f"region: {region.nbytes} bytes for a table of {nbytes}")
+        self.region = Region(nbytes) if region is None else region
+        self.table = entities_new(slots, measured, <uint32_t>len(self.columns), sketches, seed, self.region.base)
         if self.table == NULL:
-            raise MemoryError(f"the system has no address space for {slots} entities; lower the budget")
+            raise MemoryError(f"the system has no memory for {slots} entities; lower the budget")
+        if not self.region.fresh:
+            with nogil:
+                self.torn = entities_attach(self.table)
+
+    @staticmethod
+    def bytes_for(uint64_t slots, columns, uint32_t sketches=0):
+        cdef Measured[32] measured
+        columns = tuple(columns)
+        take_columns(slots, columns, measured)
+        return entities_bytes(slots, measured, <uint32_t>len(columns), sketches)
 
     def __dealloc__(self):
         entities_free(self.table)

@@ -22,7 +22,7 @@ cdef extern from * nogil:
     enum { IC_WAYS = 14, IC_ALL_WAYS = (1 << IC_WAYS) - 1, IC_SEEN_TWICE = 0x8000 };
 
     typedef struct {
-        uint32_t lock;
+        uint32_t lock;              /* atomics.pxd; it says which way's record is being changed */
         uint16_t protected_ways;    /* bit i: way i is protected */
         uint16_t era;
         uint16_t tag[IC_WAYS];      /* 0: free; 15 bits of the hash, and IC_SEEN_TWICE */
@@ -194,6 +194,12 @@ cdef inline void note_touch(EntitySet* s, uint32_t way, const SetTime* time) noe
 cdef inline void occupy(EntitySet* s, uint32_t way, uint16_t tag, const SetTime* time) noexcept nogil:
     ic_store16(&s.tag[way], tag)
     ic_store16(&s.age[way], time.now)
+    set_protected(s, s.protected_ways & ~(<uint32_t>1 << way))
+
+
+# Nobody is in the way any more.
+cdef inline void vacate(EntitySet* s, uint32_t way) noexcept nogil:
+    ic_store16(&s.tag[way], 0)
     set_protected(s, s.protected_ways & ~(<uint32_t>1 << way))
 
 

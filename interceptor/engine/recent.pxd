@@ -4,6 +4,7 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from interceptor.engine.atomics cimport LockWaits
+from interceptor.engine.memory cimport Region
 from interceptor.engine.types cimport Millis
 
 cdef enum:
@@ -44,6 +45,8 @@ cdef Millis recent_until(Recent* table, uint64_t a, uint64_t b, Millis now) noex
 cdef bint recent_put(Recent* table, uint64_t a, uint64_t b, Millis now, Millis until, const void* value,
                      bint fresh_only, bint bounded) noexcept nogil
 
-cdef class RecentTable:     # __cinit__(entries: int, seed: int)
+cdef class RecentTable:     # __cinit__(entries: int, seed: int, region: Region = None)
     cdef Recent* table
     cdef Recent own
+    cdef readonly Region region
+    cdef readonly uint64_t torn     # entries that were being changed when an earlier process died

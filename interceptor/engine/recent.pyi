@@ -1,5 +1,7 @@
 """What happened lately: a bounded table of entries that end by themselves."""
 
+from interceptor.engine.memory import Region
+
 class RecentTable:
     """128-bit key (a, b) -> 32 bytes, until a time. Thread-safe: a short lock for each set of 15 entries.
 
@@ -10,11 +12,13 @@ class RecentTable:
         that some set is full before the table is: at half the capacity about 1 entry in 1,000 lacks room.
     seed : int
         Of the installation. The low 64 bits are used.
+    region : Region
+        Memory of `bytes_for` such a table, that may outlive the process (default: its own).
 
     Raises
     ------
     ValueError
-        For a size out of range, or a value of more than 32 bytes.
+        For a size out of range, a region of another one, or a value of more than 32 bytes.
     MemoryError
         When the system has no room.
 
@@ -24,7 +28,17 @@ class RecentTable:
     its end is after `now`.
     """
 
-    def __init__(self, entries: int, seed: int) -> None: ...
+    def __init__(self, entries: int, seed: int, region: Region | None = None) -> None: ...
+    @staticmethod
+    def bytes_for(entries: int) -> int:
+        """How much memory a table for so many entries takes. Raises ValueError."""
+
+    @property
+    def region(self) -> Region: ...
+    @property
+    def torn(self) -> int:
+        """Entries that were dropped, for an earlier process had died while it changed them."""
+
     def find(self, a: int, b: int, now: int) -> bytes | None:
         """The 32 bytes of a live entry, or None."""
 

@@ -1,12 +1,14 @@
 # The table of what happened lately (contract: recent.pxd). Nothing is moved or rehashed; every access of a set is
 # under its lock, held for one scan of 15 ends and at most one entry.
 from interceptor.engine.atomics cimport (
-    LockWaits, add_lock_waits, ic_add64, ic_load64, ic_load64_relaxed, ic_lock, ic_store64_relaxed, ic_unlock,
+    LockWaits, add_lock_waits, ic_add64, ic_changed, ic_changing, ic_held, ic_load64, ic_load64_relaxed, ic_lock,
+    ic_store64_relaxed, ic_unlock,
 )
 from interceptor.engine.keys cimport mix, scale
-from interceptor.engine.memory cimport release, reserve
+from interceptor.engine.memory cimport Region, region_part
 from interceptor.engine.recent cimport RECENT_WAYS, Recent, RecentEntry, RecentSet
 from interceptor.engine.types cimport Millis
+from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -140,6 +142,7 @@ cdef bint recent_put(Recent* table, uint64_t a, uint64_t b, Millis now, Millis u
                 else:
                     ic_add64(&table.evicted, 1)
         if way != NOWHERE:
+            ic_changing(&of.lock, way)
             entry = entry_at(table, of, way)
             entry.a = a
             entry.b = b
@@ -165,23 +168,53 @@ cdef uint64_t count_live(Recent* table, Millis now) noexcept nogil:
     return live
 
 
+# Takes up what an earlier process has left; an entry that was being changed is dropped. How many were.
+cdef uint64_t recent_attach(Recent* table) noexcept nogil:
+    cdef uint64_t i, torn = 0
+    cdef int way
+    cdef RecentSet* of
+    table.used = 0
+    for i in range(table.n_sets):
+        of = &table.sets[i]
+        if ic_held(of.lock):
+            way = ic_changed(of.lock)
+            if way >= 0:
+                of.end[way] = 0
+                torn += 1
+            ic_unlock(&of.lock)
+        for way in range(RECENT_WAYS):
+            table.used += of.end[way] != 0
+    return torn
+
+
+cdef size_t lay_out(Recent* table, char* base) noexcept nogil:
+    cdef size_t used = 0
+    table.sets = <RecentSet*>region_part(base, &used, table.n_sets * sizeof(RecentSet))
+    table.entries = <RecentEntry*>region_part(base, &used, table.n_sets * RECENT_WAYS * sizeof(RecentEntry))
+    return used
+
+
 cdef class RecentTable:
-    def __cinit__(self, entries: int, seed: int):
+    def __cinit__(self, entries: int, seed: int, Region region=None):
+        self.table = &self.own
+        self.own.seed = seed & 0xffffffffffffffff
+        nbytes = self.bytes_for(entries)
+        if region is not None and region.nbytes != nbytes:
+            raise ValueError(f"region: {region.nbytes} bytes for a table of {nbytes}")
+        self.region = Region(nbytes) if region is None else region
+        self.own.n_sets = (entries + RECENT_WAYS - 1) // RECENT_WAYS
+        lay_out(&self.own, self.region.base)
+        if not self.region.fresh:
+            self.torn = recent_attach(&self.own)
+
+    @staticmethod
+    def bytes_for(entries: int) -> int:
+        cdef Recent table
         if not 1 <= entries <= 1 << 32:
             raise ValueError(f"entries {entries}: a table holds 1 to {1 << 32}")
-        self.table = &self.own
-        self.own.n_sets = (entries + RECENT_WAYS - 1) // RECENT_WAYS
-        self.own.seed = seed & 0xffffffffffffffff
-        self.own.sets = <RecentSet*>reserve(self.own.n_sets * sizeof(RecentSet))
-        self.own.entries = <RecentEntry*>reserve(self.own.n_sets * RECENT_WAYS * sizeof(RecentEntry))
-        if self.own.sets == NULL or self.own.entries == NULL:
-            raise MemoryError(f"no memory for a table of {entries} recent entries")
-
-    def __dealloc__(self):
-        if self.own.sets != NULL:
-            release(self.own.sets, self.own.n_sets * sizeof(RecentSet))
-        if self.own.entries != NULL:
-            release(self.own.entries, self.own.n_sets * RECENT_WAYS * sizeof(RecentEntry))
+        memset(&table, 0, sizeof(table))
+        table.n_sets = (entries + RECENT_WAYS - 1) // RECENT_WAYS
+        return lay_out(&table, NULL)
 
     def find(self, a: int, b: int, now: int) -> bytes | None:
         cdef char[VALUE] value

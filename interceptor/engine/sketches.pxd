@@ -1,9 +1,11 @@
 # The bounded pool of sketches: 1,024 one-byte cells each, lent to a distinct count that outgrew its record. A sketch
 # is its borrower's while its tag is the one the borrower noted; a borrower silent for longer than its window may lose
 # it, which changes no reading, for the window is empty by then.
+from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from interceptor.engine.atomics cimport LockWaits, ic_store64_relaxed
+from interceptor.engine.memory cimport Region
 from interceptor.engine.types cimport Millis
 
 cdef enum:
@@ -38,7 +40,10 @@ cdef struct SketchStats:
     uint64_t nbytes
     LockWaits waited
 
-cdef SketchPool* sketches_new(uint32_t capacity, uint64_t seed) noexcept nogil     # NULL: no memory
+# The pool lives in memory of so many bytes, which must outlive it: all zero, or what an earlier process has left there
+cdef size_t sketches_bytes(uint32_t capacity) noexcept nogil
+cdef SketchPool* sketches_new(uint32_t capacity, uint64_t seed, void* memory) noexcept nogil     # NULL: no memory
+cdef void sketches_attach(SketchPool* pool) noexcept nogil      # takes up what an earlier process has lent
 cdef void sketches_free(SketchPool* pool) noexcept nogil                            # NULL is allowed
 cdef SketchStats sketches_stats(SketchPool* pool) noexcept nogil
 
@@ -56,3 +61,4 @@ cdef inline void sketch_keep(SketchPool* pool, Sketch* sketch, int64_t until) no
 
 cdef class Sketches:        # __cinit__(capacity: int, seed: int)
     cdef SketchPool* pool
+    cdef Region region

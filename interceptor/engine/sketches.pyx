@@ -3,11 +3,14 @@
 #
 # Locks: the pool's is taken with no sketch locked, and a sketch's may be taken under the pool's: no cycle.
 from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
+from libc.stddef cimport size_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from interceptor.engine.atomics cimport add_lock_waits, ic_load64_relaxed, ic_lock, ic_store64_relaxed, ic_unlock
-from interceptor.engine.memory cimport release, reserve
+from interceptor.engine.atomics cimport (
+    add_lock_waits, ic_held, ic_load64_relaxed, ic_lock, ic_store64_relaxed, ic_unlock,
+)
+from interceptor.engine.memory cimport Region, region_part
 from interceptor.engine.sketches cimport CELLS, Sketch, SketchPool, SketchStats
 from interceptor.engine.types cimport Millis
 
@@ -18,26 +21,60 @@ if sizeof(Sketch) != 64 + CELLS:
     raise ImportError("interceptor.engine.sketches: struct layout differs from what the kernels were written for")
 
 
-cdef SketchPool* sketches_new(uint32_t capacity, uint64_t seed) noexcept nogil:
+cdef size_t lay_out(SketchPool* pool, uint32_t capacity, char* base) noexcept nogil:
+    cdef size_t used = 0
+    cdef void* sketch = region_part(base, &used, capacity * sizeof(Sketch))
+    cdef void* until = region_part(base, &used, capacity * sizeof(int64_t))
+    if pool != NULL:
+        pool.sketch, pool.until = <Sketch*>sketch, <int64_t*>until
+    return used
+
+
+cdef size_t sketches_bytes(uint32_t capacity) noexcept nogil:
+    return lay_out(NULL, capacity, NULL) if capacity else 0
+
+
+cdef SketchPool* sketches_new(uint32_t capacity, uint64_t seed, void* memory) noexcept nogil:
     cdef SketchPool* pool = <SketchPool*>calloc(1, sizeof(SketchPool))
     if pool == NULL:
         return NULL
     pool.capacity = capacity
     pool.seed = seed
     if capacity:
-        pool.sketch = <Sketch*>reserve(capacity * sizeof(Sketch))
-        pool.until = <int64_t*>reserve(capacity * sizeof(int64_t))
-        if pool.sketch == NULL or pool.until == NULL:
-            sketches_free(pool)
-            return NULL
+        lay_out(pool, capacity, <char*>memory)
     return pool
 
 
+# Who is on the free list is known without it: a sketch was lent if it has an end, and is nobody's if that is never. Who
+# died between taking one and keeping it had a record that is dropped, as had who died changing one.
+cdef void sketches_attach(SketchPool* pool) noexcept nogil:
+    cdef uint32_t i
+    pool.fresh = pool.free = pool.used = 0
+    for i in range(pool.capacity):
+        if pool.until[i] == 0:              # never lent: most are at the end, and their pages are not even mapped
+            continue
+        while pool.fresh < i:               # passed over until now
+            free_again(pool, pool.fresh)
+            pool.fresh += 1
+        pool.fresh = i + 1
+        if ic_held(pool.sketch[i].lock):
+            ic_unlock(&pool.sketch[i].lock)
+        if pool.until[i] == INT64_MAX:
+            free_again(pool, i)
+        else:
+            pool.used += 1
+
+
+cdef inline void free_again(SketchPool* pool, uint32_t i) noexcept nogil:
+    cdef Sketch* sketch = &pool.sketch[i]
+    pool.until[i] = INT64_MAX
+    sketch.tag += 1
+    sketch.next = pool.free
+    pool.free = i + 1
+
+
 cdef void sketches_free(SketchPool* pool) noexcept nogil:
-    if pool != NULL:
-        release(pool.sketch, pool.capacity * sizeof(Sketch))
-        release(pool.until, pool.capacity * sizeof(int64_t))
-        free(pool)
+    free(pool)
 
 
 cdef SketchStats sketches_stats(SketchPool* pool) noexcept nogil:
@@ -130,7 +167,8 @@ cdef void sketch_return(SketchPool* pool, Sketch* sketch) noexcept nogil:
 cdef class Sketches:
 
     def __cinit__(self, uint32_t capacity, uint64_t seed=0):
-        self.pool = sketches_new(capacity, seed)
+        self.region = Region(max(sketches_bytes(capacity), <size_t>1))
+        self.pool = sketches_new(capacity, seed, self.region.base)
         if self.pool == NULL:
             raise MemoryError(f"no memory for {capacity} sketches")
 
