@@ -51,8 +51,8 @@ cdef struct EntityStats:
     SketchStats sketches
     LockWaits waited            # the sketches' included
 
-# The table lives in memory of so many bytes, which must outlive it: all zero, or what an earlier process has left there,
-# then it is attached first. NULL when the system has no memory. 1 <= n <= MAX_COLUMNS, windows >= 1.
+# The table lives in memory of so many bytes, which must outlive it: all zero, or what an earlier process has left
+# there, then it is attached first. NULL when the system has no memory. 1 <= n <= MAX_COLUMNS, windows >= 1.
 cdef size_t entities_bytes(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches) noexcept nogil
 cdef Entities* entities_new(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches, uint64_t seed,
                             void* memory) noexcept nogil

@@ -78,7 +78,7 @@ cdef extern from * nogil:
     #endif
         if (madvise(at, n, MADV_POPULATE_WRITE) < 0) {
             failed = errno;
-            if (failed == EINVAL) failed = posix_fallocate(fd, offset, (off_t)n);   /* a kernel that has no such advice */
+            if (failed == EINVAL) failed = posix_fallocate(fd, offset, (off_t)n);   /* an older kernel */
             else if (failed == EFAULT) failed = ENOSPC;     /* touching it would have been a SIGBUS */
             if (failed == EINVAL || failed == EOPNOTSUPP) failed = 0;
         }
