@@ -8,7 +8,7 @@ from interceptor.engine.snapshot cimport SnapshotHolder
 from interceptor.engine.types cimport MAX_COUNTERS, Verdict
 from libc.stdint cimport uint32_t, uint64_t
 
-from interceptor.engine import layout
+from interceptor.engine import layout, visits
 
 
 @cython.no_gc_clear         # as a snapshot
@@ -46,8 +46,9 @@ cdef class Candidate(SnapshotHolder):
                 if live.c.meanings.counter[k] == self.c.meanings.counter[i]:
                     self.source[i] = <short> k
                     break
-        own = () if previous is None else [i for i in range(len(spec.counters)) if self.source[i] < 0]
-        self._counters(spec, layout.place_counters(spec, previous or (), seed, own))
+        own = () if previous is None else [i for i, counter in enumerate(spec.counters)
+                                           if self.source[i] < 0 and visits.fed_by_setups(counter)]
+        self._counters(spec, visits.place_counters(spec, previous or (), seed, own))
         names = self._names(plan)
         self.c.stats = self.stats
         self.keep = (plan, program, names, live.keep)

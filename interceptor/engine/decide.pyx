@@ -6,7 +6,7 @@ from interceptor.engine.ahead cimport ahead_fetch, ahead_note
 from interceptor.engine.atomics cimport ic_cas64, ic_load8, ic_load64, ic_load64_relaxed, ic_lowest_bit
 from interceptor.engine.columns cimport ACT_COUNT, ACT_READ
 from interceptor.engine.domains cimport domains_find, domains_keys
-from interceptor.engine.entities cimport entities_record, entities_set, entities_touch
+from interceptor.engine.entities cimport SPARE, entities_record, entities_set, entities_touch
 from interceptor.engine.events cimport Aside, ring_put
 from interceptor.engine.intake cimport remembered_hash, resolve
 from interceptor.engine.keys cimport KeyKind, Secret, digits_key, key_digits, siphash_128
@@ -17,7 +17,7 @@ from interceptor.engine.prefixes cimport PrefixRoot, prefixes_find
 from interceptor.engine.program cimport Outcome, evaluate
 from interceptor.engine.recent cimport recent_entry, recent_find, recent_put, recent_set
 from interceptor.engine.samples cimport sample_due, sample_put
-from interceptor.engine.snapshot cimport NO_FIELD, Counter, Group, Lookup, Part, Rule
+from interceptor.engine.snapshot cimport NO_FIELD, NO_GROUP, Counter, Group, Lookup, Part, Rule
 from interceptor.engine.stats cimport stats_bump
 from interceptor.engine.tables cimport Tables
 from interceptor.engine.types cimport (
@@ -236,6 +236,10 @@ cdef uint32_t keys_asked(const Snapshot* s, const Call* call, Key* out) noexcept
 
 # --- 4. the counters: one visit to each entity of the call
 
+cdef inline bint same(const Entity* one, const Entity* other) noexcept nogil:
+    return one.a == other.a and one.b == other.b
+
+
 cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Millis now, bint peek) noexcept nogil:
     cdef uint32_t g, k, n
     cdef const Group* group
@@ -248,21 +252,29 @@ cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Mill
         n = 0
         for k in range(group.first, group.last):
             counter = &s.counters[k]
-            w.readable[counter.index] = there
+            if counter.value != SPARE:
+                w.readable[counter.index] = there
             if not there:
                 continue
             w.touches[n].column = counter.column
-            w.touches[n].counter = counter.index
+            w.touches[n].counter = counter.value
             w.touches[n].element = 0
             w.touches[n].amount = 0
             w.touches[n].follows = 0
-            counts = (counter.where_start == counter.where_end or evaluate(
-                &s.program, counter.where_start, counter.where_end, &w.frame) == Outcome.MATCH)
-            if counter.element != NO_FIELD:
-                w.touches[n].element = call.key[counter.element]
-                counts &= w.touches[n].element != 0
+            counts = False
+            if counter.feeds:
+                counts = (counter.where_start == counter.where_end or evaluate(
+                    &s.program, counter.where_start, counter.where_end, &w.frame) == Outcome.MATCH)
+                if counter.element != NO_FIELD:
+                    w.touches[n].element = call.key[counter.element]
+                    counts &= w.touches[n].element != 0
+                w.counted[counter.index] = counts
+            elif peek and counter.fed_by != NO_GROUP and same(entity, &w.entity[i][counter.fed_by]):
+                # nothing was fed: it is counted here, as if it had been
+                counts = w.counted[counter.index]
+                if counter.element != NO_FIELD:
+                    w.touches[n].element = call.key[counter.element]
             w.touches[n].act = <uint8_t> (ACT_COUNT if counts else ACT_READ)
-            w.counted[counter.index] = counts
             n += 1
         if n:
             entities_touch(group.table, entity.a, entity.b, now, w.touches, n, w.counter, peek)

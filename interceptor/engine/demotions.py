@@ -1,6 +1,6 @@
 """Which rules warn where their policy says block: demoted by hand or by the service, until somebody promotes them."""
 
-from interceptor.engine.layout import Meaning, condition
+from interceptor.engine.meanings import Meaning, condition
 from interceptor.engine.spec import Rule, Spec
 from interceptor.engine.types import BlockClass, Verdict
 

@@ -15,8 +15,13 @@ from interceptor.engine.types cimport Millis, Text
 
 cdef enum:
     NO_FIELD = 255
+    NO_GROUP = 255
+    NO_BIT = 255
+    NO_PAIRING = 255
+    ANY_CALL = 2
     MAX_WORKERS = 64
     MAX_GROUPS = 64
+    MAX_PAIRINGS = 16
 
 cdef struct Rule:
     uint32_t start              # its condition: code[start:end)
@@ -35,20 +40,55 @@ cdef struct Part:               # one part of an entity's key
     uint8_t field               # NO_FIELD: there is none
     uint8_t prefix              # that many digits of a number; 0: the whole field
 
-cdef struct Counter:
+cdef struct Counter:            # what a visit does to one column
     uint32_t where_start        # its `where`; none when start == end
     uint32_t where_end
     uint16_t index              # in the policy
-    uint16_t column             # in its group
+    uint16_t value              # where the value goes: `index`, or SPARE when it is not this entity's that is read
+    uint16_t column
     uint8_t element             # field whose distinct values count; NO_FIELD for a count of calls
+    uint8_t feeds               # the call may count here; else it is only read
+    uint8_t fed_by              # of one that the call feeds under another key: that group; else NO_GROUP
 
-cdef struct Group:              # one entity table and the counters of this policy that live in it
+cdef struct Group:              # a visit of a decision: one entity table, under one key. Several may visit one table
     Entities* table
     uint32_t record_lines
     Part a
     Part b
     uint32_t first              # counters [first, last)
     uint32_t last
+
+# What other happenings feed. An entry of `feeds` is one entity table under one key, `a` and `b` of what is reported.
+cdef struct Feed:
+    Entities* table
+    uint32_t record_lines
+    Part a
+    Part b
+    uint8_t happening           # Happening, not H_CALL. `active` is counted at setup, by s.counters; here it ends
+    uint32_t first              # s.fed [first, last)
+    uint32_t last
+
+cdef struct Fed:                # what a feed does to one column
+    Millis under_ms             # it counts what was answered and lasted less; 0: whatever it lasted
+    uint32_t where_start        # its `where`, for what is reported of a subscription; none when start == end
+    uint32_t where_end
+    uint16_t column
+    uint8_t act                 # ACT_COUNT or ACT_END
+    uint8_t element             # field whose distinct values count, or NO_FIELD
+    uint8_t answered            # it counts calls that were answered (1), that were not (0), or ANY_CALL
+    uint8_t where_bit           # of a call: the condition of s.wheres that must have held at setup, or NO_BIT
+    uint8_t pairing             # it counts what s.pairings says of an ended call, or NO_PAIRING
+    uint8_t partner             # of a pairing: the most calls with one partner, and not the calls that were paired
+
+cdef struct Where:              # a condition that is asked at setup for what is reported later
+    uint32_t start
+    uint32_t end                # start: it holds for every call that is counted at all
+
+cdef struct Paired:             # which calls of a place are compared, and how often two went together
+    void* pairing               # pairing.Pairing
+    Entities* pairs             # by the lower key and the higher: one column, a count
+    Part place
+    Part who
 
 cdef struct Lookup:             # a field that some condition looks for on lists
     uint64_t dynamic            # lists that rules add to
@@ -70,6 +110,16 @@ cdef struct Snapshot:
     uint32_t n_groups
     Counter* counters           # group by group
     uint32_t n_counters
+    Feed* feeds                 # by happening
+    uint32_t n_feeds
+    uint32_t[8] feeds_of        # feeds of happening h: [feeds_of[h], feeds_of[h + 1])
+    Fed* fed                    # feed by feed
+    Where* wheres               # in the order of visits.kept(spec).wheres
+    uint32_t n_wheres
+    Part* parts                 # keys of a call that its reports need, in the order of visits.kept(spec).parts
+    uint32_t n_parts
+    Paired* pairings
+    uint32_t n_pairings
     Lookup* lookups
     uint32_t n_lookups
     uint64_t* list_identity     # by list
@@ -96,7 +146,8 @@ cdef class SnapshotHolder:
     cdef (Stats*)[64] stats     # by worker
     cdef readonly object spec
     cdef readonly int revision
-    cdef readonly tuple residents       # layout.Resident: the entity tables
+    cdef readonly tuple residents       # visits.Resident: the entity tables
+    cdef readonly object kept           # visits.Kept: of each call, for its reports
     cdef readonly LiveLists lists
     cdef object trial                   # owns `c.trial`; None
     cdef public int readers             # Python threads deciding with it now; changed under the GIL
@@ -112,5 +163,7 @@ cdef class SnapshotHolder:
     cdef int _lookups(self, spec, fed) except -1
     cdef int _rules(self, spec) except -1
     cdef int _counters(self, spec, placed) except -1
+    cdef int _feeds(self, spec, placed) except -1
+    cdef int _kept(self, kept) except -1
     cdef int _meanings(self, spec) except -1
     cdef tuple _names(self, NumberingPlan plan)

@@ -5,7 +5,8 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from interceptor.engine.atomics cimport ic_store8
-from interceptor.engine.entities cimport EntityTable, entities_record_lines
+from interceptor.engine.columns cimport ACT_COUNT, ACT_END
+from interceptor.engine.entities cimport SPARE, EntityTable, entities_record_lines
 from interceptor.engine.intake cimport Dialled, Intake, Trunk
 from interceptor.engine.keys cimport KeyKind, Secret, siphash, text_key
 from interceptor.engine.live cimport LiveLists
@@ -15,9 +16,11 @@ from interceptor.engine.prefixes cimport PrefixRoot
 from interceptor.engine.program cimport CompiledProgram
 from interceptor.engine.recent cimport RecentTable
 from interceptor.engine.stats cimport WorkerStats, stats_free, stats_new, stats_sum
-from interceptor.engine.types cimport MAX_COUNTERS, MAX_LISTS, MAX_SHADOW, N_FIELDS, N_NUMBERS, Field, Text
+from interceptor.engine.types cimport (
+    MAX_COUNTERS, MAX_LISTS, MAX_SHADOW, N_FIELDS, N_HAPPENINGS, N_NUMBERS, Field, Text,
+)
 
-from interceptor.engine import layout
+from interceptor.engine import layout, meanings, visits
 from interceptor.engine.spec import ListKind
 
 cdef Text borrowed(bytes data):
@@ -25,6 +28,13 @@ cdef Text borrowed(bytes data):
     text.data = data
     text.length = <uint32_t> len(data)
     return text
+
+
+cdef (Part, Part) key_parts(key):
+    cdef Part a, b
+    a.field, a.prefix = key[0].field, key[0].prefix
+    b.field, b.prefix = (key[1].field, key[1].prefix) if len(key) > 1 else (NO_FIELD, 0)
+    return a, b
 
 
 cdef class Companion:
@@ -58,7 +68,10 @@ cdef class SnapshotHolder:
         self._emergency(spec, plan)
         self._lookups(spec, fed)
         self._rules(spec)
-        self._counters(spec, layout.place_counters(spec, previous, seed))
+        placed = visits.place_counters(spec, previous, seed)
+        self._counters(spec, placed)
+        self._feeds(spec, placed)
+        self._kept(visits.kept(spec))
         self._meanings(spec)
         names = self._names(plan)
         self.c.stats = self.stats
@@ -182,37 +195,93 @@ cdef class SnapshotHolder:
     cdef int _counters(self, spec, placed) except -1:
         cdef uint32_t g, n = 0
         cdef Group* group
-        if len(placed) > MAX_GROUPS:
-            raise ValueError(f"the counters live in {len(placed)} tables, and {MAX_GROUPS} are the most: use fewer "
-                             "kinds of entity, or restart, which joins the tables that reloads have split")
-        self.c.groups = <Group*> self.array(sizeof(Group) * len(placed))
-        self.c.counters = <Counter*> self.array(sizeof(Counter) * len(spec.counters))
-        self.c.n_groups = <uint32_t> len(placed)
-        self.residents = tuple(resident for resident, _ in placed)
-        for g, (resident, counters) in enumerate(placed):
+        cdef Counter* counter
+        if len(placed.visits) > MAX_GROUPS:
+            raise ValueError(f"a call's counters live in {len(placed.visits)} places, and {MAX_GROUPS} are the most: "
+                             "use fewer kinds of entity, or restart, which joins the tables that reloads have split")
+        self.c.groups = <Group*> self.array(sizeof(Group) * len(placed.visits))
+        self.c.counters = <Counter*> self.array(sizeof(Counter) * sum([len(visit.entries) for visit in placed.visits]))
+        self.c.n_groups = <uint32_t> len(placed.visits)
+        self.residents = placed.residents
+        for g, visit in enumerate(placed.visits):
             group = &self.c.groups[g]
-            per = spec.counters[counters[0][0]].per
-            group.table = (<EntityTable> resident.table).table
+            group.table = (<EntityTable> visit.resident.table).table
             group.record_lines = entities_record_lines(group.table)
-            group.a.field, group.a.prefix = per[0].field, per[0].prefix
-            group.b.field = per[1].field if len(per) > 1 else NO_FIELD
-            group.b.prefix = per[1].prefix if len(per) > 1 else 0
+            group.a, group.b = key_parts(visit.key)
             group.first = n
-            for index, column in counters:
-                described = spec.counters[index]
-                self.c.counters[n].index, self.c.counters[n].column = index, column
-                self.c.counters[n].element = NO_FIELD if described.element is None else described.element
+            for entry in visit.entries:
+                described, counter = spec.counters[entry.counter], &self.c.counters[n]
+                counter.index, counter.column = entry.counter, entry.column
+                counter.value = entry.counter if entry.reads else SPARE
+                counter.feeds = entry.feeds
+                counter.fed_by = NO_GROUP if entry.fed_by is None else entry.fed_by
+                counter.element = NO_FIELD if described.element is None else described.element
                 if described.where is not None:
-                    self.c.counters[n].where_start = described.where.start
-                    self.c.counters[n].where_end = described.where.end
+                    counter.where_start, counter.where_end = described.where.start, described.where.end
                 n += 1
             group.last = n
         self.c.n_counters = n
         return 0
 
+    cdef int _feeds(self, spec, placed) except -1:
+        cdef uint32_t i, n = 0
+        cdef Feed* feed
+        cdef Fed* fed
+        cdef Paired* paired
+        bits, pairings = list(visits.kept(spec).wheres), list(placed.pairings)
+        if len(pairings) > MAX_PAIRINGS:
+            raise ValueError(f"the policy compares calls in {len(pairings)} ways, and {MAX_PAIRINGS} are the most")
+        self.c.pairings = <Paired*> self.array(sizeof(Paired) * len(pairings))
+        self.c.n_pairings = <uint32_t> len(pairings)
+        self.c.feeds = <Feed*> self.array(sizeof(Feed) * len(placed.feeds))
+        self.c.fed = <Fed*> self.array(sizeof(Fed) * sum([len(one.entries) for one in placed.feeds]))
+        self.c.n_feeds = <uint32_t> len(placed.feeds)
+        for i, one in enumerate(placed.feeds):
+            feed = &self.c.feeds[i]
+            feed.table = (<EntityTable> one.resident.table).table
+            feed.record_lines = entities_record_lines(feed.table)
+            feed.a, feed.b = key_parts(one.key)
+            feed.happening, feed.first = one.happening, n
+            for index, column in one.entries:
+                described, fed = spec.counters[index], &self.c.fed[n]
+                fed.column, fed.act = column, ACT_END if described.measure == "active" else ACT_COUNT
+                fed.element = NO_FIELD if described.element is None else described.element
+                fed.answered = ANY_CALL if described.answered is None else described.answered
+                fed.under_ms = described.under_ms or 0
+                if described.where is not None:
+                    fed.where_start, fed.where_end = described.where.start, described.where.end
+                asked = visits.asked_at_setup(spec, described) if visits.fed_by_reports(described) else None
+                fed.where_bit = NO_BIT if asked is None else bits.index(asked)
+                fed.pairing = NO_PAIRING
+                if described.place is not None:
+                    fed.pairing = pairings.index(meanings.encoded(meanings.pairing(spec, described)))
+                    paired = &self.c.pairings[fed.pairing]
+                    paired.place, paired.who = key_parts((described.place, *described.per))
+                    paired.pairs = (<EntityTable> placed.pairings[pairings[fed.pairing]].table).table
+                    paired.pairing = NULL
+                fed.partner = described.measure == "partner"
+                n += 1
+            feed.last = n
+        for i in range(<uint32_t> N_HAPPENINGS + 1):
+            self.c.feeds_of[i] = <uint32_t> sum([one.happening < i for one in placed.feeds])
+        return 0
+
+    cdef int _kept(self, kept) except -1:
+        cdef uint32_t i
+        self.kept = kept
+        self.c.wheres = <Where*> self.array(sizeof(Where) * len(kept.wheres))
+        self.c.n_wheres = <uint32_t> len(kept.wheres)
+        for i, span in enumerate(kept.wheres.values()):
+            self.c.wheres[i].start, self.c.wheres[i].end = span.start, span.end
+        self.c.parts = <Part*> self.array(sizeof(Part) * len(kept.parts))
+        self.c.n_parts = <uint32_t> len(kept.parts)
+        for i, part in enumerate(kept.parts):
+            self.c.parts[i].field, self.c.parts[i].prefix = part.field, part.prefix
+        return 0
+
     cdef int _meanings(self, spec) except -1:
         cdef uint64_t* identities = <uint64_t*> self.array(8 * len(spec.counters))
-        for i, meaning in enumerate(layout.meanings(spec)):
+        for i, meaning in enumerate(meanings.meanings(spec)):
             identities[i] = siphash(&self.c.intake.secret, meaning, len(meaning))
         self.c.meanings.counter, self.c.meanings.counters = identities, <uint32_t> len(spec.counters)
         for i, tag in enumerate(spec.tags):

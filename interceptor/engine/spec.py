@@ -98,8 +98,13 @@ class Counter:
 
     @property
     def entity(self) -> str:
-        """Name of the kind of entity the counter belongs to, such as ``caller`` or ``prefix(caller,7)``."""
-        return "+".join(part_name(part) for part in self.per)
+        """Name of the kind of entity it is kept and read for, such as ``caller`` or ``prefix(caller,7)``."""
+        return "+".join(part_name(part) for part in self.read_for)
+
+    @property
+    def read_for(self) -> tuple[KeyPart, ...]:
+        """The entity whose value a call reads: `of`, or `per`."""
+        return self.of or self.per
 
 
 @dataclass(frozen=True)
@@ -126,10 +131,22 @@ class ListContent:
 
 
 @dataclass(frozen=True)
+class Clock:
+    """How far a place's time is from UTC: from each start on by the offset beside it. Both in milliseconds."""
+
+    starts: tuple[int, ...]  #: since the Unix epoch, ascending; the first offset holds before them too
+    offsets: tuple[int, ...]  #: east of UTC is positive; as many as starts, one at least
+
+
+UTC = Clock((0,), (0,))
+
+
+@dataclass(frozen=True)
 class Trunk:
     region: str  #: of its dial plan; "" is the service's home region
     trusted: bool = False
     own_subscribers: bool = False
+    clock: Clock | None = None  #: its local time; None: that of its region
 
 
 @dataclass(frozen=True)
@@ -168,6 +185,7 @@ class Spec:
     emergency_grace_ms: int = 2 * 3600 * 1000
     guard: Guard = Guard()
     appeals: Appeals | None = None
+    clocks: Mapping[str, Clock] = field(default_factory=dict)  #: by region; else UTC
     source: str = ""  #: file name, for messages
     digest: str = ""  #: SHA-256 of the policy file, hex
 
