@@ -22,6 +22,7 @@ FLOORS = {
     "simulation": 2,
     "runtime": 3,
     "loadtest": 3,
+    "replay": 4,
     "control": 4,
     "cli": 5,
 }
