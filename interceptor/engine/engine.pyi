@@ -145,14 +145,14 @@ class Engine:
         is nothing to that call; prefixes, pairs and networks are not among them.
         """
 
-    def start_trial(self, spec: Spec, *, name: str = "") -> None:
+    def start_trial(self, spec: Spec, *, name: str = "", number: int = 1) -> None:
         """Runs a whole policy in shadow beside the live one, on every call from now on. Ends a trial that runs.
 
         It decides each call that the live policy decides, repeated ones excepted, with the running lists of the same
         names and kinds (others are empty) and the live values of counters of equal definition. Its other counters
         start empty and live in entity tables of its own. It never executes `add_to`. A call that gets another verdict
-        is counted by kind, and put into the event ring as an event of its own (`trial` is 1), at most 64 in 64 ms and
-        thread.
+        is counted by kind, and put into the event ring as an event of its own (`trial` is `number`, 1 to 255), at most
+        64 in 64 ms and thread.
 
         A publish goes on with it beside the new policy; what it counted is kept, except by counters that become the
         live policy's or cease to be. If it cannot, for want of memory or with more than 64 lists in both, the trial
@@ -183,6 +183,13 @@ class Engine:
 
     def drain_events(self, limit: int = 4096) -> npt.NDArray[np.void]:
         """Takes up to `limit` events (dtype events.EVENT_DTYPE) off the ring."""
+
+    @property
+    def events_entered(self) -> int:
+        """Events that found room in the ring so far: `drain_events` gives as many, in the order they came.
+
+        Those of a trial that was stopped are among them.
+        """
 
     def add(self, name: str, entries: ListContent) -> int:
         """Puts entries on a list of the published policy; the next call sees them. Returns how many were new.

@@ -299,9 +299,9 @@ cdef class Engine:
     def asked(self, samples):
         return asked(self._snapshot(), samples)
 
-    def start_trial(self, spec, *, str name=""):
+    def start_trial(self, spec, *, str name="", int number=1):
         with self.changes.building:
-            run = self.trials.run(spec, self._snapshot(), self.fed)
+            run = self.trials.run(spec, self._snapshot(), self.fed, number)
             with self.lock:
                 self.trials.begin(name, run, self.current, self.seats.made)
                 self.changes.wait()
@@ -335,6 +335,10 @@ cdef class Engine:
 
     def drain_events(self, int limit=4096):
         return self.events.drain(limit)
+
+    @property
+    def events_entered(self):
+        return self.events.entered
 
     cdef list _fold(self):
         """Adds what replaced snapshots counted to the totals once nobody decides with them any more; gives them."""

@@ -33,7 +33,7 @@ cdef struct Event:              # 376 bytes; with its slot's turn six cache line
     char[52] added_text         # the number, the digits of the IMEI (14) or IMSI, the trunk's name
     uint16_t would_rule         # index in the policy on trial, or RuleIndex
     uint8_t would_verdict
-    uint8_t trial               # no decision of its own, but one that a policy on trial differs from: would_*
+    uint8_t trial               # number of a trial: no decision of its own, but one that it differs from: would_*
 
 cdef struct Aside:              # what an event says that is not in the decision
     uint8_t added_field         # whose key was added, if decision.added

@@ -9,8 +9,8 @@ import numpy.typing as npt
 #:
 #: `added_key` and `added_text` are what the deciding rule's `add_to` put on its list, from `time_ms` on for as long as
 #: the rule says: the 64-bit key, and what it is of (a number, 14 digits of an IMEI, an IMSI, up to 52 bytes of a
-#: trunk's name). An event with `trial` 1 is no decision of its own: the policy on trial would have answered
-#: `would_verdict` by its rule `would_rule` to the call whose decision it repeats.
+#: trunk's name). An event with `trial` is no decision of its own: the policy on trial, by the number it was begun
+#: with, would have answered `would_verdict` by its rule `would_rule` to the call whose decision it repeats.
 #:
 #: An event that found the ring full shows as a gap in `sequence`; what a rule added then is in the engine and in no
 #: event. `Engine.stats()["rules"][id]["added"]` counts it all the same.
@@ -41,6 +41,10 @@ class EventRing:
     @property
     def dropped(self) -> int:
         """Events that found the ring full."""
+
+    @property
+    def entered(self) -> int:
+        """Events that found room, since the ring was made."""
 
     @property
     def next_sequence(self) -> int:

@@ -183,6 +183,10 @@ cdef class EventRing:
         return ic_load64(&self.ring.dropped)
 
     @property
+    def entered(self):
+        return ic_load64(&self.ring.tail)
+
+    @property
     def next_sequence(self):
         return ic_load64(&self.ring.tail) + ic_load64(&self.ring.dropped)
 

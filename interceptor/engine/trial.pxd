@@ -28,6 +28,7 @@ cdef struct Shade:              # what one deciding thread needs for the other p
 cdef struct Beside:             # begins as decide.pxd's Trial
     Trial trial
     const Snapshot* s           # the policy on trial
+    uint8_t number              # of the trial, in its events
     int8_t[8] tag               # by its tags: place of the same among the live policy's, or -1
     const int16_t* source         # by its counters: the live policy's of equal definition, or -1
     (Shade*)[64] shade          # by worker; NULL: it takes no part yet. Atomic

@@ -7,9 +7,14 @@ from interceptor.engine.snapshot import SnapshotHolder
 from interceptor.engine.spec import Spec
 
 class ShadowRun:
-    """What the threads that decide by one live snapshot need to decide by another policy too; counts what differs."""
+    """What the threads that decide by one live snapshot need to decide by another policy too; counts what differs.
 
-    def __init__(self, candidate: Candidate, live: SnapshotHolder) -> None: ...
+    Its events carry `number`, 1 to 255.
+    """
+
+    def __init__(self, candidate: Candidate, live: SnapshotHolder, number: int) -> None: ...
+    @property
+    def number(self) -> int: ...
     @property
     def candidate(self) -> Candidate: ...
     @property

@@ -62,8 +62,8 @@ cdef void count_kind(Shade* shade, uint64_t key) noexcept nogil:
     bump(&shade.untold)
 
 
-cdef void tell(Shade* shade, const Worker* w, const Call* call, const Decision* was, const Decision* would,
-               Millis now) noexcept nogil:
+cdef void tell(Shade* shade, uint8_t number, const Worker* w, const Call* call, const Decision* was,
+               const Decision* would, Millis now) noexcept nogil:
     cdef Decision repeated = was[0]
     cdef Aside aside
     if shade.tick != now // <Millis> SAMPLE_MS:
@@ -72,7 +72,7 @@ cdef void tell(Shade* shade, const Worker* w, const Call* call, const Decision* 
         return
     shade.told += 1
     repeated.added = 0              # it was told with the decision
-    aside.added_field, aside.trial = 0, 1
+    aside.added_field, aside.trial = 0, number
     aside.would_verdict, aside.would_rule = would.verdict, would.rule
     ring_put(w.ring, call, &repeated, &aside, now)
 
@@ -91,18 +91,20 @@ cdef void decide_in_shadow(Trial* trial, const Snapshot* s, Worker* w, const Cal
     if would.verdict != out.verdict:
         bump(&shade.differing)
         count_kind(shade, kind_of(out, &would))
-        tell(shade, w, call, out, &would, now)
+        tell(shade, beside.number, w, call, out, &would, now)
 
 
 # --- before and after
 
 @cython.no_gc_clear                 # a thread that decides without the GIL may look at it
 cdef class ShadowRun:
-    def __init__(self, Candidate candidate not None, SnapshotHolder live not None):
+    def __init__(self, Candidate candidate not None, SnapshotHolder live not None, uint8_t number):
         cdef uint32_t i
+        if number == 0:
+            raise ValueError("a trial's number is 1 to 255")
         self.candidate, self.live = candidate, live.spec
         self.c.trial.decide = decide_in_shadow
-        self.c.s, self.c.source = &candidate.c, candidate.source
+        self.c.s, self.c.source, self.c.number = &candidate.c, candidate.source, number
         for i in range(MAX_TAGS):
             self.c.tag[i] = -1
         for i, tag in enumerate(candidate.spec.tags):
@@ -125,6 +127,10 @@ cdef class ShadowRun:
         shade.outcome = <uint8_t*> (shade + 1)
         take_up(&shade.w, &self.candidate.c)
         ic_store64(<uint64_t*> <void*> &self.c.shade[worker], <uint64_t> <size_t> shade)
+
+    @property
+    def number(self):
+        return self.c.number
 
     @property
     def unknown_tags(self):

@@ -52,17 +52,17 @@ class Trials:
         demoted = self.demotions.beside(spec, live.spec).values()
         return Candidate(spec, live, self._plan, self._home, fed, demoted, residents)
 
-    def run(self, spec: Spec, live: SnapshotHolder, fed: Collection[str]) -> ShadowRun:
+    def run(self, spec: Spec, live: SnapshotHolder, fed: Collection[str], number: int) -> ShadowRun:
         """A trial that has counted nothing yet."""
-        return ShadowRun(self.candidate(spec, live, fed, ()), live)
+        return ShadowRun(self.candidate(spec, live, fed, ()), live, number)
 
     def beside(self, live: SnapshotHolder, fed: Collection[str]) -> tuple[ShadowRun | None, str]:
         """The trial that runs, beside a policy that is to come into force; or why it cannot."""
         if self._now is None:
             return None, ""
-        now = self._now[0].candidate
+        now, number = self._now[0].candidate, self._now[0].number
         try:
-            run = ShadowRun(self.candidate(now.spec, live, fed, now.residents), live)
+            run = ShadowRun(self.candidate(now.spec, live, fed, now.residents), live, number)
         except (ValueError, MemoryError) as error:
             return None, f"a policy came into force that it cannot run beside: {error}"
         attach(live, run)

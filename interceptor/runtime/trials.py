@@ -24,6 +24,8 @@ from interceptor.store.words import Action, StoreError, StoreRefusedError
 
 #: differing calls that are told one by one
 TOLD = 100
+#: seconds its end waits for the last of them, where the events are behind
+PATIENCE = 10.0
 #: how long a trial may run
 SHORTEST_MS, LONGEST_MS = 1_000, 31 * 24 * 3600 * 1000
 
@@ -46,11 +48,13 @@ class TrialState:
 
 @dataclass(frozen=True)
 class _Order:
+    number: int  #: in its events
     outcomes: Outcomes
     digest: str
     origin: str
     begun_ms: int
     ends_ms: int
+    last: deque[Flip] = field(default_factory=lambda: deque(maxlen=TOLD))
 
 
 class Trials:
@@ -74,7 +78,10 @@ class Trials:
         self._show = show_numbers
         self._lock = threading.Lock()
         self._order: _Order | None = None
-        self._last: deque[Flip] = deque(maxlen=TOLD)
+        self._begun = 0
+        self._orders: dict[int, _Order] = {}  # whose events are wanted: also of one that is about to begin
+        self._taken = 0  # events
+        self._told = threading.Condition()
 
     def start(self, spec: Spec, *, origin: str, for_ms: int, actor: str) -> TrialState:
         """Begins it. Raises LoadError when the policy cannot be tried, StoreRefusedError for a time out of range."""
@@ -83,32 +90,37 @@ class Trials:
         now = self._clock.now_ms()
         with self._lock:
             self._note(actor, origin, {"digest": spec.digest, "for_ms": for_ms, "begins": True})
+            number = self._begun % 255 + 1
+            order = _Order(number, Outcomes(spec), spec.digest, origin, now, now + for_ms)
+            self._orders[number] = order
             try:
-                self._engine.start_trial(spec, name=origin)
+                self._engine.start_trial(spec, name=origin, number=number)
             except (ValueError, MemoryError) as error:
+                del self._orders[number]
                 raise LoadError(Fault.BUILD, f"{origin}: {error or 'not enough memory'}") from error
-            self._order = _Order(Outcomes(spec), spec.digest, origin, now, now + for_ms)
-            self._last.clear()
+            self._begun += 1
+            self._order, self._orders = order, {number: order}
         self._log.info("trial begins", policy=origin, digest=spec.digest, seconds=for_ms // 1000)
         state = self.state()
         assert state is not None
         return state
 
     def stop(self, *, actor: str) -> TrialState:
-        """Ends it. StoreRefusedError when none was started."""
+        """Ends it, and has every difference told that it counted. StoreRefusedError when none was started."""
         with self._lock:
             order = self._order
             found = self._engine.trial() if order is not None else None
             if order is None or found is None:
                 raise StoreRefusedError("no policy is on trial: `interceptor policy trial FILE` starts one")
             if found.running:
-                self._engine.stop_trial()
+                found = self._engine.stop_trial() or found
                 now = min(self._clock.now_ms(), order.ends_ms)
                 self._order = replace(order, ends_ms=now)
                 self._log.info(
                     "trial ends", policy=order.origin, calls=found.calls, differing=found.differing
                 )
                 self._note(actor, order.origin, {"differing": found.differing, "calls": found.calls})
+        self._catch_up()
         state = self.state()
         assert state is not None
         return state
@@ -131,7 +143,7 @@ class Trials:
             found.calls,
             found.differing,
             kinds,
-            list(self._last),
+            list(order.last),
             found.stopped,
         )
 
@@ -146,18 +158,33 @@ class Trials:
 
     def take(self, events: npt.NDArray[np.void]) -> None:
         """Events of the engine, some of which are calls that the policy on trial would have answered otherwise."""
-        order = self._order
-        if order is not None:
+        try:
             for event in rows(events, events["trial"] != 0):
-                self._tell(order, event)
+                order = self._orders.get(event["trial"])
+                if order is not None:
+                    self._tell(order, event)
+        finally:
+            with self._told:
+                self._taken += len(events)
+                self._told.notify_all()
 
-    def _tell(self, order: "_Order", event: Mapping[str, Any]) -> None:
+    def _catch_up(self) -> None:
+        """Waits for the events that are in the ring now: every call a trial has counted is in it when it has ended."""
+        entered = self._engine.events_entered
+        with self._told:
+            if not self._told.wait_for(lambda: self._taken >= entered, PATIENCE):
+                behind = entered - self._taken
+                self._log.warning(
+                    "events are behind: calls of the trial are counted that are not told", events=behind
+                )
+
+    def _tell(self, order: _Order, event: Mapping[str, Any]) -> None:
         was = Answer(Verdict(event["verdict"]), self._outcomes[event["revision"]].at(event["rule"]).rule)
         would = Answer(Verdict(event["would_verdict"]), order.outcomes.at(event["would_rule"]).rule)
         caller, callee = (event[side].decode(errors="replace") for side in ("caller", "callee"))
         if not self._show:
             caller, callee = masked(caller), masked(callee)
-        self._last.append(Flip(f"{event['decision']:016x}", caller, callee, said(was), said(would)))
+        order.last.append(Flip(f"{event['decision']:016x}", caller, callee, said(was), said(would)))
 
     def _note(self, actor: str, origin: str, detail: Mapping[str, object]) -> None:
         store, now = self._desk.store, self._clock.now_ms()

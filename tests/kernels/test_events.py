@@ -134,6 +134,7 @@ def test_a_full_ring_drops_the_newest_and_the_numbers_show_it() -> None:
     ring.put(id=6)
     assert ring.drain()["sequence"].tolist() == [1, 2, 3, 6]
     assert ring.next_sequence == 7
+    assert ring.entered == 7 - ring.dropped
     assert ring.drain().shape == (0,)
 
 

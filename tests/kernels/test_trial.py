@@ -84,15 +84,32 @@ def test_counters_of_its_own_begin_empty(engine: Engine) -> None:
 
 
 def test_each_differing_call_is_an_event_beside_those_of_decisions(engine: Engine) -> None:
-    engine.start_trial(policy(STRICTER))
+    engine.start_trial(policy(STRICTER), number=7)
     ids = [engine.decide(CALL, NOW).id for _ in range(4)]
     events = engine.drain_events()
     assert [f"{event['decision']:016x}" for event in events] == ids[2:]
-    assert events["trial"].tolist() == [1, 1]
+    assert events["trial"].tolist() == [7, 7]
     assert events["verdict"].tolist() == [Verdict.PASS] * 2
     assert events["rule"].tolist() == [RuleIndex.RULE_DEFAULT] * 2
     assert events["would_verdict"].tolist() == [Verdict.BLOCK] * 2
     assert events["would_rule"].tolist() == [0, 0]
+
+
+def test_its_events_carry_its_number_beside_every_policy_that_comes(engine: Engine) -> None:
+    for wrong in (0, 256):
+        with pytest.raises((ValueError, OverflowError)):
+            engine.start_trial(policy(OTHER), number=wrong)
+    blocking = policy("version: 1\nrules: []\ndefault: block\n")
+    for number, revision in ((255, 2), (1, 3)):
+        engine.start_trial(blocking, number=number)
+        decide(engine, 1)
+        engine.publish(policy(POLICY), {}, revision=revision)
+        decide(engine, 1)
+    engine.stop_trial()
+    assert engine.events_entered == 4
+    decide(engine, 1)
+    assert engine.drain_events()["trial"].tolist() == [255, 255, 1, 1]
+    assert engine.events_entered == 4
 
 
 def test_a_trial_that_differs_on_every_call_leaves_the_ring_to_the_decisions(engine: Engine) -> None:

@@ -1,12 +1,13 @@
 """A policy on trial, and rules that demote themselves, in a running service."""
 
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from interceptor.engine.types import Verdict
-from interceptor.runtime import demotion, upkeep
+from interceptor.runtime import demotion, events, trials, upkeep
 from interceptor.runtime.loader import LoadError
 from interceptor.store.words import StoreRefusedError
 from service.test_live_lists import CALLEE, CALLER, OTHER, POLICY, Begin, add, begin, eventually, rule_of
@@ -36,6 +37,45 @@ def test_a_trial_tells_what_it_would_decide_otherwise(begin: Begin) -> None:
         CALLER, "PASS default", "BLOCK busy",
     )  # fmt: skip
     assert [record.action for record in service.store.audit.log(2)] == ["trial", "trial"]
+
+
+HARSH = POLICY.replace("calls_1h > 1000", "calls_1h > 0")
+
+
+def test_a_trial_that_is_stopped_has_told_what_it_counted(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "PERIOD", 1)
+    service = begin()
+    service.policies.start_trial(HARSH, origin="first.yaml", for_ms=60_000, actor="local")
+    assert [rule_of(service, CALLER), rule_of(service, OTHER)] == ["default"] * 2
+    service.policies.start_trial(HARSH, origin="second.yaml", for_ms=60_000, actor="local")
+    assert rule_of(service) == "default"
+    state = service.policies.stop_trial(actor="local")
+    assert (state.origin, state.differing, len(state.last)) == ("second.yaml", 1, 1)
+
+
+def test_a_trial_tells_of_every_call_from_its_first_to_its_last(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "PERIOD", 0.0005)
+    monkeypatch.setattr(trials, "TOLD", 100_000)
+    service = begin()
+
+    def call(over: threading.Event) -> None:
+        while not over.wait(0.002):
+            rule_of(service)
+
+    for _ in range(20):
+        over = threading.Event()
+        calling = threading.Thread(target=call, args=(over,))
+        calling.start()
+        service.policies.start_trial(HARSH, origin="harsh.yaml", for_ms=60_000, actor="local")
+        eventually(lambda: service.policies.trial().differing > 0)  # type: ignore[union-attr]
+        over.set()
+        calling.join()
+        state = service.policies.stop_trial(actor="local")
+        assert len(state.last) == state.differing == state.calls > 0
 
 
 def test_a_trial_ends_by_itself(begin: Begin) -> None:
