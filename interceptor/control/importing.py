@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 
@@ -75,7 +75,8 @@ class Importing:
         with closing(self._begun(header, caller)) as taking:
             yield pb.ImportListResponse(send_from=taking.send_from)
             yield from received(taking, requests, header.size)
-            yield from self._finished(taking, line)
+            answer = yield from self._finished(taking, line)
+        yield answer  # not before it was let go of: the memory it took is free by then
 
     def _begun(self, header: pb.ImportHeader, caller: Caller) -> Import:
         return self._lists.begin_import(
@@ -93,7 +94,9 @@ class Importing:
             dry_run=header.dry_run,
         )
 
-    def _finished(self, taking: Import, line: Line) -> Iterator[pb.ImportListResponse]:
+    def _finished(
+        self, taking: Import, line: Line
+    ) -> Generator[pb.ImportListResponse, None, pb.ImportListResponse]:
         reached = Reached(line)
         working: Future[Changed | Preview] = self._workers.submit(taking.finish, reached)
         try:
@@ -105,9 +108,8 @@ class Importing:
         finally:
             wait([working])  # the file is not let go of under its hands
         if isinstance(result, Preview):
-            yield pb.ImportListResponse(preview=preview_of(result))
-        else:
-            yield pb.ImportListResponse(change=change_of(result))
+            return pb.ImportListResponse(preview=preview_of(result))
+        return pb.ImportListResponse(change=change_of(result))
 
 
 def received(

@@ -23,6 +23,7 @@ from interceptor.engine.types import Verdict
 cdef enum:
     NOWHERE = -1                # of a counter: the sample does not have it
     BLOCK = 1024                # samples whose keys are gathered at a time
+    PIECE = 1 << 18             # keys of a change that are looked for at a time
 
 cdef struct Record:
     const char* data
@@ -244,9 +245,13 @@ cdef ListTables changed(Bench bench, SnapshotHolder live, ListTables tables, pla
 
 cdef object only(ListTable wanted, keys):
     keys = np.ascontiguousarray(keys, dtype=np.uint64)
-    found = np.empty(len(keys), np.uint64)
-    wanted.find_many(keys, found)
-    return keys[found != 0]
+    parts = [keys[:0]]
+    for start in range(0, len(keys), PIECE):
+        piece = keys[start:start + PIECE]
+        found = np.empty(len(piece), np.uint64)
+        wanted.find_many(piece, found)
+        parts.append(piece[found != 0])
+    return np.concatenate(parts)
 
 
 def asked(SnapshotHolder live not None, samples):

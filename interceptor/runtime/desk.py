@@ -9,9 +9,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import numpy as np
-import numpy.typing as npt
-
 from interceptor.engine.engine import Engine, ListContent
 from interceptor.engine.spec import ListKind, Spec
 from interceptor.runtime.clock import Clock
@@ -19,7 +16,7 @@ from interceptor.runtime.loader import Checked, Loaded, Loader
 from interceptor.runtime.logs import Log
 from interceptor.store.content import Identities, content_of
 from interceptor.store.facts import texts
-from interceptor.store.keysets import among, joined, keys_from, unsigned
+from interceptor.store.keysets import among, chosen, joined, keys_from, unsigned
 from interceptor.store.networks import packed_network
 from interceptor.store.store import Store
 from interceptor.store.words import Keys, StoreError, StoreRefusedError
@@ -234,8 +231,3 @@ class Desk:
             self._engine.add(name, put)
         if len(off):
             self._engine.remove(name, off)
-
-
-def chosen(keys: Keys, mask: npt.NDArray[np.bool_]) -> Keys:
-    """The keys where the mask is set."""
-    return Keys(keys.key[mask], keys.key2[mask])

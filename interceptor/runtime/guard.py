@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from interceptor.engine import engine as kernel
 from interceptor.engine.engine import Engine, ListContent
 from interceptor.engine.spec import ListKind, Rule, Spec
@@ -100,7 +98,7 @@ class Guard:
     def _concerned(self, put: ListContent, off: ListContent) -> list[bytes]:
         """The recent calls that entries can matter to: those that ask for their keys, when they are plain keys."""
         if len(put.keys) + len(off.keys) == len(put) + len(off):
-            return self._recent.asking(np.concatenate([put.keys, off.keys]))
+            return self._recent.asking(put.keys, off.keys)
         return self._recent.all()
 
     def of_policy(self, live: Spec | None, spec: Spec) -> Impact:

@@ -94,9 +94,11 @@ class Import:
                 self._lists.texts(name, first(difference.removed)),
                 impact,
             )
+        give_back()
         self._lists.leave(Action.IMPORT, name, impact, confirmed=self._confirmed, actor=self._actor)
         # What was confirmed is the difference: single changes may go live while it is staged.
         done = self._inner.apply(actor=self._actor, comment=self._comment, now_ms=now, progress=progress)
+        give_back()
         if progress is not None:
             progress("apply", 0, len(done.touched))
         self._lists.follow(name, done.touched)

@@ -21,6 +21,8 @@ TOLD = 20
 WHOLE = 10
 #: so many short numbers of an import are looked at
 LOOKED_AT = 10_000
+#: keys that are looked at together
+PIECE = 1 << 18
 
 
 class Protection:
@@ -41,23 +43,26 @@ class Protection:
     def _short(self, spec: Spec, keys: UInt64s) -> Iterator[str]:
         regions = {trunk.region or self._home for trunk in spec.trunks.values()} | {self._home}
         own = {number for numbers in spec.emergency.values() for number in numbers}
-        for key in keys[kinds(keys) == KeyKind.KEY_SHORT].tolist():
-            digits = text_of(ListKind.NUMBER, key)
-            known = (self._plan.is_emergency(region, digits.encode()) for region in regions)
-            if digits in own or any(known):
-                yield f"{digits} is an emergency number"
-            elif is_area_code(self._home, digits):
-                yield f"{digits} is an area code, not a number"
+        for piece in pieces(keys):
+            for key in piece[kinds(piece) == KeyKind.KEY_SHORT].tolist():
+                digits = text_of(ListKind.NUMBER, key)
+                known = (self._plan.is_emergency(region, digits.encode()) for region in regions)
+                if digits in own or any(known):
+                    yield f"{digits} is an emergency number"
+                elif is_area_code(self._home, digits):
+                    yield f"{digits} is an area code, not a number"
 
     def _listed(self, spec: Spec, put: ListContent) -> Iterator[str]:
         for name in spec.guard.protected:
             theirs = self._contents(name)
-            for key in np.intersect1d(put.keys, theirs.keys).tolist():
-                yield f"{text_of(ListKind.NUMBER, key)} is on the protected list {name}"
             beginnings = [digits for _, digits in theirs.prefixes]
-            for digits in beginnings:
-                for key in put.keys[begin_with(put.keys, digits)].tolist():
-                    yield f"{text_of(ListKind.NUMBER, key)} is on the protected list {name} (+{digits.decode()}*)"
+            for piece in pieces(put.keys):
+                for key in np.intersect1d(piece, theirs.keys).tolist():
+                    yield f"{text_of(ListKind.NUMBER, key)} is on the protected list {name}"
+                for digits in beginnings:
+                    for key in piece[begin_with(piece, digits)].tolist():
+                        shown = text_of(ListKind.NUMBER, key)
+                        yield f"{shown} is on the protected list {name} (+{digits.decode()}*)"
             for _, digits in put.prefixes:
                 for key in theirs.keys[begin_with(theirs.keys, digits)].tolist():
                     shown = text_of(ListKind.NUMBER, key)
@@ -68,11 +73,19 @@ class Protection:
 
 
 def _parts(keys: UInt64s) -> Iterator[str]:
-    short = keys[(kinds(keys) == KeyKind.KEY_NUMBER) & (digits_of(keys) < WHOLE)]
-    for key in short[:LOOKED_AT].tolist():
+    short = (
+        piece[(kinds(piece) == KeyKind.KEY_NUMBER) & (digits_of(piece) < WHOLE)] for piece in pieces(keys)
+    )
+    for key in islice(chain.from_iterable(each.tolist() for each in short), LOOKED_AT):
         text = text_of(ListKind.NUMBER, key)
         if is_part_of_a_number(text.removeprefix("+")):
             yield f"{text} is an area code or a part of a number, not a number"
+
+
+def pieces(keys: UInt64s) -> Iterator[UInt64s]:
+    """A bounded number of keys at a time: what is found of millions on the way takes several times their memory."""
+    for start in range(0, len(keys), PIECE):
+        yield keys[start : start + PIECE]
 
 
 def kinds(keys: UInt64s) -> UInt64s:

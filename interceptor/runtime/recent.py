@@ -3,13 +3,14 @@
 import threading
 from collections import deque
 from collections.abc import Sequence
-from itertools import compress, islice
+from itertools import chain, compress, islice
 
 import numpy as np
 import numpy.typing as npt
 
 from interceptor.engine.engine import Engine
 from interceptor.engine.spec import Spec
+from interceptor.runtime.protection import pieces
 
 #: calls kept, and how long: at 15.6 a second an hour fits
 KEPT, HOUR_MS = 65_536, 3_600_000
@@ -43,12 +44,16 @@ class RecentCalls:
         with self._lock:
             return [sample for _, sample in self._samples]
 
-    def asking(self, keys: npt.NDArray[np.uint64]) -> list[bytes]:
+    def asking(self, *keys: npt.NDArray[np.uint64]) -> list[bytes]:
         """Those to which it can matter whether some keys are on lists of the policy in force."""
         with self._lock:
             first = self._taken - len(self._samples)
             self._index(first)
-            of = self._of[: self._used][np.isin(self._keys[: self._used], keys)]
+            asked = self._keys[: self._used]
+            found = np.zeros(len(asked), dtype=bool)
+            for piece in chain.from_iterable(map(pieces, keys)):
+                found |= np.isin(asked, piece)
+            of = self._of[: self._used][found]
             asking = np.zeros(len(self._samples), dtype=bool)
             asking[of[of >= first] - first] = True
             if not asking.any():  # as nearly always: a single add waits for this

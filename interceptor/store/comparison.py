@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from interceptor.store.changes import live
 from interceptor.store.columns import in_order
 from interceptor.store.feed import Indexes, SourceRows
-from interceptor.store.keysets import Mask, among, chained, of_pairs
+from interceptor.store.keysets import Mask, among, chained, chosen, of_pairs, some
 from interceptor.store.lists import Words
 from interceptor.store.rolls import Roll, Rolls
 from interceptor.store.schema import entries, lots
@@ -35,7 +35,7 @@ class SourceDifference:
 
     def added(self) -> Keys:
         """Entries that the source has not."""
-        return _some(self.fresh, ~among(self.fresh, self.changed)) if len(self.changed) else self.fresh
+        return some(self.fresh, ~among(self.fresh, self.changed)) if len(self.changed) else self.fresh
 
     def reaches(self, touched: Keys | None) -> bool:
         """Whether any of these entries is among those it changes."""
@@ -49,7 +49,7 @@ class SourceDifference:
         if left.all():
             fresh, words, names = self.fresh, self.words, self.names
         else:
-            fresh = _some(self.fresh, left)
+            fresh = some(self.fresh, left)
             words = self.words if len(self.words) == 1 else self.words[left]
             names = None if self.names is None else self.names.filter(left)
         return replace(
@@ -57,8 +57,8 @@ class SourceDifference:
             fresh=fresh,
             words=words,
             names=names,
-            changed=_some(self.changed, ~among(self.changed, touched)),
-            removed=_some(self.removed, ~among(self.removed, touched)),
+            changed=chosen(self.changed, ~among(self.changed, touched)),
+            removed=chosen(self.removed, ~among(self.removed, touched)),
         )
 
 
@@ -119,24 +119,24 @@ def compare(
     for key, key2, lot in in_order(conn, query, 3):
         there = Keys(key, key2)
         end = _after(part.keys, int(key[-1]), int(key2[-1]))
-        at = places(_some(part.keys, slice(start, end)), there)
+        at = places(some(part.keys, slice(start, end)), there)
         found = at >= 0
         rows = at[found] + start
         same = agreeing.masks(conn, lot[found], part.said(rows))
         is_fresh[rows[same]] = False
         changed.append(rows[~same])
         if replacement and not found.all():
-            removed.append(_some(there, ~found))
+            removed.append(some(there, ~found))
         start = end
         looked_at += len(key)
         progress(looked_at)
     everything = bool(is_fresh.all())
     return SourceDifference(
         source=part.source,
-        fresh=part.keys if everything else _some(part.keys, is_fresh),
+        fresh=part.keys if everything else some(part.keys, is_fresh),
         words=part.words if everything else part.said(is_fresh),
         names=part.names if everything or part.names is None else part.names.filter(is_fresh),
-        changed=_some(part.keys, np.concatenate(changed)) if changed else of_pairs(()),
+        changed=some(part.keys, np.concatenate(changed)) if changed else of_pairs(()),
         removed=chained(removed),
         unchanged=len(part.keys) - int(is_fresh.sum()),
     )
@@ -200,8 +200,3 @@ def _after(keys: Keys, key: int, key2: int) -> int:
     """How many keys are not after (key, key2)."""
     start, end = (int(np.searchsorted(keys.key, key, side)) for side in ("left", "right"))
     return start + int(np.searchsorted(keys.key2[start:end], key2, "right"))
-
-
-def _some(keys: Keys, which: Any) -> Keys:
-    key = keys.key[which]
-    return Keys(key, keys.key2[which] if keys.key2.any() else np.zeros(len(key), dtype=np.int64))

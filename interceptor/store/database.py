@@ -21,6 +21,8 @@ FILE = "store.sqlite"
 APPLICATION_ID = 0x494E5443
 #: connections that read at the same time
 READERS = 4
+#: pages that each connection of SQLite keeps: the inner ones of tens of millions of entries, not what a scan reads
+CACHE_KB = 8192
 #: the key of the PostgreSQL advisory lock that a writing transaction holds: one writer, whoever else is connected
 WRITER = 0x494E5443_57524954
 #: how long a connection that leads nowhere is waited for
@@ -232,7 +234,7 @@ def _sqlite(path: Path) -> Database:
             conn.execute("PRAGMA journal_mode=WAL")
             conn.execute("PRAGMA synchronous=FULL")  # each commit is on disk
             conn.execute("PRAGMA foreign_keys=ON")
-            conn.execute("PRAGMA cache_size=-32768")
+            conn.execute(f"PRAGMA cache_size=-{CACHE_KB}")
             conn.execute("PRAGMA temp_store=MEMORY")
             conn.execute("PRAGMA mmap_size=0")  # a disk that fails shall be an error, not a signal
             conn.execute("PRAGMA journal_size_limit=67108864")
@@ -245,7 +247,12 @@ def _sqlite(path: Path) -> Database:
 
     def engine(size: int, begin: str) -> Engine:
         made = create_engine(
-            "sqlite+pysqlite://", creator=connect, poolclass=QueuePool, pool_size=size, max_overflow=0
+            "sqlite+pysqlite://",
+            creator=connect,
+            poolclass=QueuePool,
+            pool_size=size,
+            max_overflow=0,
+            pool_use_lifo=True,  # one reader after the other uses one cache, not all of them in turn
         )
         event.listen(made, "begin", lambda conn: conn.exec_driver_sql(begin))
         return made

@@ -1,6 +1,7 @@
 """Keys of entries as sorted arrays: made, joined, compared. What the engine calls a key is seen as signed here."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,26 +51,37 @@ def of_pairs(pairs: Iterable[tuple[int, int]]) -> Keys:
 
 def chained(parts: Sequence[Keys]) -> Keys:
     """Keys of which each part comes after the one before."""
-    some = [part for part in parts if len(part)]
-    if len(some) == 1:
-        return some[0]
-    if not some:
+    full = [part for part in parts if len(part)]
+    if len(full) == 1:
+        return full[0]
+    if not full:
         return of_pairs(())
-    key = np.concatenate([part.key for part in some])
-    if any(part.key2.any() for part in some):
-        return Keys(key, np.concatenate([part.key2 for part in some]))
+    key = np.concatenate([part.key for part in full])
+    if any(part.key2.any() for part in full):
+        return Keys(key, np.concatenate([part.key2 for part in full]))
     return Keys(key, np.zeros(len(key), dtype=np.int64))  # which takes no memory before somebody writes there
+
+
+def some(keys: Keys, which: Any) -> Keys:
+    """The keys where a mask is set, of a slice, or at indexes. Zeros are not copied: they take no memory before."""
+    key = keys.key[which]
+    return Keys(key, keys.key2[which] if keys.key2.any() else np.zeros(len(key), dtype=np.int64))
+
+
+def chosen(keys: Keys, mask: Mask) -> Keys:
+    """The same of a mask, which may well be set everywhere."""
+    return keys if mask.all() else some(keys, mask)
 
 
 def joined(parts: Iterable[Keys]) -> Keys:
     """All of them, in order, each once."""
-    some = list(parts)
-    if len(some) == 1:
-        return some[0]
-    if not some:
+    each = list(parts)
+    if len(each) == 1:
+        return each[0]
+    if not each:
         return of_pairs(())
     return keys_from(
-        np.concatenate([part.key for part in some]), np.concatenate([part.key2 for part in some])
+        np.concatenate([part.key for part in each]), np.concatenate([part.key2 for part in each])
     )
 
 
