@@ -3,8 +3,10 @@
 import numpy as np
 
 from interceptor.simulation import calls
-from interceptor.simulation.dialling import Diallers, strangers
-from interceptor.simulation.population import HOUR, MINUTE, SECOND, World
+from interceptor.simulation.clock import DAY, HOUR, MINUTE, SECOND
+from interceptor.simulation.dialling import Diallers, credit
+from interceptor.simulation.population import Whole
+from interceptor.simulation.world import World
 
 #: How many calls a port makes with a card before it takes the next one, by box.
 ROTATIONS = (1, 5, 20)
@@ -20,63 +22,113 @@ class SimBoxes:
         self.world, self.rng = world, rng
         kind = world.scenario.sim_box
         self.forms = kind.forms
-        instances = np.arange(kind.instances)
-        wanted = rng.integers(kind.cards[0], kind.cards[1] + 1, kind.instances)
-        each = rng.integers(kind.cards_per_port[0], kind.cards_per_port[1] + 1, kind.instances)
-        ports = np.maximum(wanted // each, 1)
-        self._box = np.repeat(instances, ports)
-        self._each = each[self._box]
-        self._rotation = np.asarray(ROTATIONS)[instances // len(kind.forms) % len(ROTATIONS)][self._box]
-        cards = world.take_cards(
-            rng, int(self._each.sum()), self.label, np.repeat(self._box, self._each), kind.new_cards
+        boxes = np.arange(kind.instances)
+        wanted = rng.integers(kind.cards[0], kind.cards[1] + 1, len(boxes))
+        each = np.minimum(
+            rng.integers(kind.cards_per_port[0], kind.cards_per_port[1] + 1, len(boxes)), wanted
         )
+        ports = wanted // each
+        self._box = np.repeat(boxes, ports)
+        self._each = each[self._box]
+        self._rotation = np.asarray(ROTATIONS)[boxes // len(kind.forms) % len(ROTATIONS)][self._box]
+        self._form = np.asarray(kind.forms)[boxes % len(kind.forms)][self._box]
+        port = np.repeat(np.arange(len(self._box)), self._each)  # of each card
+        cards = world.take_cards(rng, len(port), self.label, self._box[port], kind.new_cards)
         self._first = cards[0] + np.cumsum(self._each) - self._each if len(cards) else cards
-        self._form = np.asarray([form % len(kind.forms) for form in instances])[self._box]
-        cell = rng.integers(0, world.cells, kind.instances)
-        world.lines["home"][cards] = cell[np.repeat(self._box, self._each)]
-        world.lines["stationary"][cards] = True
-        world.lines["abroad"][cards] = False
-        self._port_imei = world.handsets(rng, len(self._box))
-        self._box_imei = world.handsets(rng, kind.instances)
-        human = np.asarray([form == "human" for form in kind.forms])[self._form]
-        begin = kind.hours[0] * HOUR + rng.integers(0, 90 * MINUTE, kind.instances)[self._box]
-        end = kind.hours[1] * HOUR + rng.integers(0, HOUR, kind.instances)[self._box]
-        slow = np.where(human, kind.human_gap, 1.0) * rng.uniform(0.6, 1.8, kind.instances)[self._box]
+        lines = world.lines
+        lines["home"][cards] = rng.integers(0, world.cells, len(boxes))[self._box[port]]
+        lines["stationary"][cards] = True
+        lines["sms"][cards] *= kind.sms
+        for form, device in (("one-imei", self._box[port]), ("port-imei", port)):
+            of = self._form[port] == form
+            lines["imei"][cards[of]] = world.people.handsets(rng, len(self._box))[device[of]]
+        begin = kind.hours[0] * HOUR + rng.integers(0, 90 * MINUTE, len(boxes))[self._box]
+        end = kind.hours[1] * HOUR + rng.integers(0, HOUR, len(boxes))[self._box]
+        slow = np.where(self._form == "human", kind.human_gap, 1.0)
+        slow *= rng.uniform(0.5, 2.0, len(boxes))[self._box]
         self._ports = Diallers(world, rng, kind, begin=begin, end=end, slow=slow)
-        self._made = np.zeros(len(self._box), np.int64)
         self._last = np.full(len(self._box), -1, np.int64)
 
     def between(self, begin: int, end: int) -> list[calls.Rows]:
         """All that begins in a slice of time: calls, and the attaches of cards that are changed."""
         del begin
         world, rng, kind = self.world, self.rng, self.world.scenario.sim_box
-        port, time, outcome = self._ports.dial(end)
-        order = np.lexsort((time, port))
-        port, time = port[order], time[order]
-        run = np.arange(len(port)) - np.searchsorted(
-            port, port
-        )  # how many calls of the port came before, here
-        turn = (self._made[port] + run) // self._rotation[port] % self._each[port]
-        line = self._first[port] + turn
-        np.add.at(self._made, port, 1)
-        to = strangers(world, rng, len(line))
-        form = np.asarray(kind.forms)[self._form[port]]
-        among = (form == "human") & (rng.random(len(line)) < kind.among)
-        other = self._first[port] + (turn + 1) % self._each[port]
-        to[among] = other[among]
-        rows = world.setups(rng, line, to, time)
-        for name, column in zip(("ring", "talk", "cause"), outcome, strict=True):
-            rows[name] = column[order]
-        one, per_port, per_call = (form == name for name in ("one-imei", "port-imei", "call-imei"))
-        rows["imei"][one] = self._box_imei[self._box[port[one]]]
-        rows["imei"][per_port] = self._port_imei[port[per_port]]
-        rows["imei"][per_call] = world.handsets(rng, int(per_call.sum()))
+        port, time, outcome, made = self._ports.dial(end)
+        line = self._first[port] + made // self._rotation[port] % self._each[port]
+        to = world.strangers(rng, len(line))
+        among = (self._form[port] == "human") & (rng.random(len(line)) < kind.among)
+        to[among] = self._first[port[among]] + (made[among] * 7 + 1) % self._each[port[among]]
+        rows = outcome.onto(world.setups(rng, line, to, time))
+        per_call = self._form[port] == "call-imei"
+        rows["imei"][per_call] = world.people.handsets(rng, int(per_call.sum()))
         beside = rng.random(len(rows)) < kind.neighbour_cell
         rows["cell"] = (rows["cell"] + beside) % world.cells
-        before = np.where(run > 0, np.roll(line, 1), self._last[port]) if len(line) else line
-        self._last[port] = line
-        changed = (before != line) & (time > world.clock.start + MINUTE)
-        attached = rows[changed].copy()
+        return [self._changed(port, line, rows), rows[line != to]]
+
+    def _changed(self, port: Whole, line: Whole, rows: calls.Rows) -> calls.Rows:
+        """Attaches of the cards that ports have changed to."""
+        first = np.diff(port, prepend=-1) != 0
+        before = np.where(first, self._last[port], np.roll(line, 1))
+        self._last[port] = line  # of one port the last one stays
+        attached: calls.Rows = rows[before != line].copy()
         attached["event"], attached["to"], attached["callee"] = calls.ATTACHED, -1, 0
-        attached["time"] -= rng.integers(4 * SECOND, 20 * SECOND, len(attached))
-        return [attached, rows[line != to]]
+        attached["time"] -= self.rng.integers(4 * SECOND, 20 * SECOND, len(attached))
+        return attached
+
+
+class CardFarms:
+    """Cards of one dealer, hoarded, woken together, each in a handset of its own."""
+
+    label = "card-farm"
+
+    def __init__(self, world: World) -> None:
+        rng = world.stream(self.label)
+        self.world, self.rng = world, rng
+        kind = world.scenario.card_farm
+        self.forms = kind.forms
+        farms = np.arange(kind.instances)
+        self._farm = np.repeat(farms, rng.integers(kind.cards[0], kind.cards[1] + 1, len(farms)))
+        self._cards = cards = world.take_cards(rng, len(self._farm), self.label, self._farm, 0.0)
+        lines, n = world.lines, len(cards)
+        lines["dealer"][cards] = lines["dealer"][rng.integers(0, world.subscribers, len(farms))][self._farm]
+        lines["document"][cards] = lines["document"][cards - np.arange(n) % 5]  # five cards a person, at most
+        spread = rng.integers(kind.cells[0], kind.cells[1] + 1, len(farms))[self._farm]
+        place = rng.integers(0, world.cells, len(farms))[self._farm]
+        lines["home"][cards] = (place + np.arange(n) % spread) % world.cells
+        lines["stationary"][cards] = True
+        lines["sms"][cards] *= kind.sms
+        day = rng.integers(0, len(world.clock.days()), len(farms))[self._farm]
+        hour = rng.uniform(9, 17, len(farms))[self._farm]
+        wake = (hour * HOUR + rng.random(n) * kind.wake_min * MINUTE).astype(np.int64)
+        form = np.asarray(kind.forms)[farms % len(kind.forms)][self._farm]
+        midnight = world.clock.start + day * DAY
+        shop = midnight + 9 * HOUR + (rng.random(n) * (wake - 8.75 * HOUR).clip(5 * MINUTE)).astype(np.int64)
+        shop = np.minimum(shop, midnight + wake - 2 * MINUTE)
+        lines["activated"][cards] = np.where(
+            form == "today",
+            shop,
+            midnight - (rng.uniform(1, 40, len(farms))[self._farm] * DAY).astype(np.int64),
+        )
+        dormant = form == "reactivated"
+        lines["activated"][cards[dormant]] -= 300 * DAY
+        lines["reactivated"][cards[dormant]] = shop[dormant]
+        lasts = rng.uniform(kind.lasts_h[0], kind.lasts_h[1], len(farms))[self._farm] * HOUR
+        end = np.minimum(wake + lasts, 23 * HOUR).astype(np.int64)
+        slow = rng.uniform(0.6, 2.5, len(farms))[self._farm]
+        self._diallers = Diallers(world, rng, kind, begin=wake, end=end, slow=slow, day=day)
+
+    def between(self, begin: int, end: int) -> list[calls.Rows]:
+        """All that begins in a slice of time: calls, and each card's attach before its first one."""
+        del begin
+        world, rng = self.world, self.rng
+        card, time, outcome, made = self._diallers.dial(end)
+        line = self._cards[card]
+        rows = credit(
+            outcome.onto(world.setups(rng, line, world.strangers(rng, len(line)), time)),
+            self.label,
+            self._farm[card],
+        )
+        attached = rows[made == 0].copy()
+        attached["event"], attached["to"], attached["callee"] = calls.ATTACHED, -1, 0
+        attached["time"] -= rng.integers(10 * SECOND, 50 * SECOND, len(attached))
+        return [attached, rows]

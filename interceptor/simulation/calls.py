@@ -20,14 +20,14 @@ FIRST_OFFENDER = LABELS.index("sim-box")
 #: Q.850: unallocated, normal clearing, busy, no user responding, no answer, absent, rejected.
 UNALLOCATED, CLEARED, BUSY, NO_RESPONSE, NO_ANSWER, ABSENT, REJECTED = 1, 16, 17, 18, 19, 20, 21
 
-#: `line` and `to`: caller and callee as places in Lines, -1: no telephone that a call makes busy. Times and lengths in
-#: ms; 0 or -1: not known. `known` bits of international_ingress and roaming: -1 null.
+#: `line` and `to`: caller and callee as places among the lines; -1: no telephone that one call makes busy, `to` -2: a
+#: number that nobody has. Times and lengths in ms. Of the rest 0, or -1 where 0 says something, is: not known.
 ROW = np.dtype(
     [
         ("time", "i8"), ("ring", "i4"), ("talk", "i4"), ("cause", "i2"), ("event", "i1"), ("label", "i1"),
         ("instance", "i4"), ("line", "i4"), ("to", "i4"), ("caller", "i8"), ("callee", "i8"), ("trunk", "i1"),
         ("cell", "i4"), ("imei", "i8"), ("imsi", "i8"), ("activated", "i8"), ("dealer", "i4"), ("document", "i8"),
-        ("international", "i1"), ("roaming", "i1"), ("forwarded", "i8"),
+        ("international", "i1"), ("roaming", "i1"), ("forwarded", "i8"), ("fraud", "?"),
     ]
 )  # fmt: skip
 
@@ -49,18 +49,20 @@ def joined(parts: list[Rows]) -> Rows:
 def one_at_a_time(rows: Rows, busy: Whole) -> Rows:
     """What is left of sorted calls when a telephone makes and takes one at a time.
 
-    A call whose caller is in another call is not made; one whose callee is, finds it busy.
+    A call whose caller is in another call is not made; one whose callee is, finds it busy; to nobody's number it fails.
 
     Parameters
     ----------
     rows
-        Sorted by time. Changed: who found the callee busy.
+        Sorted by time. Changed: calls that fail.
     busy
         Until when each telephone is in a call, ms. Changed.
     """
     call = rows["event"] == SETUP
+    nobody = call & (rows["to"] == -2)
+    rows["ring"][nobody], rows["talk"][nobody], rows["cause"][nobody] = 900, 0, UNALLOCATED
     line = np.where(call, rows["line"], -1)
-    to = np.where(call, rows["to"], -1)
+    to = np.where(call & ~nobody, rows["to"], -1)
     start, talk = rows["time"], rows["talk"]
     end = start + rows["ring"] + talk
     # Most telephones are in one call of a slice: only the others need to be gone through one after the other.

@@ -3,9 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from interceptor.simulation.population import Random, World
-
-Whole = npt.NDArray[np.int64]
+from interceptor.simulation.population import Random, Whole
+from interceptor.simulation.world import World
 
 
 class Contacts:

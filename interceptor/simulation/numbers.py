@@ -38,6 +38,8 @@ COUNTRIES: dict[str, tuple[int, int, int]] = {
     "LV": (371, 2, 7),
     "MV": (960, 7, 6),
 }
+#: The least of China's mobile numbers, and more than any service number.
+MOBILES = 86_130_0000_0000
 TRUNKS = ("own-access", "interconnect", "international", "enterprise-sip", "voip-transit")
 OWN_ACCESS, INTERCONNECT, INTERNATIONAL, ENTERPRISE, VOIP = range(len(TRUNKS))
 
@@ -95,6 +97,12 @@ def imei(tac: Whole, serial: Whole) -> Whole:
         rest //= 10
     whole: Whole = device * 10 + (10 - total % 10) % 10
     return whole
+
+
+def power(number: Whole) -> Whole:
+    """The power of ten above each number: what a prefix is multiplied with."""
+    above: Whole = 10 ** np.char.str_len(number.astype("U20")).astype(np.int64)
+    return above
 
 
 def cell_name(cell: int) -> str:

@@ -3,7 +3,7 @@
 A source in capitals is listed in `sources.REFERENCES`; `assumed` says that none was found and what was thought.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,36 +34,35 @@ class Dialling(Kind):
     talk_sigma: Positive = 1.0
     gap_median_s: Positive = 60.0
     gap_sigma: Positive = 1.0
+    gives_up: Share = said(
+        0.0, "of unanswered: hung up by the caller while it might be answered", "none but one-ring kinds"
+    )
 
 
+# A table: one parameter after the other.
+# fmt: off
 class Ordinary(Kind):
     """Subscribers and their contacts."""
 
-    calls_per_day: Positive = said(
-        3.3,
-        "calls a subscriber begins in a day, mean",
-        "MIIT-2022: 3.7 min a day, at 100 s and 0.66 answered",
-    )
-    calls_sigma: Positive = said(
-        1.1, "sigma of the log-normal over subscribers", "SESHADRI: heavy tails (DPLN); sigma assumed"
-    )
+    gives_up: ClassVar[float] = 0.0
+
+    calls_per_day: Positive = said(2.6, "calls a day, mean, besides calling back and again",
+        "MIIT-2022: 3.7 min a day go out; 103 s a call")
+    calls_sigma: Positive = said(1.1, "sigma of the log-normal over subscribers",
+        "SESHADRI: heavy tails (DPLN); sigma assumed")
     elsewhere: Positive = said(0.6, "subscribers of other networks we meet, for each of ours", "assumed")
     contacts: Positive = said(9.0, "people one calls and is called by, mean", "ONNELA: mean degree 3 to 10")
-    loyalty: Positive = said(
-        2.2, "how much the strongest contacts are preferred: rank = contacts * u^loyalty", "assumed"
-    )
+    loyalty: Positive = said(2.2, "how much the strongest contacts are preferred: rank = contacts * u^loyalty",
+        "assumed")
     neighbours: Share = said(0.75, "contacts who live near", "LAMBIOTTE: distance decay; share assumed")
     services: Share = said(0.08, "calls to service numbers and companies", "assumed")
-    hours: Hours = said(
-        (0.6, 0.4, 0.3, 0.3, 0.4, 0.8, 1.8, 3.4, 5.4, 6.6, 6.9, 6.6, 5.4, 4.8, 5.4, 5.8, 6.0, 6.6, 6.8, 6.6, 5.8, 4.6,
-         2.8, 1.4), "calls of a day by the hour, per cent", "CANDIA: two peaks, quiet nights; values assumed",
-    )  # fmt: skip
+    hours: Hours = said((0.6, 0.4, 0.3, 0.3, 0.4, 0.8, 1.8, 3.4, 5.4, 6.6, 6.9, 6.6, 5.4, 4.8, 5.4, 5.8, 6.0,
+        6.6, 6.8, 6.6, 5.8, 4.6, 2.8, 1.4), "calls of a day by the hour, per cent",
+        "CANDIA: two peaks, quiet nights; values assumed")
     weekend: Positive = said(0.85, "calls on a Saturday or Sunday, to a weekday's", "assumed")
     answered: Share = said(0.66, "calls that are answered", "assumed: answer-seizure ratios of 50 to 70 %")
     ring_s: Positive = said(9.0, "seconds until answered, median", "assumed")
-    talk_median_s: Positive = said(
-        50.0, "seconds talked, median", "GUO: log-normal; MELO: TLAC; value assumed"
-    )
+    talk_median_s: Positive = said(50.0, "seconds talked, median", "GUO: log-normal; MELO: TLAC; value assumed")
     talk_sigma: Positive = said(1.2, "sigma of the seconds talked: mean 103 s", "GUO; value assumed")
     absent: Share = said(0.15, "of unanswered: switched off or out of reach", "assumed")
     rejected: Share = said(0.15, "of unanswered: rejected", "assumed")
@@ -72,44 +71,35 @@ class Ordinary(Kind):
     callback_stranger: Share = said(0.06, "missed calls of strangers that are called back", "assumed")
     callback_min: Positive = said(9.0, "minutes until then, median (log-normal, sigma 1.2)", "assumed")
     redial: Share = said(0.25, "calls not answered that are dialled again soon", "assumed")
-    cell_subscribers: Positive = said(
-        110.0, "subscribers a cell", "MIIT-2023: 11.6 M base stations, 3 sectors, 1.7 G"
-    )
-    at_home: Hours = said(
-        (0.92,) * 6 + (0.85, 0.6) + (0.3,) * 9 + (0.4, 0.6, 0.7, 0.75, 0.82, 0.88, 0.9),
-        "in the home cell, by the hour", "GONZALEZ: two places hold most of the time; values assumed",
-    )  # fmt: skip
+    cell_subscribers: Positive = said(110.0, "subscribers a cell",
+        "MIIT-2023: 11.6 M base stations, 3 sectors, 1.7 G")
+    at_home: Hours = said((0.92,) * 6 + (0.85, 0.6) + (0.3,) * 9 + (0.4, 0.6, 0.7, 0.75, 0.82, 0.88, 0.9),
+        "in the home cell, by the hour", "GONZALEZ: two places hold most of the time; values assumed")
     elsewhere_cell: Share = said(0.3, "of the rest: neither home nor work", "GONZALEZ; value assumed")
     stationary: Share = said(0.12, "who never leave the home cell, some wireless fixed telephones", "assumed")
+    crowded: Share = said(0.4, "who work where many do: one cell in twelve", "assumed")
+    migrants: Share = said(0.25, "who live elsewhere than where their number is from",
+        "CENSUS-2020: 376 M of 1,412 M")
+    ported: Share = said(0.02, "numbers that moved to another network with their holders", "MIIT-MNP; value assumed")
+    over_voip: Share = said(0.04, "subscribers of other networks whose calls come over VoIP transit", "assumed")
     dual_sim: Share = said(0.10, "lines whose owner has the next one in the same handset", "assumed")
     dual_same_imei: Share = said(0.08, "of these, handsets that show one IMEI for both", "assumed")
-    cloned: Share = said(
-        0.006, "subscribers whose cheap or repaired handset has a copied IMEI", "MEERUT: 13,500 on one"
-    )
+    cloned: Share = said(0.006, "subscribers whose cheap or repaired handset has a copied IMEI",
+        "MEERUT: 13,500 on one")
     cloned_group: Positive = said(30.0, "of these on one IMEI, mean of a heavy tail", "MEERUT; value assumed")
-    churn_month: Share = said(
-        0.025, "cards that are new within a month", "assumed: churn of 1 to 3 % a month"
-    )
+    churn_month: Share = said(0.025, "cards that are new within a month", "assumed: churn of 1 to 3 % a month")
     reactivated_day: Share = said(0.0001, "cards a day that come back after months unused", "assumed")
     dealer_cards: Positive = said(1_500.0, "cards a dealer has sold, mean of a heavy tail", "assumed")
-    staff_cards: Share = said(
-        0.08, "of new cards: bought by a company, 10 to 60 at once, one dealer", "assumed"
-    )
-    sms_day: Positive = said(
-        2.9, "SMS received a day, mean", "MIIT-2022: 1.75e12 SMS a year, 1.68e9 subscribers"
-    )
+    staff_cards: Share = said(0.08, "of new cards: bought by a company, 10 to 60 at once, one dealer", "assumed")
+    sms_day: Positive = said(2.9, "SMS received a day, mean", "MIIT-2022: 1.75e12 SMS a year, 1.68e9 subscribers")
     attaches_day: Positive = said(0.4, "attaches reported a day (power on)", "assumed")
     abroad: Share = said(0.003, "who roam abroad", "assumed")
-    forwarded: Share = said(
-        0.25, "of calls to those: forwarded on from abroad, our number as the caller's", "assumed"
-    )
-    from_abroad: Share = said(
-        0.004, "calls from foreign numbers, to all", "MIIT: international share of minutes, below 1 %"
-    )
+    forwarded: Share = said(0.25, "of calls to those: forwarded on from abroad, our number as the caller's",
+        "assumed")
+    from_abroad: Share = said(0.004, "calls from foreign numbers, to all",
+        "MIIT: international share of minutes, below 1 %")
     repair_shops: Positive = said(20_000.0, "subscribers for each repair shop", "assumed")
-    repair_cards: Between = said(
-        (6, 35), "customers' cards a shop tries in its own handset in a day", "assumed"
-    )
+    repair_cards: Between = said((6, 35), "customers' cards a shop tries in its own handset in a day", "assumed")
 
 
 class Business(Dialling):
@@ -124,43 +114,41 @@ class Business(Dialling):
     gap_sigma: Positive = said(1.3, "sigma of it", "assumed")
     strangers: Share = said(0.45, "calls to people never called before", "assumed")
     teachers: Share = said(0.004, "of subscribers: teachers who ring a class's parents one after the other",
-                           "POLICY: teachers were cut off by limits of 20 an hour")  # fmt: skip
+        "POLICY: teachers were cut off by limits of 20 an hour")
     parents: Between = said((25, 55), "parents of a class", "MOE: class size up to 55")
     class_day: Share = said(0.12, "teachers who do it on a day", "assumed")
-    otp_numbers: Count = said(
-        6, "foreign numbers that read sign-in codes aloud, for each million subscribers", "assumed"
-    )
+    otp_numbers: Count = said(6, "foreign numbers that read sign-in codes aloud, for each million subscribers",
+        "assumed")
     otp_hour: Positive = said(120.0, "calls an hour of each", "assumed")
 
 
 class Courier(Dialling):
     """Couriers and drivers: strangers by the dozen, short, from many cells."""
 
-    share: Share = said(
-        0.004, "couriers among subscribers", "CHINAPOST: 3 to 5 million couriers, 1.7 G numbers"
-    )
-    parcels: Share = said(0.6, "of days with calls before the door; else with a few only", "WORKERS-DAILY")
-    gap_median_s: Positive = said(
-        150.0, "seconds between two calls, median", "SF: 46 calls in an hour of delivery"
-    )
-    gap_sigma: Positive = said(1.2, "sigma of it", "assumed")
+    share: Share = said(0.004, "couriers among subscribers", "CHINAPOST: 3 to 5 million couriers, 1.7 G numbers")
+    gap_median_s: Positive = said(120.0, "seconds between two calls, median", "SF: 46 calls in an hour of delivery")
+    gap_sigma: Positive = said(1.0, "sigma of it", "assumed")
+    slow: float = said(0.7, "log of how much longer with most couriers (sigma 0.7)",
+        "NBD: 30 calls a day; SF: 46 in an hour")
     answered: Share = said(0.62, "answered", "NBD: 10 of 30 rejected")
     ring_s: Positive = said(10.0, "seconds until answered, median", "assumed")
     talk_median_s: Positive = said(16.0, "seconds talked, median", "assumed")
     talk_sigma: Positive = said(0.7, "sigma of it", "assumed")
     zone: Positive = said(25.0, "cells of a round", "assumed")
-    drivers: Share = said(
-        0.004, "car-hailing drivers among subscribers", "ACFTU: 84 million in new forms of employment"
-    )
+    drivers: Share = said(0.004, "car-hailing drivers among subscribers",
+        "ACFTU: 84 million in new forms of employment")
     driver_gap_s: Positive = said(1_500.0, "seconds between two rides, median", "assumed")
 
 
 class CallCentre(Dialling):
     """Service and sales by telephone, within the law."""
 
-    subscribers: Positive = said(20_000.0, "subscribers for each call centre", "assumed")
+    subscribers: Positive = said(40_000.0, "subscribers for each call centre", "assumed")
     seats: Between = said((8, 60), "seats at work", "assumed")
     mobile: Share = said(0.25, "that call from mobile numbers, a card a seat, all in one office", "assumed")
+    new_cards: Share = said(0.15, "of these cards: not a month old", "assumed: companies change them often")
+    service: Share = said(0.2, "that show a bank's or carrier's service number", "assumed")
+    over_voip: Share = said(0.3, "whose calls come over VoIP transit", "assumed")
     answered: Share = said(0.38, "answered", "assumed: outbound connect rates of 20 to 50 %")
     ring_s: Positive = said(13.0, "seconds until answered, median", "assumed")
     talk_median_s: Positive = said(28.0, "seconds talked, median", "assumed")
@@ -185,29 +173,21 @@ class SimBox(Offender):
     """GoIP gateways: many cards, one device, one place."""
 
     cards: Between = said((8, 64), "cards of a box", "KOUAM: 4 to 512 slots; GoIP of 8, 16, 32")
-    cards_per_port: Between = said(
-        (1, 4), "cards for each radio port", "KOUAM: SIM banks hold more cards than ports"
-    )
-    forms: tuple[str, ...] = said(
-        ("one-imei", "port-imei", "call-imei", "card-imei", "human"),
-        "how the box shows itself, one after the other", "KOUAM: IMEI spoofing, human behaviour simulation",
-    )  # fmt: skip
-    gap_median_s: Positive = said(
-        60.0, "seconds between two calls of a port, median", "MURYNETS: far above subscribers"
-    )
+    cards_per_port: Between = said((1, 4), "cards for each radio port", "KOUAM: SIM banks hold more cards than ports")
+    forms: tuple[str, ...] = said(("one-imei", "port-imei", "call-imei", "card-imei", "human"),
+        "how the box shows itself, one after the other", "KOUAM: IMEI spoofing, human behaviour simulation")
+    gap_median_s: Positive = said(150.0, "seconds between two calls of a port, median",
+        "MURYNETS: far above subscribers")
     gap_sigma: Positive = said(0.9, "sigma of it", "assumed")
-    human_gap: Positive = said(
-        6.0, "times as slow, in the form `human`", "KOUAM: activity limits; value assumed"
-    )
+    human_gap: Positive = said(6.0, "times as slow, in the form `human`", "KOUAM: activity limits; value assumed")
     answered: Share = said(0.45, "answered", "assumed")
     ring_s: Positive = said(12.0, "seconds until answered, median", "assumed")
     talk_median_s: Positive = said(25.0, "seconds talked, median", "assumed: most victims hang up")
     talk_sigma: Positive = said(1.5, "sigma of it: a few talk for an hour", "assumed")
-    neighbour_cell: Share = said(
-        0.1, "calls from the next cell of the same place", "MURYNETS: static; share assumed"
-    )
+    neighbour_cell: Share = said(0.1, "calls from the next cell of the same place", "MURYNETS: static; share assumed")
     among: Share = said(0.06, "calls among its own cards, in the form `human`", "KOUAM; value assumed")
     new_cards: Share = said(0.5, "cards not a month old", "assumed; the rest are rented or bought old ones")
+    sms: Share = said(0.3, "SMS a card gets, to a subscriber's", "MURYNETS: hardly any SMS; value assumed")
     hours: Between = said((8, 21), "hours of work", "assumed: victims' waking hours")
 
 
@@ -215,19 +195,18 @@ class CardFarm(Offender):
     """New cards of one dealer, hoarded, woken together, each in a handset of its own."""
 
     cards: Between = said((30, 100), "cards", "assumed")
-    forms: tuple[str, ...] = said(
-        ("today", "reactivated", "hoarded"), "activated that day; dormant, then reactivated; activated in weeks before",
-        "issue: cards hoarded and woken together",
-    )  # fmt: skip
+    forms: tuple[str, ...] = said(("today", "reactivated", "hoarded"),
+        "activated that day; dormant, then reactivated; activated in weeks before",
+        "issue: cards hoarded and woken together")
     wake_min: Positive = said(40.0, "minutes within which all wake", "assumed")
     cells: Between = said((1, 3), "cells of the place", "assumed")
+    sms: Share = said(0.3, "SMS a card gets, to a subscriber's", "assumed")
     answered: Share = said(0.45, "answered", "assumed")
     ring_s: Positive = said(12.0, "seconds until answered, median", "assumed")
     talk_median_s: Positive = said(25.0, "seconds talked, median", "assumed")
     talk_sigma: Positive = said(1.4, "sigma of it", "assumed")
-    gap_median_s: Positive = said(
-        120.0, "seconds between two calls of a card, median", "assumed: below carriers' limits"
-    )
+    gap_median_s: Positive = said(120.0, "seconds between two calls of a card, median",
+        "assumed: below carriers' limits")
     gap_sigma: Positive = said(1.0, "sigma of it", "assumed")
     lasts_h: Between = said((2, 8), "hours until the cards are thrown away", "assumed")
 
@@ -241,22 +220,17 @@ class Relay(Offender):
     talk_sigma: Positive = said(1.5, "sigma of it: a few talk for an hour", "assumed")
     gap_median_s: Positive = said(100.0, "seconds between two victims, median", "PRESS-RELAY: hundreds a day")
     gap_sigma: Positive = said(0.9, "sigma of it", "assumed")
-    moves: Share = said(
-        0.35, "that work from a moving car or change rooms: another cell every hour", "PRESS-RELAY"
-    )
+    moves: Share = said(0.35, "that work from a moving car or change rooms: another cell every hour", "PRESS-RELAY")
     lasts_h: Between = said((2, 8), "hours of a day's work", "assumed")
-    new_cards: Share = said(
-        0.3, "cards not a month old; the rest belong to those who lend their handset", "assumed"
-    )
+    new_cards: Share = said(0.3, "cards not a month old; the rest belong to those who lend their handset", "assumed")
 
 
 class RelayPhone(Relay):
     """Fed by a telephone call: both legs are calls."""
 
-    forms: tuple[str, ...] = said(
-        ("calls-out", "is-called", "session"),
-        "the gang's leg: made by the pair for each victim; received; or one long call for many victims", "PRESS-RELAY",
-    )  # fmt: skip
+    forms: tuple[str, ...] = said(("calls-out", "is-called", "session"),
+        "the gang's leg: made by the pair for each victim; received; or one long call for many victims",
+        "PRESS-RELAY")
     lead_s: Positive = said(2.5, "seconds the gang's leg starts before the victim's, mean", "assumed")
     lag_s: Positive = said(2.0, "seconds it ends after, mean", "assumed")
 
@@ -268,9 +242,7 @@ class RelayApp(Relay):
 class Robocall(Campaign):
     """Recorded messages, each from another number near the callee's own."""
 
-    forms: tuple[str, ...] = said(
-        ("foreign", "voip"), "the trunk they come over", "TRACEBACK: gateways and VoIP"
-    )
+    forms: tuple[str, ...] = said(("foreign", "voip"), "the trunk they come over", "TRACEBACK: gateways and VoIP")
     lines: Between = said((4, 20), "calls at a time", "assumed")
     answered: Share = said(0.35, "answered", "TU: 2016 survey of robocalls; value assumed")
     ring_s: Positive = said(13.0, "seconds until answered, median", "assumed")
@@ -290,6 +262,8 @@ class Wangiri(Campaign):
     ring_s: Positive = said(1.6, "seconds it rings", "GSMA-WANGIRI: hung up after one ring")
     talk_median_s: Positive = said(3.0, "seconds talked if answered, median", "assumed")
     talk_sigma: Positive = said(0.4, "sigma of it", "assumed")
+    gives_up: Share = said(0.97, "of unanswered: hung up by the caller after that",
+        "GSMA-WANGIRI: that is the trick; value assumed")
     gap_median_s: Positive = said(3.0, "seconds between two calls of a line, median", "assumed")
     gap_sigma: Positive = said(0.6, "sigma of it", "assumed")
     lasts_h: Between = said((1, 3), "hours of a campaign", "assumed: often at night")
@@ -298,18 +272,15 @@ class Wangiri(Campaign):
 class Tdos(Campaign):
     """One telephone flooded."""
 
-    forms: tuple[str, ...] = said(
-        ("one-number", "pool", "never-repeated"), "who calls", "FBI-TDOS; PRESS-FLOOD"
-    )
+    forms: tuple[str, ...] = said(("one-number", "pool", "never-repeated"), "who calls", "FBI-TDOS; PRESS-FLOOD")
     pool: Between = said((10, 120), "numbers of a pool", "assumed")
     lines: Between = said((2, 12), "calls at a time", "assumed")
     answered: Share = said(0.12, "answered", "assumed")
     ring_s: Positive = said(6.0, "seconds it rings", "assumed")
     talk_median_s: Positive = said(3.0, "seconds talked, median", "assumed")
     talk_sigma: Positive = said(0.6, "sigma of it", "assumed")
-    gap_median_s: Positive = said(
-        3.0, "seconds between two calls of a line, median", "PRESS-FLOOD: dozens a minute"
-    )
+    gives_up: Share = said(0.7, "of unanswered: hung up by the caller after that", "assumed")
+    gap_median_s: Positive = said(3.0, "seconds between two calls of a line, median", "PRESS-FLOOD: dozens a minute")
     gap_sigma: Positive = said(0.6, "sigma of it", "assumed")
     lasts_min: Between = said((15, 150), "minutes of an attack", "assumed")
 
@@ -324,6 +295,7 @@ class Scan(Campaign):
     ring_s: Positive = said(1.2, "seconds it rings", "assumed")
     talk_median_s: Positive = said(1.5, "seconds talked, median", "assumed")
     talk_sigma: Positive = said(0.4, "sigma of it", "assumed")
+    gives_up: Share = said(0.9, "of unanswered: hung up by the caller after that", "assumed")
     gap_median_s: Positive = said(3.0, "seconds between two calls of a line, median", "assumed")
     gap_sigma: Positive = said(0.5, "sigma of it", "assumed")
 
@@ -331,9 +303,7 @@ class Scan(Campaign):
 class Spoofed(Campaign):
     """A bank's, the police's or a subscriber's number shown by a call from abroad."""
 
-    forms: tuple[str, ...] = said(
-        ("fixed-line", "service", "subscriber"), "whose number", "AFL art. 13; PRESS-SPOOF"
-    )
+    forms: tuple[str, ...] = said(("fixed-line", "service", "subscriber"), "whose number", "AFL art. 13; PRESS-SPOOF")
     numbers: Between = said((1, 20), "numbers of a gang", "assumed")
     lines: Between = said((2, 8), "calls at a time", "assumed")
     answered: Share = said(0.5, "answered", "assumed")

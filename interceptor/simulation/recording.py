@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from interceptor.simulation import calls, numbers
-from interceptor.simulation.population import DAY
+from interceptor.simulation.clock import DAY
 
 #: Rows of a row group.
 GROUP = 131_072
@@ -103,7 +103,6 @@ class Recording:
         time = rows["time"]
         talked = call & (rows["talk"] > 0)
         begin = time + rows["ring"]
-        offender = rows["label"] >= calls.FIRST_OFFENDER
         card = rows["activated"] != 0
         at = np.arange(self._written, self._written + len(rows))
         columns = {
@@ -114,8 +113,8 @@ class Recording:
             "cause": pa.array(rows["cause"].astype(np.int32), mask=~call),
             "call_id": _digits(at, call, "c"),
             "switch": _word(numbers.SWITCHES, numbers.switch_name(rows["trunk"], rows["cell"])),
-            "caller": _digits(rows["caller"], rows["caller"] > 0, "+"),
-            "callee": _digits(rows["callee"], rows["callee"] > 0, "+"),
+            "caller": _telephone(rows["caller"]),
+            "callee": _telephone(rows["callee"]),
             "redirecting": _lists(rows["forwarded"]),
             "trunk": _word(numbers.TRUNKS, rows["trunk"]),
             "imsi": _digits(rows["imsi"], rows["imsi"] > 0),
@@ -128,7 +127,7 @@ class Recording:
             "tags.document": _digits(rows["document"], ~call & (rows["document"] > 0)),
             "label": _word(calls.LABELS, rows["label"]),
             "instance": pa.array(rows["instance"], mask=rows["instance"] < 0),
-            "fraud": pa.array(offender),
+            "fraud": pa.array(np.ascontiguousarray(rows["fraud"])),
         }
         return pa.table(columns, schema=self._writer.schema)
 
@@ -139,14 +138,19 @@ def _word(names: Any, index: Any) -> Any:
     return pa.DictionaryArray.from_arrays(pa.array(index, mask=index < 0), names)
 
 
-def _digits(values: Any, known: Any, before: str = "") -> Any:
+def _digits(values: Any, known: Any, before: Any = None) -> Any:
     text = pc.cast(pa.array(np.ascontiguousarray(values), mask=~known), pa.string())
-    return pc.binary_join_element_wise(before, text, "") if before else text
+    return pc.binary_join_element_wise(before, text, "") if before is not None else text
+
+
+def _telephone(values: Any) -> Any:
+    """Numbers in E.164; service numbers as they are dialled."""
+    return _digits(values, values > 0, pa.array(np.where(values < 1_000_000, "", "+")))
 
 
 def _lists(numbers_: Any) -> Any:
     there = numbers_ > 0
     offsets = np.concatenate([[0], np.cumsum(there)]).astype(np.int32)
-    values = _digits(numbers_[there], np.ones(int(there.sum()), bool), "+")
+    values = _telephone(numbers_[there])
     offsets_ = pa.array(offsets, mask=np.append(~there, False))
     return pa.ListArray.from_arrays(offsets_, values)

@@ -10,13 +10,15 @@ from typing import Protocol
 import numpy as np
 
 from interceptor.simulation import calls
-from interceptor.simulation.boxes import SimBoxes
-from interceptor.simulation.floods import Robocalls
+from interceptor.simulation.boxes import CardFarms, SimBoxes
+from interceptor.simulation.clock import HOUR, MINUTE, SHANGHAI, Clock
+from interceptor.simulation.floods import Floods, Robocalls, Scans, Spoofers, Wangiris
 from interceptor.simulation.people import People
-from interceptor.simulation.population import HOUR, MINUTE, SHANGHAI, Clock, World
 from interceptor.simulation.recording import Recording
 from interceptor.simulation.relays import Relays
 from interceptor.simulation.scenario import Scenario
+from interceptor.simulation.work import Businesses, CallCentres, Couriers, call_centres
+from interceptor.simulation.world import World
 
 SLICE = 5 * MINUTE
 #: What belongs to a call may come before it: a card's attach, the gang's leg of a relayed call.
@@ -72,13 +74,12 @@ def simulate(
     midnight = datetime.datetime.combine(scenario.start, datetime.time(), datetime.UTC)
     start = int(midnight.timestamp()) * 1_000 - SHANGHAI
     clock = Clock(start, start + hours * HOUR)
-    world = World(scenario, subscribers, cards_of(scenario), clock, seed)
+    world = World(scenario, subscribers, cards_of(scenario, subscribers), clock, seed)
     kinds: list[Traffic] = [
-        SimBoxes(world),
-        Relays(world, "relay-phone"),
-        Relays(world, "relay-app"),
-        Robocalls(world),
-    ]
+        Businesses(world), Couriers(world), CallCentres(world), SimBoxes(world), CardFarms(world),
+        Relays(world, "relay-phone"), Relays(world, "relay-app"), Robocalls(world), Wangiris(world), Floods(world),
+        Scans(world), Spoofers(world),
+    ]  # fmt: skip
     people = People(world)
     forms = {each.label: list(each.forms) for each in kinds if each.forms}
     told = Told()
@@ -87,7 +88,7 @@ def simulate(
         "simulated": json.dumps({"subscribers": subscribers, "hours": hours, "seed": seed, "forms": forms}),
     }
     waiting = calls.empty(0)
-    with Recording(out, world.cells, world.dealers, about) as recording:
+    with Recording(out, world.cells, world.people.dealers, about) as recording:
         for begin in range(clock.start, clock.end, SLICE):
             end = min(begin + SLICE, clock.end)
             parts = [waiting, *people.between(begin, end)]
@@ -107,14 +108,14 @@ def simulate(
     return told
 
 
-def cards_of(scenario: Scenario) -> int:
+def cards_of(scenario: Scenario, subscribers: int) -> int:
     """How many of our cards those who defraud, and call centres, may hold at most."""
     s = scenario
     return (
-        s.sim_box.instances * (s.sim_box.cards[1] + s.sim_box.cards_per_port[1])
+        call_centres(subscribers, s.call_centre.subscribers) * s.call_centre.seats[1]
+        + s.sim_box.instances * s.sim_box.cards[1]
         + s.card_farm.instances * s.card_farm.cards[1]
         + 2 * s.relay_phone.instances
         + s.relay_app.instances
-        + s.tdos.instances * s.tdos.pool[1]
         + s.scan.instances
     )
