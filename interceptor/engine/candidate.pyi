@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable
 
 from interceptor.engine.plan import NumberingPlan
+from interceptor.engine.residents import Resident
 from interceptor.engine.snapshot import SnapshotHolder
 from interceptor.engine.spec import Spec
-from interceptor.engine.visits import Resident
 
 class Candidate(SnapshotHolder):
     """A policy that looks on the lists of a live snapshot and is given its counters, or counts some itself.

@@ -22,6 +22,7 @@ from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.snapshot import Companion
 from interceptor.engine.spec import ListContent as ListContent
 from interceptor.engine.spec import Spec
+from interceptor.engine.state import StateDirectory
 
 #: Calls as a structured array, one row a call: texts as fixed-width bytes (empty: absent), `present` has bit s set
 #: when scalar s is there, `scalar` holds the four scalars. Widths: numbers and ids 32, call_id and user_agent 64.
@@ -47,13 +48,16 @@ class Engine:
         events: int = 1 << 16,
         pass_sample: int = 1000,
         added: int = 1 << 16,
+        state: StateDirectory | None = None,
     ) -> None:
         """An engine with no policy yet.
 
         home: region whose dial plan and emergency numbers hold where a trunk names none. secret: 16 bytes that key
         the hashes of texts (default: random). boot_ms: start of this process, so that decision ids never repeat.
         repeats, added: entries of the tables of answered call ids and of what rules put on lists. events: size of
-        the ring, a power of two. pass_sample: every n-th pass becomes an event; 0 for none.
+        the ring, a power of two. pass_sample: every n-th pass becomes an event; 0 for none. state: where the tables
+        of entities and of answered call ids lie, so that they outlive the process; the first publish takes up the
+        counters that an earlier one has left, as any publish does. Raises StateError, MemoryError.
         """
 
     @property

@@ -26,7 +26,7 @@ from interceptor.engine.snapshot cimport Companion, Lookup, Snapshot, SnapshotHo
 from interceptor.engine.stats cimport stats_latency
 from interceptor.engine.types cimport CHUNK, N_NUMBERS, Call, Decision as CDecision, Field, Millis, Number
 
-from interceptor.engine import domains, trace
+from interceptor.engine import domains, residents, trace
 from interceptor.engine.answers import (
     Answer, CallError, CounterTrace, Decision, Differing, Explanation, Flip, Judgement, ListTrace, NumberTrace,
     RuleTrace, TrialState,
@@ -67,6 +67,8 @@ cdef class Engine:
     cdef object lock                # its lock too: which snapshots there are, and who decides with them
     cdef list past                  # replaced snapshots that Python threads may still be deciding with
     cdef object totals
+    cdef object state               # a StateDirectory; None: memory of the process's own
+    cdef list earlier               # tables that an earlier process has left
     cdef dict specs                 # by revision: the last policies, one of which gave the answer that is repeated
     cdef set fed                    # lists that a rule of some policy since the start may have added to
 
@@ -79,14 +81,17 @@ cdef class Engine:
         release(self.publication, sizeof(Publication))
 
     def __init__(self, NumberingPlan plan not None, *, str home="CN", secret=None, long long boot_ms=0,
-                 int repeats=1 << 20, int events=1 << 16, int pass_sample=1000, int added=1 << 16):
+                 int repeats=1 << 20, int events=1 << 16, int pass_sample=1000, int added=1 << 16, state=None):
         if secret is not None and len(secret) != 16:
             raise ValueError(f"secret: give 16 bytes, not {len(secret)}")
         plan.region_index(home)
         self.plan, self.home = plan, home
         self.secret = os.urandom(16) if secret is None else bytes(secret)
         seed = int.from_bytes(self.secret[:8], "little")
-        self.repeats, self.grace = RecentTable(repeats, seed), RecentTable(1 << 16, seed)
+        self.state, self.earlier = state, residents.earlier(state, self.secret)
+        self.repeats = residents.recent(state, "repeats", repeats, seed)
+        self.grace = residents.recent(state, "grace", 1 << 16, seed)
+        self.grace_until = self.grace.last_end
         self.added = RecentTable(added, seed)
         self.events = EventRing(events)
         self.samples, self.trials = SampleRing(), Trials(plan, home)
@@ -103,12 +108,17 @@ cdef class Engine:
     def publish(self, spec, lists, *, int revision, Companion companion=None):
         cdef SnapshotHolder snapshot
         with self.changes.building, Beside(self.changes.lists, self.lock) as beside:
-            previous = () if self.current is None else self.current.residents
+            previous = self.earlier if self.current is None else self.current.residents
             # entries outlive the rule that made them, as long as a policy has the list
             fed = self.fed | {spec.lists[rule.add_to.list].name for rule in spec.rules if rule.add_to is not None}
             fed &= {described.name for described in spec.lists}
-            snapshot = SnapshotHolder(spec, beside.lists(spec.lists, lists), self.plan, self.home, self.secret,
-                                      previous, self.repeats, self.grace, self.added, fed, revision, companion)
+            try:
+                snapshot = SnapshotHolder(spec, beside.lists(spec.lists, lists), self.plan, self.home, self.secret,
+                                          previous, self.repeats, self.grace, self.added, fed, revision, companion,
+                                          self.state)
+            except BaseException:
+                residents.keep(self.state, previous)
+                raise
             snapshot.c.grace_until, snapshot.c.added_until = &self.grace_until, &self.added_until
             trial = self.trials.beside(snapshot, fed)
             with self.lock:
@@ -123,6 +133,8 @@ cdef class Engine:
                 self.changes.wait()
                 _swept = self.trials.sweep()
                 _folded = self._fold()  # they go when the lock is free again: large tables take their time
+            residents.keep(self.state, snapshot.residents)
+            self.earlier = None
 
     def enlist(self):
         return Enlisted(self)

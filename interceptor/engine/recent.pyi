@@ -69,6 +69,10 @@ class RecentTable:
         """Entries held, ended ones that nothing has replaced yet included."""
 
     @property
+    def last_end(self) -> int:
+        """When the last of all entries ends, or has ended; 0 when there never was one. One pass over the table."""
+
+    @property
     def evicted(self) -> int: ...
     @property
     def refused(self) -> int: ...

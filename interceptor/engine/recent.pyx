@@ -253,6 +253,17 @@ cdef class RecentTable:
         return ic_load64(&self.own.used)
 
     @property
+    def last_end(self) -> int:
+        cdef uint64_t i
+        cdef int way
+        cdef Millis last = 0
+        with nogil:
+            for i in range(self.own.n_sets):
+                for way in range(RECENT_WAYS):
+                    last = max(last, <int64_t>ic_load64_relaxed(<uint64_t*>&self.own.sets[i].end[way]) >> TAG_BITS)
+        return last
+
+    @property
     def evicted(self) -> int:
         return ic_load64(&self.own.evicted)
 

@@ -146,7 +146,7 @@ cdef class SnapshotHolder:
     cdef (Stats*)[64] stats     # by worker
     cdef readonly object spec
     cdef readonly int revision
-    cdef readonly tuple residents       # visits.Resident: the entity tables
+    cdef readonly tuple residents       # residents.Resident: the entity tables
     cdef readonly object kept           # visits.Kept: of each call, for its reports
     cdef readonly LiveLists lists
     cdef object trial                   # owns `c.trial`; None

@@ -1,7 +1,7 @@
 """What a snapshot takes along for the threads that decide with it."""
 
+from interceptor.engine.residents import Resident
 from interceptor.engine.spec import Spec
-from interceptor.engine.visits import Resident
 
 class Companion:
     """What is published together with a policy, `Engine.publish(..., companion=...)`, and lives as long as that.

@@ -44,7 +44,8 @@ cdef class Companion:
 @cython.no_gc_clear         # its arrays go when nothing refers to it, never while a thread looks at them
 cdef class SnapshotHolder:
     def __init__(self, spec, LiveLists lists not None, NumberingPlan plan, str home, bytes secret, previous,
-                 RecentTable repeats, RecentTable grace, RecentTable added, fed, int revision, Companion companion):
+                 RecentTable repeats, RecentTable grace, RecentTable added, fed, int revision, Companion companion,
+                 state=None):
         cdef uint64_t seed
         if len(spec.lists) > MAX_LISTS or len(spec.counters) > MAX_COUNTERS:
             raise ValueError(f"a policy has at most {MAX_LISTS} lists and {MAX_COUNTERS} counters; this one has "
@@ -68,7 +69,7 @@ cdef class SnapshotHolder:
         self._emergency(spec, plan)
         self._lookups(spec, fed)
         self._rules(spec)
-        placed = visits.place_counters(spec, previous, seed)
+        placed = visits.place_counters(spec, previous, seed, state=state)
         self._counters(spec, placed)
         self._feeds(spec, placed)
         self._kept(visits.kept(spec))

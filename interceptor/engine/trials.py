@@ -7,12 +7,12 @@ from interceptor.engine.answers import Answer, Differing, TrialState
 from interceptor.engine.candidate import Candidate
 from interceptor.engine.demotions import Demotions
 from interceptor.engine.plan import NumberingPlan
+from interceptor.engine.residents import Resident
 from interceptor.engine.snapshot import SnapshotHolder
 from interceptor.engine.spec import Spec
 from interceptor.engine.trace import rule_id
 from interceptor.engine.trial import ShadowRun, attach
 from interceptor.engine.types import Verdict
-from interceptor.engine.visits import Resident
 
 #: a trial beside one snapshot
 Beside = tuple[ShadowRun, SnapshotHolder]

@@ -3,12 +3,12 @@
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from typing import Any
 
 from interceptor.engine.columns import Measure
-from interceptor.engine.entities import EntityTable
 from interceptor.engine.meanings import asked, encoded, key, meaning, meanings, pairing
+from interceptor.engine.residents import Resident, settle
 from interceptor.engine.spec import Counter, KeyPart, Span, Spec
+from interceptor.engine.state import StateDirectory
 from interceptor.engine.types import Happening
 
 #: counters of one entity table
@@ -17,8 +17,6 @@ MAX_COLUMNS = 32
 DEFAULT_ENTITIES = 1_000_000
 #: places whose calls are compared, of a kind that the policy gives no budget
 DEFAULT_PLACES = 1 << 16
-#: one promoted distinct counter for so many entities
-ENTITIES_PER_SKETCH = 32
 
 _MEASURES = {
     "sum": Measure.MEASURE_SUM,
@@ -29,16 +27,6 @@ _MEASURES = {
     "first_seen": Measure.MEASURE_FIRST_SEEN,
     "last_seen": Measure.MEASURE_LAST_SEEN,
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Resident:
-    """An entity table that outlives reloads, and what its columns mean."""
-
-    table: EntityTable
-    entity: str
-    meanings: tuple[bytes, ...]
-    pairing: Any = None  #: of a table of pairs: which calls ended lately, by place
 
 
 @dataclass(frozen=True)
@@ -89,9 +77,14 @@ class Kept:
 
 
 def place_counters(
-    spec: Spec, previous: Iterable[Resident], seed: int, only: Container[int] | None = None
+    spec: Spec,
+    previous: Iterable[Resident],
+    seed: int,
+    only: Container[int] | None = None,
+    *,
+    state: StateDirectory | None = None,
 ) -> Placement:
-    """Gives every counter its table and column.
+    """Gives every counter its table and column. New tables lie in `state`, if it is given.
 
     A counter that an earlier revision had, meaning the same, stays in its column. New ones share a new table by kind
     of entity. A table none of whose columns is wanted any more is left out, and goes with its last snapshot. With
@@ -117,16 +110,18 @@ def place_counters(
     for entity, newcomers in waiting.items():
         for start in range(0, len(newcomers), MAX_COLUMNS):
             some = newcomers[start : start + MAX_COLUMNS]
-            columns = [(measure_of(spec.counters[i]), spec.counters[i].window_ms) for i in some]
-            table = _table(spec.entities.get(entity, DEFAULT_ENTITIES), columns, seed)
-            resident = Resident(table, entity, tuple(means[i] for i in some))
+            slots = spec.entities.get(entity, DEFAULT_ENTITIES)
+            meant = [(means[i], (measure_of(spec.counters[i]), spec.counters[i].window_ms)) for i in some]
+            resident = settle(entity, slots, meant, seed, state)
             placed[resident] = [(i, column) for column, i in enumerate(some)]
     visits: list[Visit] = []
     feeds: list[Feed] = []
     for resident, counters in placed.items():
         _visit(spec, resident, counters, visits)
         _feed(spec, resident, counters, feeds)
-    pairings = _pairings(spec, sorted(i for counters in placed.values() for i, _ in counters), free, seed)
+    pairings = _pairings(
+        spec, sorted(i for counters in placed.values() for i, _ in counters), free, seed, state
+    )
     return Placement(
         (*placed, *pairings.values()),
         tuple(visits),
@@ -177,12 +172,6 @@ def measure_of(counter: Counter) -> Measure:
     return _MEASURES[counter.measure]
 
 
-def _table(slots: int, columns: list[tuple[Measure, int]], seed: int) -> EntityTable:
-    distinct = any(measure == Measure.MEASURE_DISTINCT for measure, _ in columns)
-    sketches = max(slots // ENTITIES_PER_SKETCH, 1024) if distinct else 0
-    return EntityTable(slots, columns, sketches=sketches, seed=seed)
-
-
 def _element(counter: Counter) -> tuple[KeyPart, ...]:
     return () if counter.element is None else (KeyPart(counter.element),)
 
@@ -226,7 +215,11 @@ def _feed(spec: Spec, resident: Resident, counters: list[tuple[int, int]], feeds
 
 
 def _pairings(
-    spec: Spec, counters: Sequence[int], free: dict[tuple[str, bytes], list[tuple[Resident, int]]], seed: int
+    spec: Spec,
+    counters: Sequence[int],
+    free: dict[tuple[str, bytes], list[tuple[Resident, int]]],
+    seed: int,
+    state: StateDirectory | None,
 ) -> dict[bytes, Resident]:
     """Tables of pairs: how often two have gone together, and which calls ended lately at each place."""
     found: dict[bytes, Resident] = {}
@@ -242,8 +235,8 @@ def _pairings(
         ((resident, _),) = free.get((entity, meant)) or ((None, 0),)
         if resident is None:
             slots = spec.entities.get(key(spec, counter.read_for), DEFAULT_ENTITIES)
-            table = _table(slots, [(Measure.MEASURE_NARROW, counter.window_ms)], seed)
-            resident = Resident(table, entity, (meant,))
+            column = (Measure.MEASURE_NARROW, counter.window_ms)
+            resident = settle(entity, slots, [(meant, column)], seed, state)
         if resident.pairing is None:  # of an earlier process
             places = spec.entities.get(place, DEFAULT_PLACES)
             ring = import_module("interceptor.engine.pairing").PairingTable(places, counter.apart_ms, seed)

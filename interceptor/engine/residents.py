@@ -1,0 +1,94 @@
+"""Entity tables that outlive reloads, and what their columns mean; those that an earlier process has left."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from interceptor.engine.columns import Measure
+from interceptor.engine.entities import EntityTable
+from interceptor.engine.keys import siphash_of
+from interceptor.engine.memory import Region
+from interceptor.engine.recent import RecentTable
+from interceptor.engine.state import Label, StateDirectory
+
+#: one promoted distinct counter for so many entities
+ENTITIES_PER_SKETCH = 32
+#: what their files are called
+WHAT = "entities"
+
+
+@dataclass(frozen=True, eq=False)
+class Resident:
+    """An entity table that outlives reloads, and what its columns mean."""
+
+    table: EntityTable
+    entity: str
+    meanings: tuple[bytes, ...]
+    pairing: Any = None  #: of a table of pairs: which calls ended lately, by place
+
+
+def settle(
+    entity: str,
+    slots: int,
+    meant: Sequence[tuple[bytes, tuple[int, int]]],
+    seed: int,
+    state: StateDirectory | None,
+) -> Resident:
+    """A new table of a kind of entity. `meant`: meaning, and (measure, window), of each column.
+
+    Raises MemoryError, StateError.
+    """
+    meanings, columns = [meaning for meaning, _ in meant], [column for _, column in meant]
+    distinct = any(measure == Measure.MEASURE_DISTINCT for measure, _ in columns)
+    sketches = max(slots // ENTITIES_PER_SKETCH, 1024) if distinct else 0
+    if state is None:
+        return Resident(EntityTable(slots, columns, sketches=sketches, seed=seed), entity, tuple(meanings))
+    label = Label(
+        WHAT,
+        slots,
+        entity,
+        tuple((int(measure), window) for measure, window in columns),
+        tuple(meaning.decode("ascii") for meaning in meanings),
+        sketches,
+    )
+    return _resident(label, state.take(label, _nbytes(label)), seed)
+
+
+def earlier(state: StateDirectory | None, secret: bytes) -> list[Resident]:
+    """The tables that an earlier process has left. Raises MemoryError."""
+    residents: list[Resident] = []
+    if state is None:
+        return residents
+    seed = siphash_of(secret, b"tables")
+    for label in state.left(WHAT):
+        region = state.attach(label, _nbytes(label))
+        if region is not None:
+            residents.append(_resident(label, region, seed))
+            state.counts.torn += residents[-1].table.torn
+    return residents
+
+
+def keep(state: StateDirectory | None, residents: Iterable[Resident]) -> None:
+    """No policy uses any other table: their files go."""
+    if state is not None:
+        state.retain(WHAT, [resident.table.region for resident in residents])
+
+
+def recent(state: StateDirectory | None, what: str, entries: int, seed: int) -> RecentTable:
+    """A table of what happened lately; `what` it is for. Raises MemoryError, StateError."""
+    if state is None:
+        return RecentTable(entries, seed)
+    label = Label(what, entries)
+    table = RecentTable(entries, seed, state.take(label, RecentTable.bytes_for(entries)))
+    state.retain(what, [table.region])  # of another size
+    state.counts.torn += table.torn
+    return table
+
+
+def _nbytes(label: Label) -> int:
+    return EntityTable.bytes_for(label.slots, label.columns, label.sketches)
+
+
+def _resident(label: Label, region: Region, seed: int) -> Resident:
+    table = EntityTable(label.slots, label.columns, sketches=label.sketches, seed=seed, region=region)
+    return Resident(table, label.kind, tuple(meaning.encode("ascii") for meaning in label.meanings))
