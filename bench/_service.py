@@ -147,7 +147,7 @@ def started(
         ["taskset", "-c", ",".join(map(str, cores)), sys.executable, *arguments],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={"INTERCEPTOR_STATE": "none", **os.environ, "PYTHONPATH": str(ROOT)},
     )
     log: list[dict[str, Any]] = []
     try:

@@ -61,7 +61,7 @@ def start(policy: Path, cache: Path) -> Start:
         str(cache),
     ]
     addresses = ["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {"INTERCEPTOR_STATE": "none", **os.environ, "PYTHONPATH": str(ROOT)}
     begun = time.monotonic()
     process = subprocess.Popen([*command, *addresses], stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stderr is not None

@@ -49,6 +49,17 @@ def serve(
             rich_help_panel=STORE,
         ),
     ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR|none",
+            help="Keep counters in this directory of a file system in memory, so that they outlive the process. none: "
+            "they end with it.",
+            show_default="one under /dev/shm",
+            envvar="INTERCEPTOR_STATE",
+            rich_help_panel=STORE,
+        ),
+    ] = None,
     listen: Annotated[
         list[str],
         typer.Option(
@@ -223,6 +234,7 @@ def serve(
             policy=policy,
             data=data,
             store=store,
+            state=state,
             listen=tuple(listen),
             threads=threads,
             spin=spin,

@@ -18,6 +18,7 @@ from interceptor.control.zone import ZoneServer
 from interceptor.dataplane.server import DataPlane
 from interceptor.dataplane.tls import TlsServer
 from interceptor.engine.memory import take_at_once
+from interceptor.engine.state import StateError
 from interceptor.runtime.addresses import ListenError, endpoint, guard, local
 from interceptor.runtime.loader import Loaded, LoadError, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
@@ -35,6 +36,7 @@ class Options:
     policy: str | None
     data: Path | None
     store: str | None
+    state: str | None
     listen: tuple[str, ...]
     threads: int | None
     spin: float
@@ -68,6 +70,7 @@ class Options:
             policy=path,
             data=self.data or state_directory(),
             store_url=self.store,
+            state=None if self.state == "none" else Path(self.state) if self.state else "default",
             home=self.home,
             cache=self.cache,
             decision_log=self.decision_log,
@@ -154,7 +157,7 @@ def assemble(options: Options, log: Log, stopping: ExitStack) -> Fronts:
         zones = options.zones.served(service, log)
         if zones is not None:
             stopping.callback(zones.stop)
-    except (ListenError, StoreError, ValueError) as error:
+    except (ListenError, StateError, StoreError, ValueError) as error:
         raise Failure(str(error)) from None
     return Fronts(service, plane, tls is not None, control, page, zones)
 

@@ -112,13 +112,10 @@ cdef class Engine:
             # entries outlive the rule that made them, as long as a policy has the list
             fed = self.fed | {spec.lists[rule.add_to.list].name for rule in spec.rules if rule.add_to is not None}
             fed &= {described.name for described in spec.lists}
-            try:
+            with residents.publishing(self.state, previous):
                 snapshot = SnapshotHolder(spec, beside.lists(spec.lists, lists), self.plan, self.home, self.secret,
                                           previous, self.repeats, self.grace, self.added, fed, revision, companion,
                                           self.state)
-            except BaseException:
-                residents.keep(self.state, previous)
-                raise
             snapshot.c.grace_until, snapshot.c.added_until = &self.grace_until, &self.added_until
             trial = self.trials.beside(snapshot, fed)
             with self.lock:
@@ -133,8 +130,7 @@ cdef class Engine:
                 self.changes.wait()
                 _swept = self.trials.sweep()
                 _folded = self._fold()  # they go when the lock is free again: large tables take their time
-            residents.keep(self.state, snapshot.residents)
-            self.earlier = None
+            self.earlier = residents.keep(self.state, snapshot.residents)
 
     def enlist(self):
         return Enlisted(self)
@@ -378,10 +374,7 @@ cdef class Engine:
                 "list_sizes": {d.name: tables.count(i) for i, d in enumerate(snapshot.spec.lists)},
                 "list_bytes": tables.nbytes,
                 "entities": [trace.entity_stats(resident) for resident in snapshot.residents],
-                "recent": {name: {"entries": len(table), "capacity": table.capacity, "evicted": table.evicted,
-                                  "refused": table.refused, "waited": table.waited}
-                           for name, table in (("repeats", self.repeats), ("grace", self.grace),
-                                               ("added", self.added))},
+                "recent": trace.recent_stats(repeats=self.repeats, grace=self.grace, added=self.added),
                 "events": {"next_sequence": self.events.next_sequence, "dropped": self.events.dropped},
             }
 

@@ -1,9 +1,8 @@
 # Memory of the tables: anonymous mappings, so that an untouched page costs nothing and a freed table goes back; and
 # mappings of files, for what is to outlive the process.
-import os
-
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t
+from libc.string cimport strerror
 
 cdef extern from * nogil:
     """
@@ -135,7 +134,7 @@ cdef class Region:
         with nogil:             # from the file's beginning, so that huge pages of both fall together
             failed = ic_map(fd, 0, self.span, &p)
         if failed:
-            raise OSError(failed, os.strerror(failed))
+            raise OSError(failed, strerror(failed).decode())
         self.mapped = p
         self.base = <char*> p + offset
 

@@ -1,6 +1,7 @@
 """Entity tables that outlive reloads, and what their columns mean; those that an earlier process has left."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,16 @@ def keep(state: StateDirectory | None, residents: Iterable[Resident]) -> None:
     """No policy uses any other table: their files go."""
     if state is not None:
         state.retain(WHAT, [resident.table.region for resident in residents])
+
+
+@contextmanager
+def publishing(state: StateDirectory | None, previous: Iterable[Resident]) -> Iterator[None]:
+    """A policy that does not come into force leaves no file of its own."""
+    try:
+        yield
+    except BaseException:
+        keep(state, previous)
+        raise
 
 
 def recent(state: StateDirectory | None, what: str, entries: int, seed: int) -> RecentTable:

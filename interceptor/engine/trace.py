@@ -7,6 +7,7 @@ from typing import Any
 
 from interceptor.engine.answers import RuleTrace
 from interceptor.engine.program import Outcome
+from interceptor.engine.recent import RecentTable
 from interceptor.engine.spec import Spec
 from interceptor.engine.stats import LATENCY_BOUNDS_NS
 from interceptor.engine.types import RuleIndex, Verdict
@@ -57,6 +58,20 @@ def rules(spec: Spec, outcomes: bytes | bytearray, decided: int) -> tuple[RuleTr
         RuleTrace(rule.id, _OUTCOME[outcomes[i]], rule.shadow, i == decided)
         for i, rule in enumerate(spec.rules)
     )
+
+
+def recent_stats(**tables: RecentTable) -> dict[str, dict[str, Any]]:
+    """Size, evictions and lock waits of the tables of what happened lately."""
+    return {
+        name: {
+            "entries": len(table),
+            "capacity": table.capacity,
+            "evicted": table.evicted,
+            "refused": table.refused,
+            "waited": table.waited,
+        }
+        for name, table in tables.items()
+    }
 
 
 def entity_stats(resident: Any) -> dict[str, Any]:

@@ -111,8 +111,8 @@ def place_counters(
         for start in range(0, len(newcomers), MAX_COLUMNS):
             some = newcomers[start : start + MAX_COLUMNS]
             slots = spec.entities.get(entity, DEFAULT_ENTITIES)
-            meant = [(means[i], (measure_of(spec.counters[i]), spec.counters[i].window_ms)) for i in some]
-            resident = settle(entity, slots, meant, seed, state)
+            columns = [(means[i], (measure_of(spec.counters[i]), spec.counters[i].window_ms)) for i in some]
+            resident = settle(entity, slots, columns, seed, state)
             placed[resident] = [(i, column) for column, i in enumerate(some)]
     visits: list[Visit] = []
     feeds: list[Feed] = []

@@ -29,6 +29,7 @@ from interceptor.runtime.policies import LivePolicies
 from interceptor.runtime.protection import Protection
 from interceptor.runtime.recent import RecentCalls
 from interceptor.runtime.remembering import Remembering
+from interceptor.runtime.state import Place, open_state, tell
 from interceptor.runtime.tally import Tally
 from interceptor.runtime.trials import Trials
 from interceptor.runtime.upkeep import Upkeep
@@ -58,6 +59,7 @@ class Settings:
         False  #: whether the decision log, and what operators are shown of calls, has whole numbers
     )
     pass_sample: int = 1000  #: one of how many passed calls goes to the decision log
+    state: Place = None  #: where counters lie; None: in memory of the process's own, and end with it
     allow_bad: bool = False  #: keep the good rows of a list file of which more than 1 % are bad
 
 
@@ -73,7 +75,7 @@ class Service:
     """
 
     def __init__(self, settings: Settings, log: Log) -> None:
-        """Opens the store. Raises StoreError when that cannot be."""
+        """Opens store and state. Raises StoreError, StateError when that cannot be."""
         self._settings = settings
         self._log = log
         self.clock = clock = Clock()
@@ -83,12 +85,14 @@ class Service:
         self.store = Store.open(
             settings.data, settings.store_url, plan=plan, home=settings.home, clock=clock.now_ms
         )
+        self.state = open_state(settings.state, self.store.secret, settings.data, log)
         self.engine = engine = Engine(
             plan,
             home=settings.home,
             secret=self.store.secret,
             boot_ms=clock.now_ms(),
             pass_sample=settings.pass_sample,
+            state=self.state,
         )
         shown = settings.show_numbers
         self.loader = loader = Loader(
@@ -145,6 +149,7 @@ class Service:
     def open(self, loaded: Loaded) -> None:
         """Begins to decide calls under what was loaded."""
         self._take(loaded)
+        tell(self.state, self._log)
         self._expiry.start()
         self.upkeep.start()
         self.imaging.start()
@@ -187,6 +192,8 @@ class Service:
         self.additions.stop()
         self.loader.close()
         self.store.close()
+        if self.state is not None:
+            self.state.close()
 
     def decide(self, call: Mapping[str, Any]) -> Decision:
         """Decides a call now. Raises CallError, or NotReadyError."""

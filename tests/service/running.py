@@ -70,13 +70,14 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Of a process of ours: what it keeps lies in a directory of this test run."""
+    """Of a process of ours: what it keeps lies in a directory of this test run, and its counters end with it."""
     return {
         **os.environ,
         "PYTHONPATH": str(PACKAGE.parent),
         "PYTHONWARNINGS": "default",
         "COLUMNS": "120",
         "XDG_STATE_HOME": STATE.name,
+        "INTERCEPTOR_STATE": "none",
         **extra,
     }
 
