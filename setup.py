@@ -87,6 +87,9 @@ MODULES = [
     "interceptor.dataplane.acceptor",
     "interceptor.dataplane.traffic",
     "interceptor.dataplane.server",
+    # recorded calls
+    "interceptor.replay.columns",
+    "interceptor.replay.player",
     # the load test
     "interceptor.loadtest.histogram",
     "interceptor.loadtest.idle",

@@ -44,6 +44,10 @@ cdef void take_up(Worker* w, const Snapshot* s) noexcept nogil
 # Decides `n` (at most CHUNK) calls in their order, each at its own time. Their texts and scalars are set.
 cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, const Millis* now,
                        Decision* out) noexcept nogil
+# The same in two steps, for who tells reports between two of them: the chunk is resolved and what it needs is on its
+# way, then call i of the chunk is decided, in their order.
+cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) noexcept nogil
+cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Millis now, Decision* out) noexcept nogil
 
 # The same for one call, touching nothing. outcome[rule index]: Outcome, or NOT_REACHED.
 cdef enum:

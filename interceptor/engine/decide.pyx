@@ -35,6 +35,13 @@ cdef void take_up(Worker* w, const Snapshot* s) noexcept nogil:
 
 cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, const Millis* now,
                        Decision* out) noexcept nogil:
+    cdef uint32_t i
+    prepare_chunk(s, w, calls, n)
+    for i in range(n):
+        decide_one(s, w, &calls[i], i, now[i], &out[i])
+
+
+cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) noexcept nogil:
     cdef uint32_t i, k
     cdef const Lookup* look
     cdef const Tables* tables = load_tables(s)
@@ -63,8 +70,6 @@ cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, co
         if w.repeat_b[i]:
             ahead_note(&w.ahead, recent_entry(s.repeats, w.repeat_a[i], w.repeat_b[i]), 1)
     ahead_fetch(&w.ahead)
-    for i in range(n):
-        decide_one(s, w, &calls[i], i, now[i], &out[i])
 
 
 cdef void name_repeat(const Snapshot* s, Worker* w, const Call* call, uint32_t i) noexcept nogil:
