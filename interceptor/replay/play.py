@@ -62,7 +62,9 @@ class Played:
     """A stretch of the recording, decided."""
 
     first: int  #: rows before it
-    columns: Mapping[str, Any]  #: the columns that were read, Arrow arrays of as many rows as each of `answers`
+    columns: Mapping[
+        str, Any
+    ]  #: the columns that were read, Arrow arrays of as many rows as each of `answers`
     answers: tuple[npt.NDArray[np.void], ...]  #: by side: dtype outcome.ANSWER
     share: float  #: of the file that is done
 
@@ -110,7 +112,7 @@ class Replay:
         cores: int | None = None,
     ) -> None:
         self.recording, self.skip_bad = recording, skip_bad
-        self.cores = min(cores or len(os.sched_getaffinity(0)), MOST_CORES)
+        self.cores = cores_of(cores)
         each = max(self.cores // len(sides), 1)
         self.sides = [_Playing(side, home, SECRET if secret is None else secret, each) for side in sides]
         self.fields = frozenset(wanted).union(*(columns_read(side.spec) for side in sides))
@@ -150,6 +152,11 @@ class Replay:
             self.skipped += 1
             if len(self.bad) < BAD_KEPT:
                 self.bad.append(BadRow(stretch.first + row + 1, column, problem))
+
+
+def cores_of(asked: int | None) -> int:
+    """How many cores to use: those asked for, or all that this process may use."""
+    return min(asked or len(os.sched_getaffinity(0)), MOST_CORES)
 
 
 class _Rows:
@@ -229,9 +236,7 @@ class _Playing:
             for each in told:
                 each.result()
         pauses = self._pauses(rows.times)
-        return [
-            pool.submit(self._play, place, columns, shares, pauses) for place in range(len(self.players))
-        ]
+        return [pool.submit(self._play, place, columns, shares, pauses) for place in range(len(self.players))]
 
     def _pauses(self, times: npt.NDArray[np.int64]) -> list[tuple[int, list[tuple[str, ListContent]]]]:
         """Rows before which entries of list files end, and which."""
@@ -239,7 +244,9 @@ class _Playing:
         found: dict[int, list[tuple[str, ListContent]]] = {}
         for name, file in self.side.files.items():
             ends = file.expiries.until
-            moments = np.unique(ends[np.searchsorted(ends, self.ended, "right") : np.searchsorted(ends, last, "right")])
+            moments = np.unique(
+                ends[np.searchsorted(ends, self.ended, "right") : np.searchsorted(ends, last, "right")]
+            )
             before = self.ended
             for moment in moments.tolist():
                 row = int(np.searchsorted(times, moment))
@@ -268,7 +275,7 @@ class _Playing:
         return found
 
     def _name(self, place: int) -> str:
-        names = {int(each): name for name, each in TEXTS.items()}
+        names = {int(each): str(name) for name, each in TEXTS.items()}
         if place >= Field.F_TAG:
             return f"tags.{self.side.spec.tags[place - Field.F_TAG]}"
         return names.get(place, "redirecting")

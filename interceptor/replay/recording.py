@@ -103,9 +103,13 @@ class Recording:
         for field, name in columns.items():
             if field not in KINDS and not field.startswith(TAG):
                 known = ", ".join([*KINDS, TAG + "NAME"])
-                raise RecordingError(self.path, f"{field!r} is no field of a recorded call; there are {known}")
+                raise RecordingError(
+                    self.path, f"{field!r} is no field of a recorded call; there are {known}"
+                )
             if name not in written:
-                raise RecordingError(self.path, f"has no column {name!r} for {field}; it has {', '.join(written)}")
+                raise RecordingError(
+                    self.path, f"has no column {name!r} for {field}; it has {', '.join(written)}"
+                )
         taken = set(columns.values())
         found = {
             name: name
@@ -115,7 +119,8 @@ class Recording:
         for field in NEEDED:
             if field not in found:
                 raise RecordingError(
-                    self.path, f"has no column {field!r}; it has {', '.join(written)}: say --column {field}=NAME"
+                    self.path,
+                    f"has no column {field!r}; it has {', '.join(written)}: say --column {field}=NAME",
                 )
         twice = {name for name in found.values() if written.count(name) > 1}
         if twice:
@@ -155,7 +160,8 @@ class Recording:
         names = [self._named[field] for field in asked]
         size = max(self.path.stat().st_size, 1)
         types = {
-            self._named[field]: CODED if field in FEW or field.startswith(TAG) else pa.string() for field in asked
+            self._named[field]: CODED if field in FEW or field.startswith(TAG) else pa.string()
+            for field in asked
         }
         packed = _PACKED.get(self.path.suffix.lower())
         with pa.OSFile(str(self.path)) as file, pa.input_stream(file, compression=packed) as source:

@@ -78,18 +78,23 @@ class Score:
     rules: tuple[RuleScore, ...]  #: those that hit any call
 
     def precision(self, *, blocked: bool = False) -> float:
-        """Share of the calls warned about or blocked (or blocked alone) that are an offender's."""
-        hit = {
-            fraud: sum(kind.blocked if blocked else kind.warned + kind.blocked for kind in self.kinds if kind.fraud is fraud)
-            for fraud in (True, False)
-        }
-        return hit[True] / (hit[True] + hit[False]) if any(hit.values()) else float("nan")
+        """Share of the calls warned about or blocked (or blocked alone) that are an offender's; NaN: none were."""
+        right, hit = (self._hit(kinds, blocked) for kinds in (self.offenders, self.kinds))
+        return right / hit if hit else float("nan")
 
     def recall(self, *, blocked: bool = False) -> float:
-        """Share of the calls of offenders that were warned about or blocked (or blocked alone)."""
-        kinds = [kind for kind in self.kinds if kind.fraud]
-        calls = sum(kind.calls for kind in kinds)
-        return sum(kind.recall(blocked=blocked) * kind.calls for kind in kinds if kind.calls) / calls if calls else float("nan")
+        """Share of the calls of offenders that were warned about or blocked (or blocked alone); NaN likewise."""
+        calls = sum(kind.calls for kind in self.offenders)
+        return self._hit(self.offenders, blocked) / calls if calls else float("nan")
+
+    @property
+    def offenders(self) -> tuple[KindScore, ...]:
+        """The kinds that are fraud."""
+        return tuple(kind for kind in self.kinds if kind.fraud)
+
+    @staticmethod
+    def _hit(kinds: tuple[KindScore, ...], blocked: bool) -> int:
+        return sum(kind.blocked if blocked else kind.warned + kind.blocked for kind in kinds)
 
 
 class _Different:
@@ -174,7 +179,9 @@ class Scoring:
         kind.fraud |= bool(whose.any())
         kind.hit[_WARNED] += int((verdict == Verdict.WARN).sum())
         kind.hit[_BLOCKED] += int((verdict == Verdict.BLOCK).sum())
-        for kept, among in zip(kind.callers, (verdict > 0, verdict > Verdict.PASS, verdict == Verdict.BLOCK), strict=True):
+        for kept, among in zip(
+            kind.callers, (verdict > 0, verdict > Verdict.PASS, verdict == Verdict.BLOCK), strict=True
+        ):
             kept.add(said["caller"][among])
         hit = verdict > Verdict.PASS
         for index in np.unique(said["rule"][hit]).tolist():
@@ -197,7 +204,9 @@ class Scoring:
     def _until(kind: _Kind, instance: Counts, verdict: npt.NDArray[np.uint8]) -> None:
         order = np.argsort(instance, kind="stable")
         who, said = instance[order], verdict[order]
-        begins = np.flatnonzero(np.concatenate(([True], who[1:] != who[:-1]))) if len(who) else np.zeros(0, int)
+        begins = (
+            np.flatnonzero(np.concatenate(([True], who[1:] != who[:-1]))) if len(who) else np.zeros(0, int)
+        )
         for begin, end in zip(begins.tolist(), [*begins[1:].tolist(), len(who)], strict=True):
             one = int(who[begin])
             before = kind.made.get(one, 0)
@@ -212,17 +221,35 @@ class Scoring:
         """None when no call was labelled."""
         if not self._kinds:
             return None
-        kinds = [
-            KindScore(
-                label, kind.fraud, kind.calls, *kind.hit, *map(len, kind.callers),
-                *(np.array([first.get(one, NEVER) for one in sorted(kind.made)], np.int64) for first in kind.first),
-            )
+        kinds = tuple(
+            _kind_score(label, kind)
             for label, kind in sorted(self._kinds.items(), key=lambda item: (item[1].fraud, item[0]))
-        ]  # fmt: skip
+        )
         rules = []
         for index in sorted({index for index, _ in self._rules}):
             found = {label: counts for (rule, label), counts in self._rules.items() if rule == index}
             name = self._shadows[-1 - index] if index < 0 else rule_id(self.spec, index)
             right, wrong = (sum(counts[i] for counts in found.values()) for i in (0, 1))
-            rules.append(RuleScore(name, index < 0, {k: sum(v) for k, v in sorted(found.items())}, right, wrong))
-        return Score(tuple(kinds), tuple(rules))
+            rules.append(
+                RuleScore(name, index < 0, {k: sum(v) for k, v in sorted(found.items())}, right, wrong)
+            )
+        return Score(kinds, tuple(rules))
+
+
+def _kind_score(label: str, kind: _Kind) -> KindScore:
+    warned, blocked = (
+        np.array([first.get(one, NEVER) for one in sorted(kind.made)], np.int64) for first in kind.first
+    )
+    callers, callers_warned, callers_blocked = map(len, kind.callers)
+    return KindScore(
+        label=label,
+        fraud=kind.fraud,
+        calls=kind.calls,
+        warned=kind.hit[_WARNED],
+        blocked=kind.hit[_BLOCKED],
+        callers=callers,
+        callers_warned=callers_warned,
+        callers_blocked=callers_blocked,
+        until_warned=warned,
+        until_blocked=blocked,
+    )

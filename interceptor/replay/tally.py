@@ -61,8 +61,12 @@ class Tally:
         self.errors += int(np.count_nonzero(answers["errors"]))
         hours = np.asarray(columns["time_ms"].fill_null(0), dtype=np.int64) // HOUR_MS
         first = int(hours.min(initial=0 if len(hours) == 0 else hours[0]))
-        kinds = (answers["rule"].astype(np.int64) << 2 | answers["verdict"]) << 32 | np.maximum(hours - first, 0)
-        for kind, n in zip(*(each.tolist() for each in np.unique(kinds[asked], return_counts=True)), strict=True):
+        kinds = (answers["rule"].astype(np.int64) << 2 | answers["verdict"]) << 32 | np.maximum(
+            hours - first, 0
+        )
+        for kind, n in zip(
+            *(each.tolist() for each in np.unique(kinds[asked], return_counts=True)), strict=True
+        ):
             rule, verdict, hour = kind >> 34, kind >> 32 & 3, first + (kind & 0xFFFFFFFF)
             self._rules.setdefault((rule, verdict), Counter())[hour] += n
             self.verdicts[VERDICTS[Verdict(verdict)]] += n

@@ -34,7 +34,7 @@ KINDS = {
 TAG = "tags."
 #: texts of which there are few different ones: read as codes where the file has them so
 FEW = frozenset(
-    "event switch privacy trunk domain user_agent source_ip cell verstat attestation label".split()
+    "event switch privacy trunk domain user_agent source_ip cell verstat attestation label".split()  # noqa: SIM905
 )
 #: row -> (field, what is wrong with its value)
 Flawed = dict[int, tuple[str, str]]

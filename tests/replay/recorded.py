@@ -1,4 +1,4 @@
-"""Recorded calls for tests: rows as dictionaries, files of them, and what an engine says when it is asked call by call."""
+"""Recorded calls for tests: rows, files of them, and what an engine says that is asked call by call."""
 
 import csv
 import random
@@ -33,7 +33,7 @@ trunks:
   default: {region: CN}
   own: {region: CN, trusted: true, own_subscribers: true}
 tags: [dealer]
-thresholds: {people: 3, calls: 4}
+thresholds: {people: 6, calls: 1}
 lists:
   fraud: {kind: number}
   watch: {kind: number}
@@ -75,7 +75,9 @@ def rows_of(seed: int, calls: int = 2_000, callers: int = 24) -> list[Row]:
             "time_ms": now,
             "call_id": f"id-{i if rng.random() < 0.97 else max(i - 1, 0)}",
             "switch": rng.choice(("north", "south", None)),
-            "caller": rng.choice((f"+86138{who:08}", f"0086138{who:08}", f"138{who:08}", "anonymous", "junk!"))
+            "caller": rng.choice(
+                (f"+86138{who:08}", f"0086138{who:08}", f"138{who:08}", "anonymous", "junk!")
+            )
             if rng.random() < 0.9
             else f"+4420{who // 4:08}",
             "callee": rng.choice(("110", f"+86139{rng.randrange(90):08}", f"139{rng.randrange(90):08}"))
@@ -84,8 +86,10 @@ def rows_of(seed: int, calls: int = 2_000, callers: int = 24) -> list[Row]:
             "trunk": rng.choice(("own", "other", None)),
             "asserted_identity": rng.choice((None, None, f"tel:+86136{who:08}")),
             "imsi": f"46000{who:010}",
-            "imei": f"8612340{who // 3:07}",
-            "redirecting": rng.choice((None, None, [], ["+8613800000001"], ["+8613800000001", "+8613912345678"])),
+            "imei": f"8612340{who if who % 4 else 0:07}",
+            "redirecting": rng.choice(
+                (None, None, [], ["+8613800000001"], ["+8613800000001", "+8613912345678"])
+            ),
             "international_ingress": rng.choice((True, False, None)),
             "roaming": rng.choice((True, False, None)),
             "sim_age_days": rng.choice((None, 0, 3, 900)),
@@ -122,7 +126,9 @@ def call_of(row: Row) -> dict[str, Any]:
         if name not in ("event", "time_ms", "answered_ms", "ended_ms", "cause", "label", "instance", "fraud")
         and not name.startswith("tags.")
     }
-    tags = {name.removeprefix("tags."): value for name, value in row.items() if name.startswith("tags.") and value}
+    tags = {
+        name.removeprefix("tags."): value for name, value in row.items() if name.startswith("tags.") and value
+    }
     return plain | {"tags": tags}
 
 
@@ -140,12 +146,20 @@ def one_by_one(spec: Spec, rows: Iterable[Row], lists: Mapping[str, ListContent]
 
 def said(spec: Spec, answers: Any) -> list[tuple[Any, ...]]:
     """Rows of ANSWER as `told` has decisions."""
-    return [tuple(row[n].item() for n in ("verdict", "rule", "block_class", "repeated", "errors", "shadow")) for row in answers]
+    names = ("verdict", "rule", "block_class", "repeated", "errors", "shadow")
+    return [tuple(row[name].item() for name in names) for row in answers]
 
 
 def told(spec: Spec, decisions: Iterable[Decision]) -> list[tuple[Any, ...]]:
     shadows = [rule.id for rule in spec.rules if rule.shadow]
     return [
-        (d.verdict, d.rule_index, d.block_class, d.repeated, d.errors, sum(1 << shadows.index(s) for s in d.shadow))
+        (
+            d.verdict,
+            d.rule_index,
+            d.block_class,
+            d.repeated,
+            d.errors,
+            sum(1 << shadows.index(s) for s in d.shadow),
+        )
         for d in decisions
     ]
