@@ -13,6 +13,7 @@ from interceptor.cli.failing import EXIT_USAGE, Failure
 from interceptor.simulation import scenario as scenarios
 from interceptor.simulation.simulate import Told
 from interceptor.simulation.simulate import simulate as run
+from interceptor.simulation.sources import REFERENCES
 
 
 def scenario_of(name: str, instances: list[str], sets: list[str]) -> scenarios.Scenario:
@@ -83,6 +84,10 @@ def describe(scenario: scenarios.Scenario) -> None:
             source = extra.get("source", "") if isinstance(extra, dict) else ""
             table.add_row(parameter, _value(getattr(kind, parameter)), field.description or "", str(source))
         console.print(table)
+    table = Table("source", "what it is", title="Sources; `assumed`: none was found", title_justify="left")
+    for name, reference in REFERENCES.items():
+        table.add_row(name, reference)
+    console.print(table)
 
 
 def _value(value: Any) -> str:

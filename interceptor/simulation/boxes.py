@@ -21,7 +21,7 @@ class SimBoxes:
         rng = world.stream(self.label)
         self.world, self.rng = world, rng
         kind = world.scenario.sim_box
-        self.forms = kind.forms
+        self.forms: tuple[str, ...] = kind.forms
         boxes = np.arange(kind.instances)
         wanted = rng.integers(kind.cards[0], kind.cards[1] + 1, len(boxes))
         each = np.minimum(
@@ -47,6 +47,9 @@ class SimBoxes:
         slow = np.where(self._form == "human", kind.human_gap, 1.0)
         slow *= rng.uniform(0.5, 2.0, len(boxes))[self._box]
         self._ports = Diallers(world, rng, kind, begin=begin, end=end, slow=slow)
+        self._speed = np.where(rng.random(len(boxes)) < kind.moves, rng.integers(1, 4, len(boxes)), 0)[
+            self._box
+        ]
         self._last = np.full(len(self._box), -1, np.int64)
 
     def between(self, begin: int, end: int) -> list[calls.Rows]:
@@ -62,7 +65,8 @@ class SimBoxes:
         per_call = self._form[port] == "call-imei"
         rows["imei"][per_call] = world.people.handsets(rng, int(per_call.sum()))
         beside = rng.random(len(rows)) < kind.neighbour_cell
-        rows["cell"] = (rows["cell"] + beside) % world.cells
+        driven = (time - world.clock.start) // HOUR * self._speed[port]
+        rows["cell"] = (rows["cell"] + beside + driven) % world.cells
         return [self._changed(port, line, rows), rows[line != to]]
 
     def _changed(self, port: Whole, line: Whole, rows: calls.Rows) -> calls.Rows:
@@ -85,7 +89,7 @@ class CardFarms:
         rng = world.stream(self.label)
         self.world, self.rng = world, rng
         kind = world.scenario.card_farm
-        self.forms = kind.forms
+        self.forms: tuple[str, ...] = kind.forms
         farms = np.arange(kind.instances)
         self._farm = np.repeat(farms, rng.integers(kind.cards[0], kind.cards[1] + 1, len(farms)))
         self._cards = cards = world.take_cards(rng, len(self._farm), self.label, self._farm, 0.0)

@@ -124,6 +124,8 @@ class Scans(Gangs):
         begin = (self.rng.uniform(0, 20, self.gangs) * HOUR).astype(np.int64)[self._gang]
         days = self.rng.integers(0, len(world.clock.days()), self.gangs)[self._gang]
         self._lines = Diallers(world, self.rng, kind, begin=begin, end=np.full(len(begin), DAY), day=days)
+        # A card is in one handset, which makes one call at a time.
+        self._lines.stop((self.form == "card")[self._gang] & (np.diff(self._gang, prepend=-1) == 0))
         self._left = self.rng.integers(kind.numbers[0], kind.numbers[1] + 1, self.gangs)
         start = world.lines["number"][world.strangers(self.rng, self.gangs)]
         self._next = start - start % numbers.BLOCK + self.rng.integers(0, 3_000, self.gangs)

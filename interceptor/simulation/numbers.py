@@ -23,19 +23,19 @@ AREAS = ((10, 5), (21, 5), (20, 3), (755, 2), (28, 6))
 #: Country code, first digits, how many follow: mobile ranges of the country.
 COUNTRIES: dict[str, tuple[int, int, int]] = {
     "US": (1, 213, 7),
-    "HK": (852, 6, 7),
+    "HK": (852, 61, 6),
     "JP": (81, 90, 8),
-    "KR": (82, 10, 8),
+    "KR": (82, 103, 7),
     "GB": (44, 74, 8),
     "SG": (65, 8, 7),
-    "MM": (95, 92, 8),
+    "MM": (95, 925, 7),
     "KH": (855, 12, 6),
     "PH": (63, 917, 7),
     "TH": (66, 81, 7),
     "TN": (216, 2, 7),
     "KM": (269, 3, 6),
     "CU": (53, 5, 7),
-    "LV": (371, 2, 7),
+    "LV": (371, 29, 6),
     "MV": (960, 7, 6),
 }
 #: The least of China's mobile numbers, and more than any service number.

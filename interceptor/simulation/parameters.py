@@ -3,14 +3,22 @@
 A source in capitals is listed in `sources.REFERENCES`; `assumed` says that none was found and what was thought.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _rising(bounds: tuple[int, int]) -> tuple[int, int]:
+    if bounds[0] > bounds[1]:
+        raise ValueError("the second is less than the first")
+    return bounds
+
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
-Between = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+_Number = Annotated[int, Field(ge=1)]
+Between = Annotated[tuple[_Number, _Number], AfterValidator(_rising)]
 Hours = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=24, max_length=24)]
 
 
@@ -47,11 +55,11 @@ class Ordinary(Kind):
     gives_up: ClassVar[float] = 0.0
 
     calls_per_day: Positive = said(2.6, "calls a day, mean, besides calling back and again",
-        "MIIT-2022: 3.7 min a day go out; 103 s a call")
+        "MIIT-2022: 3.7 min a day go out, at 103 s")
     calls_sigma: Positive = said(1.1, "sigma of the log-normal over subscribers",
-        "SESHADRI: heavy tails (DPLN); sigma assumed")
+        "SESHADRI, JIANG: heavy tails; sigma assumed")
     elsewhere: Positive = said(0.6, "subscribers of other networks we meet, for each of ours", "assumed")
-    contacts: Positive = said(9.0, "people one calls and is called by, mean", "ONNELA: mean degree 3 to 10")
+    contacts: Positive = said(9.0, "people one calls and is called by, mean", "ONNELA: few mutual ties; value assumed")
     loyalty: Positive = said(2.2, "how much the strongest contacts are preferred: rank = contacts * u^loyalty",
         "assumed")
     neighbours: Share = said(0.75, "contacts who live near", "LAMBIOTTE: distance decay; share assumed")
@@ -72,7 +80,7 @@ class Ordinary(Kind):
     callback_min: Positive = said(9.0, "minutes until then, median (log-normal, sigma 1.2)", "assumed")
     redial: Share = said(0.25, "calls not answered that are dialled again soon", "assumed")
     cell_subscribers: Positive = said(110.0, "subscribers a cell",
-        "MIIT-2023: 11.6 M base stations, 3 sectors, 1.7 G")
+        "MIIT-2022: 1 base station for 165, some share a place")
     at_home: Hours = said((0.92,) * 6 + (0.85, 0.6) + (0.3,) * 9 + (0.4, 0.6, 0.7, 0.75, 0.82, 0.88, 0.9),
         "in the home cell, by the hour", "GONZALEZ: two places hold most of the time; values assumed")
     elsewhere_cell: Share = said(0.3, "of the rest: neither home nor work", "GONZALEZ; value assumed")
@@ -80,7 +88,7 @@ class Ordinary(Kind):
     crowded: Share = said(0.4, "who work where many do: one cell in twelve", "assumed")
     migrants: Share = said(0.25, "who live elsewhere than where their number is from",
         "CENSUS-2020: 376 M of 1,412 M")
-    ported: Share = said(0.02, "numbers that moved to another network with their holders", "MIIT-MNP; value assumed")
+    ported: Share = said(0.02, "numbers that moved to another network with their holders", "assumed")
     over_voip: Share = said(0.04, "subscribers of other networks whose calls come over VoIP transit", "assumed")
     dual_sim: Share = said(0.10, "lines whose owner has the next one in the same handset", "assumed")
     dual_same_imei: Share = said(0.08, "of these, handsets that show one IMEI for both", "assumed")
@@ -91,13 +99,13 @@ class Ordinary(Kind):
     reactivated_day: Share = said(0.0001, "cards a day that come back after months unused", "assumed")
     dealer_cards: Positive = said(1_500.0, "cards a dealer has sold, mean of a heavy tail", "assumed")
     staff_cards: Share = said(0.08, "of new cards: bought by a company, 10 to 60 at once, one dealer", "assumed")
-    sms_day: Positive = said(2.9, "SMS received a day, mean", "MIIT-2022: 1.75e12 SMS a year, 1.68e9 subscribers")
+    sms_day: Positive = said(2.6, "SMS received a day, mean", "MIIT-2010: 7.5e11 in 334 days, 0.85 G subscribers")
     attaches_day: Positive = said(0.4, "attaches reported a day (power on)", "assumed")
     abroad: Share = said(0.003, "who roam abroad", "assumed")
     forwarded: Share = said(0.25, "of calls to those: forwarded on from abroad, our number as the caller's",
         "assumed")
     from_abroad: Share = said(0.004, "calls from foreign numbers, to all",
-        "MIIT: international share of minutes, below 1 %")
+        "assumed")
     repair_shops: Positive = said(20_000.0, "subscribers for each repair shop", "assumed")
     repair_cards: Between = said((6, 35), "customers' cards a shop tries in its own handset in a day", "assumed")
 
@@ -115,7 +123,7 @@ class Business(Dialling):
     strangers: Share = said(0.45, "calls to people never called before", "assumed")
     teachers: Share = said(0.004, "of subscribers: teachers who ring a class's parents one after the other",
         "POLICY: teachers were cut off by limits of 20 an hour")
-    parents: Between = said((25, 55), "parents of a class", "MOE: class size up to 55")
+    parents: Between = said((25, 55), "parents of a class", "assumed: classes of 45 to 55")
     class_day: Share = said(0.12, "teachers who do it on a day", "assumed")
     otp_numbers: Count = said(6, "foreign numbers that read sign-in codes aloud, for each million subscribers",
         "assumed")
@@ -125,7 +133,7 @@ class Business(Dialling):
 class Courier(Dialling):
     """Couriers and drivers: strangers by the dozen, short, from many cells."""
 
-    share: Share = said(0.004, "couriers among subscribers", "CHINAPOST: 3 to 5 million couriers, 1.7 G numbers")
+    share: Share = said(0.004, "couriers among subscribers", "SF: 3 million, of 1.6 G numbers; twice that in towns")
     gap_median_s: Positive = said(120.0, "seconds between two calls, median", "SF: 46 calls in an hour of delivery")
     gap_sigma: Positive = said(1.0, "sigma of it", "assumed")
     slow: float = said(0.7, "log of how much longer with most couriers (sigma 0.7)",
@@ -136,7 +144,7 @@ class Courier(Dialling):
     talk_sigma: Positive = said(0.7, "sigma of it", "assumed")
     zone: Positive = said(25.0, "cells of a round", "assumed")
     drivers: Share = said(0.004, "car-hailing drivers among subscribers",
-        "ACFTU: 84 million in new forms of employment")
+        "ACFTU: 84 million of all kinds; value assumed")
     driver_gap_s: Positive = said(1_500.0, "seconds between two rides, median", "assumed")
 
 
@@ -172,9 +180,10 @@ class Campaign(Offender):
 class SimBox(Offender):
     """GoIP gateways: many cards, one device, one place."""
 
-    cards: Between = said((8, 64), "cards of a box", "KOUAM: 4 to 512 slots; GoIP of 8, 16, 32")
+    cards: Between = said((8, 64), "cards of a box", "PRESS-CATPOOL: 8, 16, over 100")
     cards_per_port: Between = said((1, 4), "cards for each radio port", "KOUAM: SIM banks hold more cards than ports")
-    forms: tuple[str, ...] = said(("one-imei", "port-imei", "call-imei", "card-imei", "human"),
+    forms: tuple[Literal["one-imei", "port-imei", "call-imei", "card-imei", "human"], ...] = said(
+        ("one-imei", "port-imei", "call-imei", "card-imei", "human"),
         "how the box shows itself, one after the other", "KOUAM: IMEI spoofing, human behaviour simulation")
     gap_median_s: Positive = said(150.0, "seconds between two calls of a port, median",
         "MURYNETS: far above subscribers")
@@ -184,10 +193,11 @@ class SimBox(Offender):
     ring_s: Positive = said(12.0, "seconds until answered, median", "assumed")
     talk_median_s: Positive = said(25.0, "seconds talked, median", "assumed: most victims hang up")
     talk_sigma: Positive = said(1.5, "sigma of it: a few talk for an hour", "assumed")
+    moves: Share = said(0.2, "boxes in a car: another cell every hour", "PRESS-CAR; share assumed")
     neighbour_cell: Share = said(0.1, "calls from the next cell of the same place", "MURYNETS: static; share assumed")
     among: Share = said(0.06, "calls among its own cards, in the form `human`", "KOUAM; value assumed")
     new_cards: Share = said(0.5, "cards not a month old", "assumed; the rest are rented or bought old ones")
-    sms: Share = said(0.3, "SMS a card gets, to a subscriber's", "MURYNETS: hardly any SMS; value assumed")
+    sms: Share = said(0.3, "SMS a card gets, to a subscriber's", "assumed: boxes are said to get none")
     hours: Between = said((8, 21), "hours of work", "assumed: victims' waking hours")
 
 
@@ -195,9 +205,10 @@ class CardFarm(Offender):
     """New cards of one dealer, hoarded, woken together, each in a handset of its own."""
 
     cards: Between = said((30, 100), "cards", "assumed")
-    forms: tuple[str, ...] = said(("today", "reactivated", "hoarded"),
+    forms: tuple[Literal["today", "reactivated", "hoarded"], ...] = said(
+        ("today", "reactivated", "hoarded"),
         "activated that day; dormant, then reactivated; activated in weeks before",
-        "issue: cards hoarded and woken together")
+        "assumed")
     wake_min: Positive = said(40.0, "minutes within which all wake", "assumed")
     cells: Between = said((1, 3), "cells of the place", "assumed")
     sms: Share = said(0.3, "SMS a card gets, to a subscriber's", "assumed")
@@ -218,17 +229,19 @@ class Relay(Offender):
     ring_s: Positive = said(11.0, "seconds until answered, median", "assumed")
     talk_median_s: Positive = said(35.0, "seconds talked, median", "assumed")
     talk_sigma: Positive = said(1.5, "sigma of it: a few talk for an hour", "assumed")
-    gap_median_s: Positive = said(100.0, "seconds between two victims, median", "PRESS-RELAY: hundreds a day")
+    gap_median_s: Positive = said(160.0, "seconds between two victims, median",
+        "PRESS-RELAY: 1,000 in a summer; value assumed")
     gap_sigma: Positive = said(0.9, "sigma of it", "assumed")
-    moves: Share = said(0.35, "that work from a moving car or change rooms: another cell every hour", "PRESS-RELAY")
+    moves: Share = said(0.35, "that work from a car or change rooms: another cell every hour", "PRESS-CAR; assumed")
     lasts_h: Between = said((2, 8), "hours of a day's work", "assumed")
-    new_cards: Share = said(0.3, "cards not a month old; the rest belong to those who lend their handset", "assumed")
+    new_cards: Share = said(0.15, "cards not a month old; the rest are lent by owners", "PRESS-RELAY-HOME; assumed")
 
 
 class RelayPhone(Relay):
     """Fed by a telephone call: both legs are calls."""
 
-    forms: tuple[str, ...] = said(("calls-out", "is-called", "session"),
+    forms: tuple[Literal["calls-out", "is-called", "session"], ...] = said(
+        ("calls-out", "is-called", "session"),
         "the gang's leg: made by the pair for each victim; received; or one long call for many victims",
         "PRESS-RELAY")
     lead_s: Positive = said(2.5, "seconds the gang's leg starts before the victim's, mean", "assumed")
@@ -242,29 +255,30 @@ class RelayApp(Relay):
 class Robocall(Campaign):
     """Recorded messages, each from another number near the callee's own."""
 
-    forms: tuple[str, ...] = said(("foreign", "voip"), "the trunk they come over", "TRACEBACK: gateways and VoIP")
+    forms: tuple[Literal["foreign", "voip"], ...] = said(
+        ("foreign", "voip"), "the trunk they come over", "assumed")
     lines: Between = said((4, 20), "calls at a time", "assumed")
-    answered: Share = said(0.35, "answered", "TU: 2016 survey of robocalls; value assumed")
+    answered: Share = said(0.35, "answered", "assumed")
     ring_s: Positive = said(13.0, "seconds until answered, median", "assumed")
-    talk_median_s: Positive = said(9.0, "seconds listened, median", "PRASAD: most hang up within seconds")
+    talk_median_s: Positive = said(9.0, "seconds listened, median", "assumed: most hang up at once")
     talk_sigma: Positive = said(0.9, "sigma of it", "assumed")
     gap_median_s: Positive = said(4.0, "seconds between two calls of a line, median", "assumed")
     gap_sigma: Positive = said(0.5, "sigma of it", "assumed")
-    lasts_h: Between = said((1, 5), "hours of a campaign", "PRASAD: campaigns in bursts; value assumed")
+    lasts_h: Between = said((1, 5), "hours of a campaign", "PRASAD: short storms; value assumed")
 
 
 class Wangiri(Campaign):
     """One ring from a costly foreign number, to be called back."""
 
     numbers: Between = said((1, 12), "numbers of a gang", "assumed")
-    lines: Between = said((2, 10), "calls at a time", "assumed")
+    lines: Between = said((1, 6), "calls at a time", "assumed")
     answered: Share = said(0.02, "answered before it is hung up", "assumed")
-    ring_s: Positive = said(1.6, "seconds it rings", "GSMA-WANGIRI: hung up after one ring")
+    ring_s: Positive = said(1.6, "seconds it rings", "PRESS-WANGIRI: hung up after one ring")
     talk_median_s: Positive = said(3.0, "seconds talked if answered, median", "assumed")
     talk_sigma: Positive = said(0.4, "sigma of it", "assumed")
     gives_up: Share = said(0.97, "of unanswered: hung up by the caller after that",
-        "GSMA-WANGIRI: that is the trick; value assumed")
-    gap_median_s: Positive = said(3.0, "seconds between two calls of a line, median", "assumed")
+        "PRESS-WANGIRI: that is the trick; value assumed")
+    gap_median_s: Positive = said(8.0, "seconds between two calls of a line, median", "assumed")
     gap_sigma: Positive = said(0.6, "sigma of it", "assumed")
     lasts_h: Between = said((1, 3), "hours of a campaign", "assumed: often at night")
 
@@ -272,15 +286,18 @@ class Wangiri(Campaign):
 class Tdos(Campaign):
     """One telephone flooded."""
 
-    forms: tuple[str, ...] = said(("one-number", "pool", "never-repeated"), "who calls", "FBI-TDOS; PRESS-FLOOD")
+    forms: tuple[Literal["one-number", "pool", "never-repeated"], ...] = said(
+        ("one-number", "pool", "never-repeated"), "who calls",
+        "PRESS-FLOOD: one mobile, or none shown")
     pool: Between = said((10, 120), "numbers of a pool", "assumed")
-    lines: Between = said((2, 12), "calls at a time", "assumed")
+    lines: Between = said((1, 4), "calls at a time", "assumed")
     answered: Share = said(0.12, "answered", "assumed")
     ring_s: Positive = said(6.0, "seconds it rings", "assumed")
     talk_median_s: Positive = said(3.0, "seconds talked, median", "assumed")
     talk_sigma: Positive = said(0.6, "sigma of it", "assumed")
     gives_up: Share = said(0.7, "of unanswered: hung up by the caller after that", "assumed")
-    gap_median_s: Positive = said(3.0, "seconds between two calls of a line, median", "PRESS-FLOOD: dozens a minute")
+    gap_median_s: Positive = said(12.0, "seconds between two calls of a line, median",
+        "PRESS-FLOOD: 100 to 400 an hour")
     gap_sigma: Positive = said(0.6, "sigma of it", "assumed")
     lasts_min: Between = said((15, 150), "minutes of an attack", "assumed")
 
@@ -288,7 +305,8 @@ class Tdos(Campaign):
 class Scan(Campaign):
     """Numbers tried one after the other, to learn which are in use."""
 
-    forms: tuple[str, ...] = said(("voip", "foreign", "card"), "from where", "assumed")
+    forms: tuple[Literal["voip", "foreign", "card"], ...] = said(
+        ("voip", "foreign", "card"), "from where", "assumed")
     numbers: Between = said((800, 4_000), "numbers tried", "assumed")
     lines: Between = said((1, 8), "calls at a time", "assumed")
     answered: Share = said(0.03, "answered before it is hung up", "assumed")
@@ -303,7 +321,8 @@ class Scan(Campaign):
 class Spoofed(Campaign):
     """A bank's, the police's or a subscriber's number shown by a call from abroad."""
 
-    forms: tuple[str, ...] = said(("fixed-line", "service", "subscriber"), "whose number", "AFL art. 13; PRESS-SPOOF")
+    forms: tuple[Literal["fixed-line", "service", "subscriber"], ...] = said(
+        ("fixed-line", "service", "subscriber"), "whose number", "AFL art. 13")
     numbers: Between = said((1, 20), "numbers of a gang", "assumed")
     lines: Between = said((2, 8), "calls at a time", "assumed")
     answered: Share = said(0.5, "answered", "assumed")

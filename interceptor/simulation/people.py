@@ -89,16 +89,8 @@ class People:
         answered = np.where(unattended, UNATTENDED, world.scenario.ordinary.answered)
         return world.outcome(self.rng, len(rows), world.scenario.ordinary, answered).onto(rows)
 
-    def again(self, rows: calls.Rows, until: int, shift: int) -> calls.Rows:
-        """Missed calls called back, and dialled again.
-
-        Parameters
-        ----------
-        rows
-            Calls of a slice, as they went.
-        until, shift
-            End of the slice, and what is added to what would fall before it.
-        """
+    def again(self, rows: calls.Rows) -> calls.Rows:
+        """Missed calls called back by who is known or curious, and dialled again."""
         world, rng, ordinary = self.world, self.rng, self.world.scenario.ordinary
         missed = rows[(rows["event"] == calls.SETUP) & (rows["talk"] == 0) & (rows["to"] >= 0)]
         known = missed["label"] == 0
@@ -121,9 +113,7 @@ class People:
         back["fraud"] = False
         tried = missed[known & (missed["line"] >= 0) & (rng.random(len(missed)) < ordinary.redial)]
         tried["time"] += tried["ring"] + rng.lognormal(np.log(2 * MINUTE), 1.0, len(tried)).astype(np.int64)
-        later = self._go(np.concatenate([back, tried]))
-        later["time"] += shift * (later["time"] < until)
-        return later
+        return self._go(np.concatenate([back, tried]))
 
     # ------------------------------------------------------------------ from abroad
 

@@ -25,7 +25,7 @@ class Relays:
         phone = label == "relay-phone"
         kind: Relay = world.scenario.relay_phone if phone else world.scenario.relay_app
         n = kind.instances
-        self.forms = world.scenario.relay_phone.forms if phone else ()
+        self.forms: tuple[str, ...] = world.scenario.relay_phone.forms if phone else ()
         self._form = np.asarray(self.forms or ("app",))[np.arange(n) % max(len(self.forms), 1)]
         moves = rng.random(n) < kind.moves
         self._speed = np.where(moves, rng.integers(1, 4, n), 0)

@@ -20,7 +20,7 @@ from interceptor.simulation.scenario import Scenario
 from interceptor.simulation.work import Businesses, CallCentres, Couriers, call_centres
 from interceptor.simulation.world import World
 
-SLICE = 5 * MINUTE
+SLICE = 30 * MINUTE
 #: What belongs to a call may come before it: a card's attach, the gang's leg of a relayed call.
 AHEAD = MINUTE
 
@@ -94,13 +94,17 @@ def simulate(
             parts = [waiting, *people.between(begin, end)]
             for kind in kinds:
                 parts += kind.between(begin, end + AHEAD)
-            rows = calls.joined(parts)
-            now = int(np.searchsorted(rows["time"], end))
-            waiting = rows[now:].copy()
-            rows = rows[:now]
+            now, later = [], []
+            fresh = np.concatenate(parts)
+            while len(fresh):  # what is missed leads to calls that may be missed in turn
+                here = fresh["time"] < end
+                now.append(fresh[here])
+                later.append(fresh[~here])
+                fresh = people.again(now[-1])
+            waiting = np.concatenate(later) if later else fresh
+            rows = calls.joined(now)
             rows["time"] = np.maximum(rows["time"], begin)
             rows = calls.one_at_a_time(rows, world.busy)
-            waiting = np.concatenate([waiting, people.again(rows, end, SLICE)])
             told.add(rows)
             recording.add(rows)
             if progress:
