@@ -54,6 +54,7 @@ MODULES = [
     "interceptor.engine.intake",
     "interceptor.engine.snapshot",
     "interceptor.engine.publication",
+    "interceptor.engine.counting",
     "interceptor.engine.decide",
     "interceptor.engine.candidate",
     "interceptor.engine.judging",

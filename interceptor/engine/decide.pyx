@@ -4,12 +4,12 @@ from libc.string cimport memset
 
 from interceptor.engine.ahead cimport ahead_fetch, ahead_note
 from interceptor.engine.atomics cimport ic_cas64, ic_load8, ic_load64, ic_load64_relaxed, ic_lowest_bit
-from interceptor.engine.columns cimport ACT_COUNT, ACT_READ
+from interceptor.engine.counting cimport count, look_at, name_entities
 from interceptor.engine.domains cimport domains_find, domains_keys
-from interceptor.engine.entities cimport SPARE, entities_record, entities_set, entities_touch
+from interceptor.engine.entities cimport entities_record, entities_set
 from interceptor.engine.events cimport Aside, ring_put
 from interceptor.engine.intake cimport remembered_hash, resolve
-from interceptor.engine.keys cimport KeyKind, Secret, digits_key, key_digits, siphash_128
+from interceptor.engine.keys cimport Secret, key_digits, siphash_128
 from interceptor.engine.lists cimport lists_find, lists_group
 from interceptor.engine.networks cimport networks_find
 from interceptor.engine.pairs cimport pairs_find, pairs_group
@@ -17,7 +17,7 @@ from interceptor.engine.prefixes cimport PrefixRoot, prefixes_find
 from interceptor.engine.program cimport Outcome, evaluate
 from interceptor.engine.recent cimport recent_entry, recent_find, recent_put, recent_set
 from interceptor.engine.samples cimport sample_due, sample_put
-from interceptor.engine.snapshot cimport NO_FIELD, NO_GROUP, Counter, Group, Lookup, Part, Rule
+from interceptor.engine.snapshot cimport Lookup, Rule
 from interceptor.engine.stats cimport stats_bump
 from interceptor.engine.tables cimport Tables
 from interceptor.engine.types cimport (
@@ -82,27 +82,6 @@ cdef void name_repeat(const Snapshot* s, Worker* w, const Call* call, uint32_t i
     siphash_128(&secret, call.text[<int> Field.F_CALL_ID].data, call.text[<int> Field.F_CALL_ID].length,
                 &w.repeat_a[i], &w.repeat_b[i])
     w.repeat_b[i] |= 1
-
-
-cdef inline Key part_key(const Part* part, const Call* call) noexcept nogil:
-    if part.prefix == 0:
-        return call.key[part.field]
-    if (call.number[part.field].status != NumberStatus.NUMBER_E164
-            or call.number[part.field].length <= part.prefix):
-        return 0
-    return digits_key(KeyKind.KEY_PREFIX, call.number[part.field].text + 1, part.prefix)
-
-
-cdef void name_entities(const Snapshot* s, Worker* w, const Call* call, uint32_t i) noexcept nogil:
-    cdef uint32_t k
-    cdef Entity* entity
-    for k in range(s.n_groups):
-        entity = &w.entity[i][k]
-        entity.a, entity.b = part_key(&s.groups[k].a, call), 0
-        if s.groups[k].b.field != NO_FIELD:
-            entity.b = part_key(&s.groups[k].b, call)
-            if entity.b == 0:
-                entity.a = 0
 
 
 # --- 2. one call
@@ -195,7 +174,7 @@ cdef uint64_t on_lists(const Snapshot* whose, const Snapshot* s, Worker* w, cons
     cdef int one
     cdef char[16] digits
     cdef bint added = <Millis> ic_load64_relaxed(s.added_until) > now
-    w.frame.call = call
+    look_at(s, w, call, now)
     for k in range(s.n_lookups):
         look = &s.lookups[k]
         w.frame.bitmap[look.field] = 0
@@ -239,53 +218,7 @@ cdef uint32_t keys_asked(const Snapshot* s, const Call* call, Key* out) noexcept
     return n
 
 
-# --- 4. the counters: one visit to each entity of the call
-
-cdef inline bint same(const Entity* one, const Entity* other) noexcept nogil:
-    return one.a == other.a and one.b == other.b
-
-
-cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Millis now, bint peek) noexcept nogil:
-    cdef uint32_t g, k, n
-    cdef const Group* group
-    cdef const Counter* counter
-    cdef const Entity* entity
-    cdef bint there, counts
-    for g in range(s.n_groups):
-        group, entity = &s.groups[g], &w.entity[i][g]
-        there = entity.a != 0
-        n = 0
-        for k in range(group.first, group.last):
-            counter = &s.counters[k]
-            if counter.value != SPARE:
-                w.readable[counter.index] = there
-            if not there:
-                continue
-            w.touches[n].column = counter.column
-            w.touches[n].counter = counter.value
-            w.touches[n].element = 0
-            w.touches[n].amount = 0
-            w.touches[n].follows = 0
-            counts = False
-            if counter.feeds:
-                counts = (counter.where_start == counter.where_end or evaluate(
-                    &s.program, counter.where_start, counter.where_end, &w.frame) == Outcome.MATCH)
-                if counter.element != NO_FIELD:
-                    w.touches[n].element = call.key[counter.element]
-                    counts &= w.touches[n].element != 0
-                w.counted[counter.index] = counts
-            elif peek and counter.fed_by != NO_GROUP and same(entity, &w.entity[i][counter.fed_by]):
-                # nothing was fed: it is counted here, as if it had been
-                counts = w.counted[counter.index]
-                if counter.element != NO_FIELD:
-                    w.touches[n].element = call.key[counter.element]
-            w.touches[n].act = <uint8_t> (ACT_COUNT if counts else ACT_READ)
-            n += 1
-        if n:
-            entities_touch(group.table, entity.a, entity.b, now, w.touches, n, w.counter, peek)
-
-
-# --- 5. the rules: the first enforced match decides; every shadow rule is looked at
+# --- 4. the rules: the first enforced match decides; every shadow rule is looked at
 
 # `outcome` is NULL for a call that is decided, and by rule for one that is explained: then nothing is counted.
 cdef void enforce(const Snapshot* s, Worker* w, const Call* call, Millis now, bint graced, Decision* out,
@@ -370,7 +303,7 @@ cdef void add_to(const Snapshot* s, Worker* w, Rule* rule, const Call* call, Mil
         stats_bump(&w.stats.rule[rule.index].not_added, 1)
 
 
-# --- 6. the emergency grace time
+# --- 5. the emergency grace time
 
 cdef void remember_emergency(const Snapshot* s, const Call* call, Millis now) noexcept nogil:
     if call.key[<int> Field.F_CALLER] and s.grace_ms > 0:
@@ -389,7 +322,7 @@ cdef inline void raise_to(uint64_t* until, Millis end) noexcept nogil:
         pass
 
 
-# --- 7. what is counted and told about it
+# --- 6. what is counted and told about it
 
 cdef inline void count_hits(Worker* w, uint64_t hits) noexcept nogil:
     while hits:

@@ -27,6 +27,7 @@ cpdef enum Op:
     OP_TYPE = 15            # r[dst] = type(number field a), text; "withheld" is no error, unparseable is ABSENT
     OP_PREFIX = 16          # r[dst] = first b (1..15) digits of number field a (no "+"); ABSENT when it has fewer
     OP_REDIRECTIONS = 17    # r[dst] = number of redirecting numbers
+    OP_NOW = 18             # r[dst] = part a (NowPart) of the time where the call is (int)
     OP_NOT = 20
     OP_NEG_INT = 21         # error on overflow
     OP_NEG_DOUBLE = 22
@@ -67,6 +68,12 @@ cpdef enum Op:
     OP_JUMP_TRUE = 65
     OP_JUMP_ERROR = 66      # forward by b when r[a] is an error
     N_OPS = 67
+
+cpdef enum NowPart:
+    NOW_HOUR = 0            # 0..23
+    NOW_MINUTE = 1          # 0..59
+    NOW_WEEKDAY = 2         # 1 Monday .. 7 Sunday (ISO 8601)
+    N_NOW_PARTS = 3
 
 cpdef enum State:
     STATE_OK = 0

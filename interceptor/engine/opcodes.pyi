@@ -21,6 +21,7 @@ class Op(IntEnum):
     OP_TYPE = 15
     OP_PREFIX = 16
     OP_REDIRECTIONS = 17
+    OP_NOW = 18
     OP_NOT = 20
     OP_NEG_INT = 21
     OP_NEG_DOUBLE = 22
@@ -61,6 +62,12 @@ class Op(IntEnum):
     OP_JUMP_TRUE = 65
     OP_JUMP_ERROR = 66
     N_OPS = 67
+
+class NowPart(IntEnum):
+    NOW_HOUR = 0
+    NOW_MINUTE = 1
+    NOW_WEEKDAY = 2
+    N_NOW_PARTS = 3
 
 class State(IntEnum):
     STATE_OK = 0

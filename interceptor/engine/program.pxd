@@ -1,11 +1,12 @@
 # Immutable bytecode: verified when it is made, so that evaluation checks nothing but what CEL itself calls an error.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from interceptor.engine.clocks cimport Clock
 from interceptor.engine.opcodes cimport (
     GUARD_COUNTER, GUARD_FIELD, GUARD_FLAG, GUARD_INVALID, GUARD_LISTS, GUARD_SCALAR, Instruction,
 )
 from interceptor.engine.registers cimport readable
-from interceptor.engine.types cimport Call, Number, Text
+from interceptor.engine.types cimport Call, Millis, Number, Text
 
 cdef enum:
     MAX_REGISTERS = 64
@@ -46,6 +47,8 @@ cdef struct Frame:
     uint64_t[28] bitmap         # by Field: the lists the field is on
     const int64_t* counter      # by counter index
     const uint8_t* readable     # by counter index: 0 when its key is absent
+    Millis now
+    const Clock* clock          # of the call's trunk
 
 # Runs the condition that starts there, instruction by instruction.
 cdef uint8_t run(const Program* program, uint32_t start, const Frame* frame) noexcept nogil

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
-from interceptor.engine.spec import Code, Span
+from interceptor.engine.spec import Clock, Code, Span
 
 class Outcome(IntEnum):
     """How a condition ended."""
@@ -47,6 +47,8 @@ class CompiledProgram:
         keys: Mapping[int, int] | None = None,
         regions: Sequence[str] = (),
         types: Sequence[str] = (),
+        now: int = 0,
+        clock: Clock = ...,
     ) -> Outcome:
         """Runs one condition over a hand-made call, without an engine.
 
@@ -68,4 +70,6 @@ class CompiledProgram:
             By Field: 0 or left out means that `in` is an error.
         regions, types
             Names by index, such as `NumberingPlan.regions` and `NumberingPlan.type_names`; those left out are "".
+        now, clock
+            When the call comes, in milliseconds since the epoch, and the time where it does; UTC by itself.
         """

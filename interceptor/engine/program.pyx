@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from interceptor.engine.clocks cimport Clock, hour_of, local_ms, minute_of, weekday_of
 from interceptor.engine.opcodes cimport *
 from interceptor.engine.registers cimport *
 from interceptor.engine.types cimport (
@@ -13,6 +14,7 @@ from interceptor.engine.types cimport (
 )
 
 from interceptor.engine.guards import GUARD, guards_of
+from interceptor.engine.spec import UTC
 from interceptor.engine.verifier import verify
 
 cdef enum:                      # name tables of the probe
@@ -23,6 +25,12 @@ if sizeof(Register) != 16:
     raise ImportError("interceptor.engine: a register must be 16 bytes")
 if GUARD.itemsize != sizeof(Guard):
     raise ImportError("interceptor.engine: GUARD differs from struct Guard")
+
+
+cdef inline int64_t part_of(uint16_t part, int64_t local) noexcept nogil:
+    if part == NOW_HOUR:
+        return hour_of(local)
+    return minute_of(local) if part == NOW_MINUTE else weekday_of(local)
 
 
 cdef uint8_t run(const Program* program, uint32_t start, const Frame* frame) noexcept nogil:
@@ -119,6 +127,8 @@ cdef uint8_t run(const Program* program, uint32_t start, const Frame* frame) noe
             put_number_prefix(r, &call.number[at.a], at.b)
         elif op == OP_REDIRECTIONS:
             put_int(r, redirections(call))
+        elif op == OP_NOW:
+            put_int(r, part_of(at.a, local_ms(frame.clock, frame.now)))
 
         elif op == OP_NOT:
             if not fails(r, a, a):
@@ -297,8 +307,9 @@ cdef class CompiledProgram:
         return self.program.length
 
     def evaluate_with(self, span, *, texts=None, numbers=None, scalars=None, counters=None, bitmaps=None, keys=None,
-                      regions=(), types=()):
+                      regions=(), types=(), long long now=0, clock=UTC):
         cdef Call call
+        cdef Clock local
         cdef Frame frame
         cdef int64_t[MAX_COUNTERS] values
         cdef uint8_t[MAX_COUNTERS] present
@@ -344,6 +355,12 @@ cdef class CompiledProgram:
             frame.bitmap[index_in("bitmap", field, N_FIELDS)] = bitmap
         for field, key in (keys or {}).items():
             call.key[index_in("key", field, N_FIELDS)] = key
+        cdef object changes = np.array([clock.starts, clock.offsets], dtype=np.int64)
+        address = changes.ctypes.data
+        local.starts = <const int64_t*>address
+        local.n = <uint32_t>len(clock.starts)
+        local.offsets = local.starts + local.n
+        frame.now, frame.clock = now, &local
         frame.call = &call
         frame.counter = values
         frame.readable = present

@@ -2,6 +2,7 @@
 # GIL, read without it, replaced as a whole.
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
+from interceptor.engine.clocks cimport Clock
 from interceptor.engine.entities cimport Entities
 from interceptor.engine.intake cimport Intake
 from interceptor.engine.live cimport LiveLists
@@ -123,6 +124,7 @@ cdef struct Snapshot:
     Lookup* lookups
     uint32_t n_lookups
     uint64_t* list_identity     # by list
+    const Clock* clocks         # by trunk, as intake.trunks
     const Text* regions         # name tables for the program
     const Text* types
     Recent* repeats
@@ -159,6 +161,7 @@ cdef class SnapshotHolder:
     cdef void* array(self, size_t size) except NULL
     cdef int _fields(self, uint32_t fields) except -1
     cdef int _trunks(self, spec, NumberingPlan plan, str home) except -1
+    cdef int _clock(self, Clock* clock, described) except -1
     cdef int _emergency(self, spec, NumberingPlan plan) except -1
     cdef int _lookups(self, spec, fed) except -1
     cdef int _rules(self, spec) except -1

@@ -1,10 +1,11 @@
 # Builds a snapshot from a policy's Spec, over the tables of its lists. Holds the GIL; nothing here runs for a call.
 import cython
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from interceptor.engine.atomics cimport ic_store8
+from interceptor.engine.clocks cimport Clock
 from interceptor.engine.columns cimport ACT_COUNT, ACT_END
 from interceptor.engine.entities cimport SPARE, EntityTable, entities_record_lines
 from interceptor.engine.intake cimport Dialled, Intake, Trunk
@@ -21,7 +22,7 @@ from interceptor.engine.types cimport (
 )
 
 from interceptor.engine import layout, meanings, visits
-from interceptor.engine.spec import ListKind
+from interceptor.engine.spec import UTC, ListKind, Trunk as DefaultTrunk
 
 cdef Text borrowed(bytes data):
     cdef Text text
@@ -124,17 +125,28 @@ cdef class SnapshotHolder:
 
     cdef int _trunks(self, spec, NumberingPlan plan, str home) except -1:
         cdef Trunk* trunks = <Trunk*> self.array(sizeof(Trunk) * (len(spec.trunks) + 1))
-        named = []
-        for name, settings in spec.trunks.items():
-            encoded = name.encode()
-            named.append((0 if name == "default" else
-                          text_key(&self.c.intake.secret, KeyKind.KEY_TEXT + Field.F_TRUNK, encoded, len(encoded)),
-                          plan.region_index(settings.region or home), settings.trusted, settings.own_subscribers))
-        if not any(name == 0 for name, *_ in named):
-            named.append((0, plan.region_index(home), False, False))
+        cdef Clock* clocks = <Clock*> self.array(sizeof(Clock) * (len(spec.trunks) + 1))
+        named, times = [], {}
+        for name, settings in {"default": DefaultTrunk(""), **spec.trunks}.items():
+            encoded, region = name.encode(), settings.region or home
+            called = (0 if name == "default" else
+                      text_key(&self.c.intake.secret, KeyKind.KEY_TEXT + Field.F_TRUNK, encoded, len(encoded)))
+            named.append((called, plan.region_index(region), settings.trusted, settings.own_subscribers))
+            times[called] = settings.clock or spec.clocks.get(region, UTC)
         for i, (name, region, trusted, own) in enumerate(sorted(named)):
             trunks[i].name, trunks[i].region, trunks[i].trusted, trunks[i].own = name, region, trusted, own
+            self._clock(&clocks[i], times[name])
         self.c.intake.trunks, self.c.intake.n_trunks = trunks, <uint32_t> len(named)
+        self.c.clocks = clocks
+        return 0
+
+    cdef int _clock(self, Clock* clock, described) except -1:
+        cdef int64_t* changes = <int64_t*> self.array(2 * sizeof(int64_t) * len(described.starts))
+        cdef uint32_t i
+        clock.n = <uint32_t> len(described.starts)
+        clock.starts, clock.offsets = changes, changes + clock.n
+        for i in range(clock.n):
+            changes[i], changes[clock.n + i] = described.starts[i], described.offsets[i]
         return 0
 
     cdef int _emergency(self, spec, NumberingPlan plan) except -1:

@@ -7,7 +7,7 @@ are united; a register is usable as a type when nothing but that type may be in 
 
 from collections.abc import Sequence
 
-from interceptor.engine.opcodes import Op
+from interceptor.engine.opcodes import NowPart, Op
 from interceptor.engine.spec import INSTRUCTION, Code, Span
 from interceptor.engine.types import Field, Limits, Scalar
 
@@ -37,6 +37,7 @@ _SHAPES: dict[int, tuple[int, int, int]] = {
     Op.OP_TYPE: (TEXT, 0, 0),
     Op.OP_PREFIX: (TEXT, 0, 0),
     Op.OP_REDIRECTIONS: (INT, 0, 0),
+    Op.OP_NOW: (INT, 0, 0),
     Op.OP_NOT: (BOOL, BOOL, 0),
     Op.OP_NEG_INT: (INT, INT, 0),
     Op.OP_NEG_DOUBLE: (DOUBLE, DOUBLE, 0),
@@ -139,6 +140,7 @@ def _limits(code: Code, n_counters: int, n_lists: int) -> dict[int, tuple[str, i
         Op.OP_REGION: (*number, *anything),
         Op.OP_TYPE: (*number, *anything),
         Op.OP_PREFIX: (*number, "prefix length", 1, Limits.MAX_DIGITS),
+        Op.OP_NOW: ("part of the time", 0, NowPart.N_NOW_PARTS - 1, *anything),
     }
 
 

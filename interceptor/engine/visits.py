@@ -7,7 +7,7 @@ from importlib import import_module
 from interceptor.engine.columns import Measure
 from interceptor.engine.meanings import asked, encoded, key, meaning, meanings, pairing
 from interceptor.engine.residents import Resident, settle
-from interceptor.engine.spec import Counter, KeyPart, Span, Spec
+from interceptor.engine.spec import Counter, KeyPart, Span, Spec, part_name
 from interceptor.engine.state import StateDirectory
 from interceptor.engine.types import Happening
 
@@ -17,6 +17,7 @@ MAX_COLUMNS = 32
 DEFAULT_ENTITIES = 1_000_000
 #: places whose calls are compared, of a kind that the policy gives no budget
 DEFAULT_PLACES = 1 << 16
+MOST_PLACES = 1 << 18
 
 _MEASURES = {
     "sum": Measure.MEASURE_SUM,
@@ -27,6 +28,8 @@ _MEASURES = {
     "first_seen": Measure.MEASURE_FIRST_SEEN,
     "last_seen": Measure.MEASURE_LAST_SEEN,
 }
+#: kept of a call for its reports: keys, and outcomes of conditions (FLIGHT_PARTS and FLIGHT_WHERES of inflight.pxd)
+MOST_PARTS, MOST_WHERES = 10, 64
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def place_counters(
     for entity, newcomers in waiting.items():
         for start in range(0, len(newcomers), MAX_COLUMNS):
             some = newcomers[start : start + MAX_COLUMNS]
-            slots = spec.entities.get(entity, DEFAULT_ENTITIES)
+            slots = spec.entities.get(spec.counters[some[0]].entity, DEFAULT_ENTITIES)
             columns = [(means[i], (measure_of(spec.counters[i]), spec.counters[i].window_ms)) for i in some]
             resident = settle(entity, slots, columns, seed, state)
             placed[resident] = [(i, column) for column, i in enumerate(some)]
@@ -234,11 +237,11 @@ def _pairings(
         entity = f"{key(spec, counter.per * 2)} by {place}"
         ((resident, _),) = free.get((entity, meant)) or ((None, 0),)
         if resident is None:
-            slots = spec.entities.get(key(spec, counter.read_for), DEFAULT_ENTITIES)
+            slots = spec.entities.get(counter.entity, DEFAULT_ENTITIES)
             column = (Measure.MEASURE_NARROW, counter.window_ms)
             resident = settle(entity, slots, [(meant, column)], seed, state)
         if resident.pairing is None:  # of an earlier process
-            places = spec.entities.get(place, DEFAULT_PLACES)
+            places = min(spec.entities.get(part_name(counter.place), DEFAULT_PLACES), MOST_PLACES)
             ring = import_module("interceptor.engine.pairing").PairingTable(places, counter.apart_ms, seed)
             resident = replace(resident, pairing=ring)
         found[meant] = resident

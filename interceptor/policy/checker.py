@@ -25,7 +25,8 @@ from interceptor.policy.syntax import (
     path_of,
 )
 
-ROOTS = ("call", "counters", "lists", "thresholds")
+ROOTS = ("call", "counters", "lists", "thresholds", "now")
+DECLARED = ("counters", "lists", "thresholds")
 _TYPES = {bool: Type.BOOL, int: Type.INT, float: Type.DOUBLE, str: Type.TEXT}
 
 
@@ -120,6 +121,8 @@ class Checker:
             return self.call_field(expression, rest)
         if len(rest) > 1:
             return self.fault(rest[1].at, f"`{root.name}.{rest[0].name}` has no parts")
+        if root.name == "now":
+            return self.time(rest[0])
         return self.declared(root.name, rest[0])
 
     def select_of_value(self, expression: Select) -> Resolved:
@@ -135,7 +138,9 @@ class Checker:
     def unknown_root(self, name: Name | Select) -> Resolved:
         if name.name in fields.ALL:
             return self.fault(name.at, f"unknown name `{name.name}`; did you mean `call.{name.name}`?")
-        homes = [root for root in ROOTS[1:] if name.name in self.environment.names(root)]
+        if name.name in fields.NOW:
+            return self.fault(name.at, f"unknown name `{name.name}`; did you mean `now.{name.name}`?")
+        homes = [root for root in DECLARED if name.name in self.environment.names(root)]
         if homes:
             return self.fault(name.at, f"unknown name `{name.name}`; did you mean `{homes[0]}.{name.name}`?")
         message = f"unknown name `{name.name[:80]}`{near(name.name, ROOTS)}"
@@ -155,6 +160,12 @@ class Checker:
         if root == "thresholds":
             return self.environment.thresholds[name.name]
         return self.fault(name.at, f"a list is no value: write `call.caller in lists.{name.name}`")
+
+    def time(self, name: Name | Select) -> Resolved:
+        if name.name not in fields.NOW:
+            message = f"unknown name `now.{name.name[:80]}`{near(name.name, fields.NOW, 'now.')}"
+            return self.fault(name.at, message)
+        return Read(Type.INT, Op.OP_NOW, fields.NOW[name.name])
 
     def call_field(self, expression: Name | Select, rest: list[Name | Select]) -> Resolved:
         name = rest[0].name

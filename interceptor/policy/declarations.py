@@ -1,10 +1,9 @@
-"""What a policy declares and its rules use: counters, kinds of entity, trunks, and the names a condition may say."""
+"""What a policy declares and its rules use: keys, kinds of entity, trunks, and the names a condition may say."""
 
 from collections.abc import Container, Iterator
-from dataclasses import replace
 from typing import Any
 
-from interceptor.engine.spec import Counter, KeyPart, ListKind, Span, Trunk, part_name
+from interceptor.engine.spec import Clock, Counter, KeyPart, ListKind, Span, Trunk, part_name
 from interceptor.policy import fields
 from interceptor.policy.compiler import Compiler
 from interceptor.policy.conditions import compile_into, located
@@ -12,7 +11,8 @@ from interceptor.policy.environment import Environment
 from interceptor.policy.errors import near
 from interceptor.policy.reading import Place, Reading
 from interceptor.policy.resolved import Constant, Type
-from interceptor.policy.schema import DEFAULT_BUDGET, CounterEntry, Duration, Policy
+from interceptor.policy.schema import DEFAULT_BUDGET, Duration, Policy
+from interceptor.policy.zones import clock_of, zone_names
 
 _TYPES = {bool: Type.BOOL, int: Type.INT, float: Type.DOUBLE, str: Type.TEXT}
 
@@ -25,6 +25,7 @@ class Declarations:
         self.policy = policy
         self.compiler = compiler
         self.environment = _environment(reading, policy)
+        self.unresolved = False  #: some key names no field
 
     def condition(self, place: Place, text: str, environment: Environment) -> Span:
         """The condition's bytecode; an empty span when it has faults."""
@@ -32,42 +33,7 @@ class Declarations:
         self.reading.problems += located(self.reading.source, self.reading.root.find(place), faults)
         return span or Span(0, 0)
 
-    def counters(self) -> tuple[Counter, ...]:
-        environment = replace(self.environment, in_where=True)
-        counters = tuple(
-            self._counter(name, entry, environment) for name, entry in self.policy.counters.items()
-        )
-        # Conditions of counters that have something else wrong are checked all the same.
-        for name, node in self.reading.root.section("counters").entries.items():
-            where = node.entries.get("where")
-            if (
-                name not in self.policy.counters
-                and where is not None
-                and isinstance(where.value, str)
-                and where.text.strip()
-            ):
-                self.condition(("counters", name, "where"), where.text, environment)
-        return counters
-
-    def _counter(self, name: str, entry: CounterEntry, environment: Environment) -> Counter:
-        place = ("counters", name)
-        if (entry.count is None) == (entry.distinct is None):
-            self.reading.problem_at_key(place, "a counter has either `count: call` or `distinct: FIELD`")
-        parts = tuple(self._key_part((*place, "per", at), part) for at, part in enumerate(entry.per))
-        if len(set(parts)) < len(entry.per) and None not in parts:
-            self.reading.problem((*place, "per"), "a pair is of two different fields")
-        element = None
-        if entry.distinct is not None:
-            element = self.key_field((*place, "distinct"), entry.distinct)
-        if element is not None and KeyPart(element) in parts:
-            self.reading.problem((*place, "distinct"), f"`{entry.distinct}` per itself is always 1")
-        where = None if entry.where is None else self.condition((*place, "where"), entry.where, environment)
-        per = tuple(part for part in parts if part is not None)
-        return Counter(
-            name, "count" if entry.distinct is None else "distinct", per, entry.window, element, where
-        )
-
-    def _key_part(self, place: Place, text: str) -> KeyPart | None:
+    def key_part(self, place: Place, text: str) -> KeyPart | None:
         try:
             return fields.key_part(text, self.policy.tags)
         except fields.FieldError as error:
@@ -83,13 +49,15 @@ class Declarations:
             return None
 
     def _wrong_field(self, place: Place, error: fields.FieldError) -> None:
+        self.unresolved = True
         if not (error.name.startswith("tags.") and "tags" in self.environment.broken):
             hint = near(error.name, fields.KEYS) if error.message.startswith("unknown") else ""
             self.reading.problem(place, error.message + hint)
 
     def entities(self, counters: tuple[Counter, ...]) -> dict[str, int]:
-        """The budget of every kind of entity that a counter is per."""
+        """The budget of every kind of entity that a counter is kept for, and of places if the policy gives one."""
         budgets = dict.fromkeys((counter.entity for counter in counters), DEFAULT_BUDGET)
+        places = {part_name(counter.place) for counter in counters if counter.place is not None}
         for name, budget in self.policy.entities.items():
             place = ("entities", name)
             try:
@@ -97,11 +65,13 @@ class Declarations:
             except fields.FieldError as error:
                 self.reading.problem_at_key(place, error.message)
                 continue
-            if kind in budgets:
+            if kind in budgets or kind in places:
                 budgets[kind] = budget
-            elif not any(broken.startswith("counters.") for broken in self.environment.broken):
+            elif not self.unresolved and not any(n.startswith("counters.") for n in self.environment.broken):
                 known = ", ".join(f"`{kind}`" for kind in budgets) or "none at all"
-                self.reading.problem_at_key(place, f"no counter is per `{name[:80]}`; there are: {known}")
+                self.reading.problem_at_key(
+                    place, f"no counter is kept for `{name[:80]}`; there are: {known}"
+                )
         return budgets
 
     def _parts_of(self, name: str) -> Iterator[KeyPart]:
@@ -114,8 +84,22 @@ class Declarations:
         home = entries["default"].region if "default" in entries else None
         trunks = {"default": Trunk(home or "")}
         for name, entry in entries.items():
-            trunks[name] = Trunk(entry.region or home or "", entry.trusted, entry.own_subscribers)
+            trunks[name] = Trunk(
+                entry.region or home or "",
+                entry.trusted,
+                entry.own_subscribers,
+                self._clock(name, entry.zone),
+            )
         return trunks
+
+    def _clock(self, trunk: str, zone: str | None) -> Clock | None:
+        if zone is None:
+            return None
+        if zone not in zone_names():
+            message = f"there is no time zone `{zone[:80]}`{near(zone, zone_names())}"
+            self.reading.problem(("trunks", trunk, "zone"), message)
+            return None
+        return clock_of(zone)
 
 
 def _environment(reading: Reading, policy: Policy) -> Environment:

@@ -2,6 +2,7 @@
 
 import re
 
+from interceptor.engine.opcodes import NowPart
 from interceptor.engine.spec import KeyPart, ListKind
 from interceptor.engine.types import Field, Limits, Scalar
 
@@ -26,6 +27,8 @@ FLAGS = {
     "international_ingress": Scalar.S_INTERNATIONAL_INGRESS,
     "roaming": Scalar.S_ROAMING,
 }
+#: the time where the call is
+NOW = {"hour": NowPart.NOW_HOUR, "minute": NowPart.NOW_MINUTE, "weekday": NowPart.NOW_WEEKDAY}
 REDIRECTING = "redirecting"
 TAGS = "tags"
 

@@ -23,13 +23,13 @@ Function: TypeAlias = Callable[["Checker", Call, Arguments], Resolved]
 LEFT_OUT = {
     "matches": "use startsWith, endsWith or a list",
     "contains": "use startsWith, endsWith or a list",
-    "timestamp": "call.event_time_ms is the call's time in milliseconds",
+    "timestamp": "now.hour, now.minute and now.weekday are the time where the call is",
     "string": "compare the value itself",
     "uint": "write an int",
     "bytes": "write a text",
     "lowerAscii": "lists of domains know no case",
-    "getHours": 'compare durations with duration("1h")',
-    "getMinutes": 'compare durations with duration("1m")',
+    "getHours": 'now.hour is the hour where the call is; compare durations with duration("1h")',
+    "getMinutes": 'now.minute is the minute where the call is; compare durations with duration("1m")',
     "getSeconds": 'compare durations with duration("1s")',
     "getMilliseconds": 'compare durations with duration("1ms")',
 }

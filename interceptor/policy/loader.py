@@ -9,11 +9,13 @@ from interceptor.engine.types import Limits
 from interceptor.numbering.dialling import region_names
 from interceptor.policy.compiler import Compiler
 from interceptor.policy.cost import MAX_COST, policy_cost
+from interceptor.policy.counters import check_kept, read_counters
 from interceptor.policy.declarations import Declarations
 from interceptor.policy.errors import PolicyError, near
 from interceptor.policy.reading import Place, Reading, read_policy, read_source
 from interceptor.policy.rules import VERDICTS, finished, read_rules
 from interceptor.policy.schema import Policy
+from interceptor.policy.zones import Clocks, asks_the_time
 
 #: rules of a policy: a rule's index is 16 bits wide and the last ones are taken
 MAX_RULES = 65_000
@@ -48,7 +50,7 @@ def load_policy(path: Path | str, text: str | None = None, folder: Path | None =
 def _spec(reading: Reading, policy: Policy, folder: Path | None) -> Spec:
     compiler = Compiler()
     declared = Declarations(reading, policy, compiler)
-    counters = declared.counters()
+    counters = read_counters(declared)
     rules = read_rules(declared)
     _check_limits(reading, policy)
     _check_regions(reading, policy)
@@ -73,9 +75,12 @@ def _spec(reading: Reading, policy: Policy, folder: Path | None) -> Spec:
         appeals=(
             None if policy.appeals is None else Appeals(policy.appeals.list_name, policy.appeals.for_ms)
         ),
+        clocks=Clocks() if asks_the_time(code) else {},
         source=reading.source.file,
         digest=hashlib.sha256(reading.source.text.encode()).hexdigest(),
     )
+    if not reading.problems:
+        check_kept(declared, spec)
     cost = policy_cost(spec)
     if cost > MAX_COST:
         message = f"a call can cost {cost} instructions; at most {MAX_COST} are allowed: use lists"

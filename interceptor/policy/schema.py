@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from interceptor.policy.duration import INT64_MAX, INT64_MIN, is_duration, milliseconds, nanoseconds
 
 #: milliseconds
-SECOND, DAY = 1000, 24 * 3600 * 1000
+SECOND, MINUTE, DAY = 1000, 60 * 1000, 24 * 3600 * 1000
 
 #: characters of a threshold that is a text
 MAX_TEXT = 1024
@@ -141,6 +141,9 @@ Version = Annotated[int, BeforeValidator(_version)]
 Name = Annotated[str, BeforeValidator(_name)]
 Condition = Annotated[str, BeforeValidator(_condition)]
 Window = Annotated[int, _period(SECOND, 31 * DAY, "1s to 31d")]
+Ttl = Annotated[int, _period(MINUTE, DAY, "1m to 24h")]
+Under = Annotated[int, _period(SECOND, 60 * MINUTE, "1s to 1h")]
+Apart = Annotated[int, _period(SECOND, 10 * MINUTE, "1s to 10m")]
 Stay = Annotated[int, _period(SECOND, 366 * DAY, "1s to 366d")]
 Grace = Annotated[int, _period(0, 7 * DAY, "0s to 7d")]
 Word = Annotated[
@@ -151,6 +154,10 @@ Digits = Annotated[str, _matching(_DIGITS, "number as dialled: 1 to 15 digits in
 Region = Annotated[str, _matching(_REGION, "region: an ISO 3166 code of two capitals, such as CN")]
 TrunkName = Annotated[
     str, _matching(_TRUNK, "trunk name: printable ASCII without blanks, at most 128 characters")
+]
+#: what happens to a call, or to a card without one
+Event: TypeAlias = Literal[
+    "call", "answered", "unanswered", "ended", "short", "activated", "reactivated", "attached", "sms"
 ]
 Threshold = Annotated[Any, BeforeValidator(_constant)]
 Budget = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -165,6 +172,7 @@ class _Strict(BaseModel):
 
 class TrunkEntry(_Strict):
     region: Region | None = None
+    zone: str | None = None
     trusted: bool = False
     own_subscribers: bool = False
 
@@ -176,10 +184,23 @@ class ListEntry(_Strict):
 
 
 class CounterEntry(_Strict):
-    count: Literal["call"] | None = None
+    count: Event | None = None
     distinct: str | None = None
+    sum: Literal["duration"] | None = None
+    max: Literal["duration"] | None = None
+    active: Literal["call"] | None = None
+    paired: Literal["call", "partner"] | None = None
+    first_seen: Event | None = None
+    last_seen: Event | None = None
+    on: Event | None = None
+    large: bool = False
+    under: Under | None = None
+    place: str | None = Field(default=None, alias="in")
+    apart: Apart | None = None
     per: Annotated[tuple[str, ...], BeforeValidator(_one_or_two)]
-    window: Window
+    of: Annotated[tuple[str, ...], BeforeValidator(_one_or_two)] | None = None
+    window: Window | None = None
+    ttl: Ttl | None = None
     where: Condition | None = None
 
 

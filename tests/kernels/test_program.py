@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from interceptor.engine.guards import guards_of
 from interceptor.engine.opcodes import GuardKind, Op
 from interceptor.engine.program import CompiledProgram, Outcome
-from interceptor.engine.spec import INSTRUCTION, Code, Span
+from interceptor.engine.spec import INSTRUCTION, UTC, Clock, Code, Span
 from interceptor.engine.types import Field, NumberStatus, Scalar
 from tests.model.program import Inputs, evaluate
 
@@ -245,7 +245,7 @@ def test_a_counter_whose_key_is_absent_cannot_be_read() -> None:
     ("rows", "reason"),
     [
         ([(99, 0, 0, 0)], "instruction 0 (op 99): there is no such op"),
-        ([(18, 0, 0, 0)], "instruction 0 (op 18): there is no such op"),
+        ([(19, 0, 0, 0)], "instruction 0 (op 19): there is no such op"),
         ([(Op.OP_RETURN, 0, 3, 0)], "instruction 0 (OP_RETURN): r3 is not written on every path"),
         ([(Op.OP_BOOL, 64, 0, 0)], "instruction 0 (OP_BOOL): register 64 is outside 0..63"),
         ([(Op.OP_BOOL, 0, 1, 0)], "instruction 0 (OP_BOOL): the condition ends without OP_RETURN"),
@@ -429,6 +429,14 @@ class Author:
         return rows
 
 
+HOUR_MS = 3600_000
+CLOCKS = (
+    UTC,
+    Clock((0,), (8 * HOUR_MS,)),
+    Clock((10**12, 10**12 + 1, 2 * 10**12), (-5 * HOUR_MS, 5 * HOUR_MS + HOUR_MS // 2, -HOUR_MS)),
+)
+
+
 def some_inputs(rng: random.Random) -> Inputs:
     numbers = (MOBILE, SERVICE, WITHHELD, GARBLED)
     some: Callable[[int], list[int]] = lambda n: [i for i in range(n) if rng.random() < 0.6]  # noqa: E731
@@ -439,6 +447,8 @@ def some_inputs(rng: random.Random) -> Inputs:
         counters={c: rng.choice((None, *INTS)) for c in range(N_COUNTERS)},
         bitmaps={f: rng.getrandbits(64) for f in some(Field.N_FIELDS)},
         keys={f: rng.getrandbits(64) for f in some(Field.N_FIELDS)},
+        now=rng.randrange(-(10**12), 4 * 10**12),
+        clock=rng.choice(CLOCKS),
     )
 
 

@@ -5,6 +5,7 @@ import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -48,6 +49,7 @@ class World:
     counters: Mapping[str, int] = field(default_factory=dict)
     thresholds: Mapping[str, Value] = field(default_factory=dict)
     redirections: int = 0
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)  #: where the call is
 
 
 def holds(condition: str, world: World) -> bool:
@@ -230,6 +232,11 @@ def _written(node: Any) -> str:
 def _read(name: str, world: World) -> Value:
     root, _, rest = name.partition(".")
     values: dict[str, Mapping[str, Any]] = {
+        "now": {
+            "hour": world.now.hour,
+            "minute": world.now.minute,
+            "weekday": world.now.isoweekday(),
+        },
         "call": world.fields,
         "counters": world.counters,
         "thresholds": world.thresholds,

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from interceptor.engine.opcodes import Op, State
+from interceptor.engine.opcodes import NowPart, Op, State
 from interceptor.engine.program import Outcome
-from interceptor.engine.spec import Code, Span
+from interceptor.engine.spec import UTC, Clock, Code, Span
 from interceptor.engine.types import Field, Limits, NumberStatus
 
 
@@ -32,6 +33,8 @@ class Inputs:
     keys: Mapping[int, int] = field(default_factory=dict)
     regions: Sequence[str] = ("ZZ", "CN", "US")
     types: Sequence[str] = tuple(f"type{i}" for i in range(14))
+    now: int = 0
+    clock: Clock = UTC
 
 
 def evaluate(code: Code, span: Span, inputs: Inputs) -> Outcome:
@@ -162,6 +165,17 @@ def _redirections(_: Code, inputs: Inputs, a: int, b: int) -> Value:
     return max((slot - Field.F_REDIRECTING + 1 for slot in slots if inputs.texts.get(slot)), default=0)
 
 
+def _now(_: Code, inputs: Inputs, a: int, __: int) -> Value:
+    passed = [start for start in inputs.clock.starts if start <= inputs.now]
+    offset = inputs.clock.offsets[max(len(passed) - 1, 0)]
+    local = datetime(1970, 1, 1) + timedelta(milliseconds=inputs.now + offset)
+    return {
+        NowPart.NOW_HOUR: local.hour,
+        NowPart.NOW_MINUTE: local.minute,
+        NowPart.NOW_WEEKDAY: local.isoweekday(),
+    }[NowPart(a)]
+
+
 _LOADS: dict[Op, Callable[[Code, Inputs, int, int], Value]] = {
     Op.OP_INT: lambda code, inputs, a, b: code.ints[a],
     Op.OP_DOUBLE: lambda code, inputs, a, b: code.doubles[a],
@@ -180,6 +194,7 @@ _LOADS: dict[Op, Callable[[Code, Inputs, int, int], Value]] = {
     Op.OP_TYPE: _type,
     Op.OP_PREFIX: _prefix,
     Op.OP_REDIRECTIONS: _redirections,
+    Op.OP_NOW: _now,
 }
 
 _JUMPS: dict[Op, Callable[[Value], bool]] = {

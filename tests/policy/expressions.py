@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from random import Random
 from typing import TypeAlias
 
@@ -122,6 +123,7 @@ class Expressions:
                 self.counter,
                 self.counter,
                 self.hops,
+                self.now,
                 self.threshold("n"),
             ],
             "double": [self.double, self.double, self.threshold("half")],
@@ -201,6 +203,9 @@ class Expressions:
 
     def hops(self, _: int) -> Text:
         return Text("size(call.redirecting)")
+
+    def now(self, _: int) -> Text:
+        return Text(f"now.{self.random.choice(['hour', 'minute', 'weekday'])}")
 
     def number(self, _: int) -> Text:
         return Text(f"call.{self.random.choice(NUMBERS)}")
@@ -348,5 +353,11 @@ def random_world(random: Random, *, plain: bool) -> World:
     }
     return World(
         fields, frozenset(signalled | fields.keys()), world.valid, world.region, world.type, world.listed,
-        counters, THRESHOLDS, world.redirections,
+        counters, THRESHOLDS, world.redirections, random_time(random),
     )  # fmt: skip
+
+
+def random_time(random: Random) -> datetime:
+    """A moment somewhere, in whole seconds."""
+    zone = timezone(timedelta(minutes=15 * random.randint(-48, 56)))
+    return datetime.fromtimestamp(random.randrange(-(10**9), 4 * 10**9), zone)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from celpy.evaluation import CELEvalError
 
 from interceptor.engine.opcodes import Op
 from interceptor.engine.program import CompiledProgram, Outcome
+from interceptor.engine.spec import Clock
 from interceptor.engine.types import NumberStatus, Scalar
 from interceptor.policy import fields
 from interceptor.policy.conditions import compile_condition
@@ -72,6 +74,8 @@ def vm_inputs(world: World) -> dict[str, Any]:
         "counters": {COUNTERS.index(name): value for name, value in world.counters.items()},
         "bitmaps": {field: sum(1 << order.index(name) for name in names) for field, names in listed.items()},
         "keys": dict.fromkeys(listed, 1),
+        "now": int(world.now.timestamp() * 1000),
+        "clock": Clock((0,), (int((world.now.utcoffset() or timedelta()).total_seconds()) * 1000,)),
     }
 
 
@@ -166,5 +170,12 @@ def _names(world: World) -> dict[str, Any]:
         "call": _map(call),
         "counters": _map({name: _cel(value) for name, value in world.counters.items()}),
         "thresholds": _map({name: _cel(value) for name, value in THRESHOLDS.items()}),
+        "now": _map(
+            {
+                "hour": _cel(world.now.hour),
+                "minute": _cel(world.now.minute),
+                "weekday": _cel(world.now.isoweekday()),
+            }
+        ),
         "lists": _map({name: celtypes.ListType(entries) for name, entries in lists.items()}),
     }
