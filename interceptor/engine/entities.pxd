@@ -9,15 +9,15 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from interceptor.engine.atomics cimport LockWaits
+from interceptor.engine.entity_records cimport Entities
 from interceptor.engine.memory cimport Region
 from interceptor.engine.sketches cimport SketchStats
 from interceptor.engine.types cimport Key, Millis
 
 cdef enum:
     MAX_COLUMNS = 32
+    MAX_LARGE = 1024        # sets of any size that a table keeps at a time, 15 KiB each
     SPARE = 256             # whoever passes `values` has room for one more than there are counters
-
-cdef struct Entities        # opaque
 
 # What happens to one column of a group.
 cdef struct Touch:
@@ -49,10 +49,12 @@ cdef struct EntityStats:
     uint64_t evicted_protected  # within their window, seen twice or more
     uint64_t nbytes             # reserved, sketches included
     SketchStats sketches
+    SketchStats large
     LockWaits waited            # the sketches' included
 
 # The table lives in memory of so many bytes, which must outlive it: all zero, or what an earlier process has left
-# there, then it is attached first. NULL when the system has no memory. 1 <= n <= MAX_COLUMNS, windows >= 1.
+# there, then it is attached first. NULL when the system has no memory. 1 <= n <= MAX_COLUMNS, windows >= 1. So many
+# distinct columns may borrow at a time, and as many large ones, but of those MAX_LARGE at most.
 cdef size_t entities_bytes(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches) noexcept nogil
 cdef Entities* entities_new(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches, uint64_t seed,
                             void* memory) noexcept nogil
@@ -61,7 +63,7 @@ cdef void entities_free(Entities* table) noexcept nogil     # NULL is allowed
 cdef EntityStats entities_stats(Entities* table) noexcept nogil
 cdef uint64_t entities_live(Entities* table, Millis now) noexcept nogil     # scans every set
 
-# __cinit__(slots: int, columns: list[tuple[Measure, window_ms]], sketches: int, seed: int, region: Region = None)
+# __cinit__(slots, columns: list[tuple[Measure, window_ms]], sketches, seed, region: Region = None)
 cdef class EntityTable:
     cdef Entities* table
     cdef readonly Region region

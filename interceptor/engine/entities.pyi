@@ -29,8 +29,9 @@ class EntityTable:
         Parameters
         ----------
         slots : entities; rounded up to a multiple of 14
-        columns : (measure, window in ms) of each column, 1 to 32 of them; measure 0 counts, 1 counts distinct
-        sketches : how many distinct columns may outgrow 16 elements at a time, 1,088 bytes each
+        columns : (columns.Measure, window in ms) of each column, 1 to 32 of them
+        sketches : how many distinct columns may outgrow 16 elements at a time, 1,088 bytes each; and as many large
+            ones, 15,488 bytes each, but of those 1,024 at most
         seed : the installation's, so that nobody outside can aim at one set
         region : memory of `bytes_for` such a table, that may outlive the process; its own by default
 
@@ -97,8 +98,8 @@ class EntityTable:
 
     @property
     def stats(self) -> dict[str, Any]:
-        """slots, used, evicted_probation, evicted_protected, nbytes, `sketches` as Sketches.stats, and `waited`: how
-        often (waits) and for how long (ns, longest_ns) threads waited for a lock of the table or its sketches.
+        """slots, used, evicted_probation, evicted_protected, nbytes, `sketches` and `large` as Sketches.stats, and
+        `waited`: how often (waits) and for how long (ns, longest_ns) threads waited for a lock of table or sketches.
         """
 
     @property

@@ -7,71 +7,39 @@ from libc.string cimport memset
 
 from interceptor.engine.ahead cimport Ahead, ahead_fetch, ahead_note
 from interceptor.engine.atomics cimport (
-    LockWaits, add_lock_waits, ic_add64, ic_changed, ic_changing, ic_held, ic_load64_relaxed, ic_lock, ic_unlock,
+    add_lock_waits, ic_changed, ic_changing, ic_held, ic_load64_relaxed, ic_lock, ic_unlock,
 )
-from interceptor.engine.columns cimport ACT_COUNT, ACT_END, ACT_READ, MEASURE_COUNT, MEASURE_DISTINCT
-from interceptor.engine.entities cimport MAX_COLUMNS, Entities, EntityStats, Measured, Touch
+from interceptor.engine.columns cimport (
+    ACT_COUNT, ACT_END, ACT_READ, COLUMN_MAX, MEASURE_DISTINCT, MEASURE_LARGE, N_MEASURES, Column, Pools, column_bytes,
+    column_count, column_end, column_peek, column_read,
+)
+from interceptor.engine.distinct cimport inside_of
+from interceptor.engine.entities cimport MAX_COLUMNS, MAX_LARGE, EntityStats, Measured, Touch
+from interceptor.engine.entity_records cimport (
+    KEY_BYTES, NO_WAY, STRIPES, Entities, Stripe, drop_columns, find_way, hash_of, record_of, record_size, set_of,
+    stripe_of, tag_of, take_way, units_of,
+)
 from interceptor.engine.entity_sets cimport (
-    ALL_WAYS, ERA, SEEN_TWICE, WAYS, EntitySet, SetTime, begin_era, ic_first, ic_number_of, note_touch, occupy, protect,
-    time_of, vacate, way_for_newcomer, way_hinted, ways_expired, ways_free, ways_with,
+    ALL_WAYS, ERA, WAYS, EntitySet, SetTime, ic_number_of, time_of, vacate, way_hinted, ways_expired, ways_free,
 )
 from interceptor.engine.keys cimport mix, scale
 from interceptor.engine.memory cimport Region, region_part
 from interceptor.engine.sketches cimport (
-    SketchPool, sketches_attach, sketches_bytes, sketches_free, sketches_new, sketches_stats,
+    sketches_attach, sketches_bytes, sketches_free, sketches_new, sketches_stats,
 )
 from interceptor.engine.types cimport Key, Millis
-from interceptor.engine.windows cimport (
-    CountColumn, DistinctColumn, count_bump, count_peek, count_read, distinct_bump,
-    distinct_drop, distinct_peek, distinct_read,
-)
 
 cdef enum:
     UNIT_MS = 1000              # an age unit, at least; more where the longest window is over 8192 of them
-    STRIPES = 16
-    KEY_BYTES = 16
     LINE = 64
     PREFETCH_LINES = 8
-    NO_WAY = 14
-
-cdef struct Column:
-    uint32_t offset
-    uint32_t measure
-    Millis window
-
-cdef struct Stripe:             # counted by set, so that two threads seldom write one line
-    uint64_t used
-    uint64_t evicted_probation
-    uint64_t evicted_protected
-    uint64_t[5] unused
-
-cdef struct Entities:
-    EntitySet* sets
-    char* records
-    SketchPool* pool
-    uint64_t n_sets
-    uint64_t seed
-    int64_t unit
-    uint32_t horizon            # an entity silent for more units than this is expired
-    uint32_t record_bytes
-    uint32_t n_columns
-    uint32_t sketches
-    uint64_t pools              # where in the memory the sketches begin
-    bint distinct               # some column is: records may hold sketches
-    Column[32] column
-    Stripe[16] stripe
-    LockWaits waited            # for the sets' locks
 
 if sizeof(EntitySet) != LINE or sizeof(Stripe) != LINE or sizeof(Touch) != 24:
     raise ImportError("interceptor.engine.entities: struct layout differs from what the kernels were written for")
 
+cdef char[COLUMN_MAX] NOTHING   # the columns of an entity that is not there
 
 # -- making and freeing ------------------------------------------------------------------------------------------
-
-# A record that would touch no more lines unaligned stays as it is; any other begins at a line.
-cdef inline uint32_t record_size(uint32_t nbytes) noexcept nogil:
-    return nbytes if nbytes % LINE == KEY_BYTES else (nbytes + LINE - 1) // LINE * LINE
-
 
 # Says what the table is like, and where it is, if there is memory; returns how many bytes it takes.
 cdef size_t lay_out(Entities* table, uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches,
@@ -84,11 +52,11 @@ cdef size_t lay_out(Entities* table, uint64_t slots, const Measured* columns, ui
         table.column[i].measure = columns[i].measure
         table.column[i].window = columns[i].window
         longest = columns[i].window if columns[i].window > longest else longest
-        if columns[i].measure == MEASURE_COUNT:
-            offset += sizeof(CountColumn)
-        else:
-            offset += sizeof(DistinctColumn)
-            table.distinct = True
+        offset += column_bytes(columns[i].measure)
+        if columns[i].measure == MEASURE_DISTINCT:
+            table.sketches = sketches
+        if columns[i].measure == MEASURE_LARGE:
+            table.large = min(sketches, <uint32_t>MAX_LARGE)
     table.n_columns = n
     table.record_bytes = record_size(offset)
     table.unit = (longest + ERA - 1) // ERA
@@ -96,11 +64,11 @@ cdef size_t lay_out(Entities* table, uint64_t slots, const Measured* columns, ui
         table.unit = UNIT_MS
     table.horizon = <uint32_t>((longest + table.unit - 1) // table.unit)
     table.n_sets = (slots + WAYS - 1) // WAYS if slots else 1
-    table.sketches = sketches if table.distinct else 0
     table.sets = <EntitySet*>region_part(base, &used, table.n_sets * sizeof(EntitySet))
     table.records = <char*>region_part(base, &used, table.n_sets * WAYS * table.record_bytes)
-    table.pools = used
-    return used + sketches_bytes(table.sketches)
+    table.sketches_at = used
+    table.large_at = used + sketches_bytes(table.sketches, inside_of(False))
+    return table.large_at + sketches_bytes(table.large, inside_of(True))
 
 
 cdef size_t entities_bytes(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches) noexcept nogil:
@@ -112,12 +80,17 @@ cdef size_t entities_bytes(uint64_t slots, const Measured* columns, uint32_t n, 
 cdef Entities* entities_new(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches, uint64_t seed,
                             void* memory) noexcept nogil:
     cdef Entities* table = <Entities*>calloc(1, sizeof(Entities))
+    cdef Pools* pools
     if table == NULL:
         return NULL
     lay_out(table, slots, columns, n, sketches, <char*>memory)
     table.seed = seed
-    table.pool = sketches_new(table.sketches, mix(seed, 0x736b65746368), <char*>memory + table.pools)
-    if table.pool == NULL:
+    pools = &table.pools
+    pools.sketches = sketches_new(table.sketches, inside_of(False), mix(seed, 0x736b65746368),
+                                  <char*>memory + table.sketches_at)
+    pools.registers = sketches_new(table.large, inside_of(True), mix(seed, 0x6c61726765),
+                                   <char*>memory + table.large_at)
+    if pools.sketches == NULL or pools.registers == NULL:
         entities_free(table)
         return NULL
     return table
@@ -125,7 +98,8 @@ cdef Entities* entities_new(uint64_t slots, const Measured* columns, uint32_t n,
 
 cdef void entities_free(Entities* table) noexcept nogil:
     if table != NULL:
-        sketches_free(table.pool)
+        sketches_free(table.pools.sketches)
+        sketches_free(table.pools.registers)
         free(table)
 
 
@@ -134,7 +108,8 @@ cdef uint64_t entities_attach(Entities* table) noexcept nogil:
     cdef uint64_t i, torn = 0
     cdef int way
     cdef EntitySet* s
-    sketches_attach(table.pool)
+    sketches_attach(table.pools.sketches)
+    sketches_attach(table.pools.registers)
     for i in range(table.n_sets):
         s = &table.sets[i]
         if ic_held(s.lock):
@@ -157,48 +132,17 @@ cdef EntityStats entities_stats(Entities* table) noexcept nogil:
         stats.evicted_probation += ic_load64_relaxed(&table.stripe[i].evicted_probation)
         stats.evicted_protected += ic_load64_relaxed(&table.stripe[i].evicted_protected)
     stats.slots = table.n_sets * WAYS
-    stats.sketches = sketches_stats(table.pool)
+    stats.sketches = sketches_stats(table.pools.sketches)
+    stats.large = sketches_stats(table.pools.registers)
     stats.waited = stats.sketches.waited
+    add_lock_waits(&stats.waited, &stats.large.waited)
     add_lock_waits(&stats.waited, &table.waited)
     stats.nbytes = table.n_sets * (sizeof(EntitySet) + <uint64_t>WAYS * table.record_bytes)
-    stats.nbytes += sizeof(Entities) + stats.sketches.nbytes
+    stats.nbytes += sizeof(Entities) + stats.sketches.nbytes + stats.large.nbytes
     return stats
 
 
 # -- finding -----------------------------------------------------------------------------------------------------
-
-cdef inline uint64_t hash_of(const Entities* table, Key a, Key b) noexcept nogil:
-    return mix(b, mix(a, table.seed))
-
-
-cdef inline EntitySet* set_of(const Entities* table, uint64_t hashed) noexcept nogil:
-    return &table.sets[scale(hashed, table.n_sets)]
-
-
-cdef inline uint16_t tag_of(uint64_t hashed) noexcept nogil:
-    cdef uint16_t tag = <uint16_t>(hashed & 0x7fff)
-    return tag if tag else 1
-
-
-cdef inline uint64_t* record_of(const Entities* table, const EntitySet* s, uint32_t way) noexcept nogil:
-    return <uint64_t*>(table.records + (<uint64_t>(s - table.sets) * WAYS + way) * table.record_bytes)
-
-
-cdef inline uint32_t find_way(const Entities* table, const EntitySet* s, uint64_t hashed, Key a, Key b) noexcept nogil:
-    cdef uint32_t found = ways_with(s, tag_of(hashed)), way
-    cdef const uint64_t* record
-    while found:
-        way = ic_first(found)
-        record = record_of(table, s, way)
-        if record[0] == a and record[1] == b:
-            return way
-        found &= found - 1
-    return NO_WAY
-
-
-cdef inline uint64_t units_of(const Entities* table, Millis now) noexcept nogil:
-    return 0 if now <= 0 else <uint64_t>now // <uint64_t>table.unit
-
 
 cdef const void* entities_set(const Entities* table, Key a, Key b) noexcept nogil:
     return set_of(table, hash_of(table, a, b))
@@ -214,84 +158,7 @@ cdef uint32_t entities_record_lines(const Entities* table) noexcept nogil:
     return min((table.record_bytes + LINE - 1) // LINE, <uint32_t>PREFETCH_LINES)
 
 
-# -- making room -------------------------------------------------------------------------------------------------
-
-cdef inline Stripe* stripe_of(Entities* table, const EntitySet* s) noexcept nogil:
-    return &table.stripe[(s - table.sets) % STRIPES]
-
-
-# What a record has borrowed goes back.
-cdef inline void drop_columns(Entities* table, char* record) noexcept nogil:
-    cdef uint32_t i
-    for i in range(table.n_columns if table.distinct else 0):
-        if table.column[i].measure == MEASURE_DISTINCT:
-            distinct_drop(<DistinctColumn*>(record + table.column[i].offset), table.pool)
-
-
-# Empties a way's record for an entity that is new in it. What was there gives its sketches back.
-cdef void begin(Entities* table, EntitySet* s, uint32_t way, uint64_t hashed, Key a, Key b,
-                const SetTime* time) noexcept nogil:
-    cdef uint64_t* record = record_of(table, s, way)
-    drop_columns(table, <char*>record)
-    record[0] = a
-    record[1] = b
-    memset(record + 2, 0, table.record_bytes - KEY_BYTES)
-    occupy(s, way, tag_of(hashed), time)
-
-
-# The way of an entity that is to be counted, made if need be; protected if it is sighted once more.
-cdef uint32_t take_way(Entities* table, EntitySet* s, uint64_t hashed, Key a, Key b,
-                       SetTime* time, bint sighted) noexcept nogil:
-    cdef uint32_t way
-    cdef Stripe* stripe = stripe_of(table, s)
-    if time.era != s.era:
-        # Freed records keep their sketches, which the pool's hand may take, until the way is used again.
-        ic_add64(&stripe.used, -<uint64_t>begin_era(s, time, table.horizon))
-    way = find_way(table, s, hashed, a, b)
-    if way == NO_WAY:
-        way = way_for_newcomer(s, time, table.horizon)
-        if s.tag[way] == 0:
-            ic_add64(&stripe.used, 1)
-        elif not (ways_expired(s, time, table.horizon) >> way) & 1:
-            ic_add64(&stripe.evicted_protected if s.tag[way] & SEEN_TWICE else &stripe.evicted_probation, 1)
-        ic_changing(&s.lock, way)
-        begin(table, s, way, hashed, a, b, time)
-        return way
-    ic_changing(&s.lock, way)
-    if (ways_expired(s, time, table.horizon) >> way) & 1:
-        begin(table, s, way, hashed, a, b, time)        # back after all its windows ran out: as a newcomer
-    else:
-        if sighted:
-            protect(s, way, time)
-        note_touch(s, way, time)
-    return way
-
-
 # -- touching ----------------------------------------------------------------------------------------------------
-
-cdef inline int64_t read_column(const Entities* table, const Touch* touch, const char* record,
-                                Millis now) noexcept nogil:
-    cdef const Column* column = &table.column[touch.column]
-    if column.measure == MEASURE_COUNT:
-        return count_read(<const CountColumn*>(record + column.offset), column.window, now)
-    return distinct_read(<const DistinctColumn*>(record + column.offset), table.pool, column.window, now)
-
-
-cdef inline int64_t peek_column(const Entities* table, const Touch* touch, const char* record,
-                                Millis now) noexcept nogil:
-    cdef const Column* column = &table.column[touch.column]
-    if column.measure == MEASURE_COUNT:
-        return count_peek(<const CountColumn*>(record + column.offset), column.window, now)
-    return distinct_peek(<const DistinctColumn*>(record + column.offset), table.pool, touch.element,
-                         column.window, now)
-
-
-cdef inline int64_t bump_column(Entities* table, const Touch* touch, char* record, Millis now) noexcept nogil:
-    cdef const Column* column = &table.column[touch.column]
-    if column.measure == MEASURE_COUNT:
-        return count_bump(<CountColumn*>(record + column.offset), column.window, now)
-    return distinct_bump(<DistinctColumn*>(record + column.offset), table.pool, touch.element, column.window, now)
-
 
 cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch* touches, uint32_t n,
                          int64_t* values, bint peek) noexcept nogil:
@@ -300,7 +167,10 @@ cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch*
     cdef uint32_t way, i
     cdef bint counts = False, sighted = False, changes = False
     cdef SetTime time
+    cdef const Touch* touch
+    cdef const Column* column
     cdef char* record
+    cdef char* at
     for i in range(n):
         counts |= touches[i].act == ACT_COUNT
         sighted |= touches[i].act == ACT_COUNT and not touches[i].follows
@@ -317,14 +187,18 @@ cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch*
             ic_changing(&s.lock, way)
     record = <char*>record_of(table, s, way)
     for i in range(n):
-        if way == NO_WAY:
-            values[touches[i].counter] = peek and touches[i].act == ACT_COUNT
-        elif touches[i].act != ACT_COUNT:
-            values[touches[i].counter] = read_column(table, &touches[i], record, now)
-        elif peek:
-            values[touches[i].counter] = peek_column(table, &touches[i], record, now)
+        touch = &touches[i]
+        column = &table.column[touch.column]
+        at = record + column.offset if way != NO_WAY else &NOTHING[0]
+        if touch.act == ACT_READ:
+            values[touch.counter] = column_read(column, at, &table.pools, now)
+        elif peek or way == NO_WAY:
+            values[touch.counter] = column_peek(column, at, &table.pools, touch.element, touch.amount,
+                                                touch.act == ACT_END, now)
+        elif touch.act == ACT_END:
+            values[touch.counter] = column_end(column, at, &table.pools, touch.amount, now)
         else:
-            values[touches[i].counter] = bump_column(table, &touches[i], record, now)
+            values[touch.counter] = column_count(column, at, &table.pools, touch.element, touch.amount, now)
     ic_unlock(&s.lock)
 
 
@@ -348,8 +222,8 @@ cdef int take_columns(uint64_t slots, columns, Measured* measured) except -1:
     if not 1 <= len(columns) <= MAX_COLUMNS:
         raise ValueError(f"columns: {len(columns)} given; a group has 1 to {MAX_COLUMNS}")
     for i, (measure, window) in enumerate(columns):
-        if measure not in (MEASURE_COUNT, MEASURE_DISTINCT):
-            raise ValueError(f"columns[{i}]: measure {measure} is neither count nor distinct")
+        if not 0 <= measure < N_MEASURES:
+            raise ValueError(f"columns[{i}]: measure {measure}; there are 0 to {N_MEASURES - 1}")
         if not 1 <= window <= 1 << 40:
             raise ValueError(f"columns[{i}]: a window of {window} ms; it must be 1 to 2^40 ms")
         measured[i].measure = measure

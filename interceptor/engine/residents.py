@@ -40,7 +40,7 @@ def settle(
     Raises MemoryError, StateError.
     """
     meanings, columns = [meaning for meaning, _ in meant], [column for _, column in meant]
-    distinct = any(measure == Measure.MEASURE_DISTINCT for measure, _ in columns)
+    distinct = any(measure in {Measure.MEASURE_DISTINCT, Measure.MEASURE_LARGE} for measure, _ in columns)
     sketches = max(slots // ENTITIES_PER_SKETCH, 1024) if distinct else 0
     if state is None:
         return Resident(EntityTable(slots, columns, sketches=sketches, seed=seed), entity, tuple(meanings))

@@ -1,4 +1,4 @@
-# The bounded pool of sketches that large distinct counts borrow from. Owns its memory; knows nothing of windows but
+# The bounded pool of sketches that distinct counts borrow from (contract: sketches.pxd). Knows nothing of windows but
 # the time until which an owner wants to keep what it has.
 #
 # Locks: the pool's is taken with no sketch locked, and a sketch's may be taken under the pool's: no cycle.
@@ -10,38 +10,39 @@ from libc.string cimport memset
 from interceptor.engine.atomics cimport (
     add_lock_waits, ic_held, ic_load64_relaxed, ic_lock, ic_store64_relaxed, ic_unlock,
 )
-from interceptor.engine.memory cimport Region, region_part
-from interceptor.engine.sketches cimport CELLS, Sketch, SketchPool, SketchStats
+from interceptor.engine.memory cimport region_part
+from interceptor.engine.sketches cimport Sketch, SketchPool, SketchStats, sketch_at, sketch_index
 from interceptor.engine.types cimport Millis
 
 cdef enum:
     HAND = 64                   # sketches the clock hand looks at in one go: eight cache lines of `until`
 
-if sizeof(Sketch) != 64 + CELLS:
+if sizeof(Sketch) != 64:
     raise ImportError("interceptor.engine.sketches: struct layout differs from what the kernels were written for")
 
 
-cdef size_t lay_out(SketchPool* pool, uint32_t capacity, char* base) noexcept nogil:
+cdef size_t lay_out(SketchPool* pool, uint32_t capacity, uint32_t inside, char* base) noexcept nogil:
     cdef size_t used = 0
-    cdef void* sketch = region_part(base, &used, capacity * sizeof(Sketch))
+    cdef void* sketches = region_part(base, &used, capacity * (sizeof(Sketch) + inside))
     cdef void* until = region_part(base, &used, capacity * sizeof(int64_t))
     if pool != NULL:
-        pool.sketch, pool.until = <Sketch*>sketch, <int64_t*>until
+        pool.sketches, pool.until = <char*>sketches, <int64_t*>until
     return used
 
 
-cdef size_t sketches_bytes(uint32_t capacity) noexcept nogil:
-    return lay_out(NULL, capacity, NULL) if capacity else 0
+cdef size_t sketches_bytes(uint32_t capacity, uint32_t inside) noexcept nogil:
+    return lay_out(NULL, capacity, inside, NULL) if capacity else 0
 
 
-cdef SketchPool* sketches_new(uint32_t capacity, uint64_t seed, void* memory) noexcept nogil:
+cdef SketchPool* sketches_new(uint32_t capacity, uint32_t inside, uint64_t seed, void* memory) noexcept nogil:
     cdef SketchPool* pool = <SketchPool*>calloc(1, sizeof(SketchPool))
     if pool == NULL:
         return NULL
     pool.capacity = capacity
+    pool.inside = inside
     pool.seed = seed
     if capacity:
-        lay_out(pool, capacity, <char*>memory)
+        lay_out(pool, capacity, inside, <char*>memory)
     return pool
 
 
@@ -57,8 +58,8 @@ cdef void sketches_attach(SketchPool* pool) noexcept nogil:
             free_again(pool, pool.fresh)
             pool.fresh += 1
         pool.fresh = i + 1
-        if ic_held(pool.sketch[i].lock):
-            ic_unlock(&pool.sketch[i].lock)
+        if ic_held(sketch_at(pool, i).lock):
+            ic_unlock(&sketch_at(pool, i).lock)
         if pool.until[i] == INT64_MAX:
             free_again(pool, i)
         else:
@@ -66,7 +67,7 @@ cdef void sketches_attach(SketchPool* pool) noexcept nogil:
 
 
 cdef inline void free_again(SketchPool* pool, uint32_t i) noexcept nogil:
-    cdef Sketch* sketch = &pool.sketch[i]
+    cdef Sketch* sketch = sketch_at(pool, i)
     pool.until[i] = INT64_MAX
     sketch.tag += 1
     sketch.next = pool.free
@@ -86,7 +87,7 @@ cdef SketchStats sketches_stats(SketchPool* pool) noexcept nogil:
     stats.saturated = pool.saturated
     memset(&stats.waited, 0, sizeof(stats.waited))
     add_lock_waits(&stats.waited, &pool.waited)
-    stats.nbytes = sizeof(SketchPool) + pool.capacity * (sizeof(Sketch) + sizeof(int64_t))
+    stats.nbytes = sizeof(SketchPool) + pool.capacity * (sizeof(Sketch) + pool.inside + sizeof(int64_t))
     ic_unlock(&pool.lock)
     return stats
 
@@ -101,7 +102,7 @@ cdef uint32_t sketch_take(SketchPool* pool, Millis now) noexcept nogil:
     ic_lock(&pool.lock, &pool.waited)
     if pool.free:
         taken = pool.free - 1
-        pool.free = pool.sketch[taken].next
+        pool.free = sketch_at(pool, taken).next
         pool.used += 1
     elif pool.fresh < pool.capacity:
         taken = pool.fresh
@@ -112,7 +113,7 @@ cdef uint32_t sketch_take(SketchPool* pool, Millis now) noexcept nogil:
             i = pool.hand
             pool.hand = i + 1 if i + 1 < pool.capacity else 0
             if expired(pool, i, now):
-                sketch = &pool.sketch[i]
+                sketch = sketch_at(pool, i)
                 ic_lock(&sketch.lock, &pool.waited)
                 if expired(pool, i, now):       # again, now that its owner is kept out
                     sketch.tag += 1
@@ -144,7 +145,7 @@ cdef bint sketch_waits(SketchPool* pool, Millis now) noexcept nogil:
 
 
 cdef Sketch* sketch_open(SketchPool* pool, uint32_t index, uint32_t tag) noexcept nogil:
-    cdef Sketch* sketch = &pool.sketch[index]
+    cdef Sketch* sketch = sketch_at(pool, index)
     ic_lock(&sketch.lock, &pool.waited)
     if sketch.tag == tag:
         return sketch
@@ -153,7 +154,7 @@ cdef Sketch* sketch_open(SketchPool* pool, uint32_t index, uint32_t tag) noexcep
 
 
 cdef void sketch_return(SketchPool* pool, Sketch* sketch) noexcept nogil:
-    cdef uint32_t i = <uint32_t>(sketch - pool.sketch)
+    cdef uint32_t i = sketch_index(pool, sketch)
     sketch.tag += 1
     ic_store64_relaxed(<uint64_t*>&pool.until[i], INT64_MAX)
     ic_unlock(&sketch.lock)
@@ -162,19 +163,3 @@ cdef void sketch_return(SketchPool* pool, Sketch* sketch) noexcept nogil:
     pool.free = i + 1
     pool.used -= 1
     ic_unlock(&pool.lock)
-
-
-cdef class Sketches:
-
-    def __cinit__(self, uint32_t capacity, uint64_t seed=0):
-        self.region = Region(max(sketches_bytes(capacity), <size_t>1))
-        self.pool = sketches_new(capacity, seed, self.region.base)
-        if self.pool == NULL:
-            raise MemoryError(f"no memory for {capacity} sketches")
-
-    def __dealloc__(self):
-        sketches_free(self.pool)
-
-    @property
-    def stats(self):
-        return sketches_stats(self.pool)

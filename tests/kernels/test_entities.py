@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from interceptor.engine.entities import EntityTable
-from tests.model.entities import ACT_COUNT, ACT_READ, COUNT, DISTINCT, ERA, PROTECTED, WAYS, EntityTableModel
+from tests.model.entities import ACT_COUNT, ACT_END, ACT_READ, ERA, PROTECTED, WAYS, EntityTableModel
+from tests.model.windows import (
+    ACTIVE,
+    COUNT,
+    DISTINCT,
+    FIRST_SEEN,
+    LAST_SEEN,
+    MAX,
+    MEASURES,
+    NARROW,
+    SUM,
+)
 
 NOW = 1_790_000_000_000
 MINUTE = 60_000
@@ -38,6 +49,11 @@ def call(table: EntityTable, a: int, now: int, b: int = 0) -> int:
         ([COUNT, COUNT], 144),
         ([COUNT, COUNT, DISTINCT], 256),
         ([COUNT] * 32, 2064),
+        ([LAST_SEEN], 32),
+        ([FIRST_SEEN, NARROW], 64),
+        ([NARROW, NARROW], 80),
+        ([NARROW, NARROW, FIRST_SEEN], 96),  # as many lines from its middle on as from a line's beginning
+        ([NARROW, SUM, DISTINCT, LAST_SEEN], 224),
     ],
 )
 def test_a_record_is_its_key_and_its_columns(columns: list[int], size: int) -> None:
@@ -45,7 +61,8 @@ def test_a_record_is_its_key_and_its_columns(columns: list[int], size: int) -> N
 
 
 def test_a_typical_entity_takes_at_most_256_bytes_all_told() -> None:
-    table = EntityTable(1_000_000, [(COUNT, MINUTE), (DISTINCT, HOUR)])
+    columns = [(NARROW, MINUTE), (NARROW, HOUR), (DISTINCT, HOUR)]
+    table = EntityTable(1_000_000, columns, sketches=1_000_000 // 32)
     assert table.nbytes / table.slots <= 256
 
 
@@ -194,6 +211,32 @@ def test_a_read_is_no_second_touch() -> None:
     assert table.evicted_protected == 0
 
 
+def test_of_an_entity_that_is_not_there_every_measure_reads_as_an_empty_one() -> None:
+    table = EntityTable(WAYS, [(measure, HOUR) for measure in MEASURES], sketches=1)
+    read = [(column, ACT_READ, 0, 0) for column in MEASURES]
+    end = [(column, ACT_END, 0, NOW) for column in MEASURES]
+    nothing = [3600 if measure == LAST_SEEN else 0 for measure in MEASURES]
+    assert table.touch(1, 0, NOW, read) == table.touch(1, 0, NOW, end) == nothing
+    assert not table.contains(1, 0)
+    count = [(column, ACT_COUNT, 5, 70) for column in MEASURES]
+    once = {SUM: 70, MAX: 70, FIRST_SEEN: 0, LAST_SEEN: 3600}
+    assert table.touch(1, 0, NOW, count, peek=True) == [once.get(measure, 1) for measure in MEASURES]
+    assert table.touch(1, 0, NOW, count) == [once.get(measure, 1) for measure in MEASURES]
+
+
+def test_an_end_takes_off_what_is_active_and_neither_makes_nor_protects_anybody() -> None:
+    table = EntityTable(WAYS, [(ACTIVE, HOUR), (COUNT, HOUR)])
+    for caller in range(WAYS):
+        table.touch(caller, 0, NOW, [(0, ACT_COUNT, 0, 0), (1, ACT_COUNT, 0, 0)])
+        ends = [(0, ACT_END, 0, NOW), (1, ACT_END, 0, NOW)]
+        assert table.touch(caller, 0, NOW + 1000, ends, peek=True) == [0, 1]
+        assert table.touch(caller, 0, NOW + 1000, ends) == [0, 1]
+    table.touch(99, 0, NOW + 1000, [(0, ACT_END, 0, NOW)])
+    assert not table.contains(99, 0)
+    call(table, 100, NOW + 2000)
+    assert (table.evicted_probation, table.evicted_protected) == (1, 0)
+
+
 def test_what_follows_on_a_call_is_no_second_touch() -> None:
     table = one_set()
     for caller in range(WAYS):
@@ -230,7 +273,7 @@ def sketches_used(table: EntityTable) -> int:
         (2**41, [(COUNT, 1000)], "slots"),
         (10, [], "columns: 0 given"),
         (10, [(COUNT, 1000)] * 33, "columns: 33 given"),
-        (10, [(COUNT, 1000), (2, 1000)], r"columns\[1\]: measure 2"),
+        (10, [(COUNT, 1000), (9, 1000)], r"columns\[1\]: measure 9"),
         (10, [(COUNT, 0)], r"columns\[0\]: a window of 0 ms"),
     ],
 )
@@ -370,7 +413,7 @@ class EntitiesMachine(RuleBasedStateMachine):
     @initialize(
         columns=st.lists(
             st.tuples(
-                st.sampled_from([COUNT, DISTINCT]),
+                st.sampled_from([*MEASURES, DISTINCT]),
                 st.sampled_from([1000, 20_000, 10_000_000, 31 * DAY]),
             ),
             min_size=1,
@@ -387,9 +430,14 @@ class EntitiesMachine(RuleBasedStateMachine):
         self.columns = columns
         self.now = now
 
-    def touch(self, a: int, element: int, mask: int, follows: bool = False) -> None:
+    def touch(
+        self, a: int, element: int, mask: int, *, follows: int = False, ends: int = 0, ago: int = 0
+    ) -> None:
         touches = [
-            (i, ACT_COUNT if mask >> i & 1 else ACT_READ, element + i, 0) for i in range(len(self.columns))
+            (i, ACT_END, 0, max(self.now - ago, 0))
+            if ends >> i & 1
+            else (i, ACT_COUNT if mask >> i & 1 else ACT_READ, element + i, element * 7)
+            for i in range(len(self.columns))
         ]
         seen = self.table.stats
         expected = self.model.touch(a, a % 3, self.now, touches, peek=True, follows=follows)
@@ -412,9 +460,16 @@ class EntitiesMachine(RuleBasedStateMachine):
         era = self.model.unit * ERA
         self.now = (self.now // era + eras) * era + off * self.model.unit
 
-    @rule(a=st.integers(0, 40), element=st.integers(0, 30), mask=st.integers(0, 15), follows=st.booleans())
-    def call(self, a: int, element: int, mask: int, follows: bool) -> None:
-        self.touch(a, element, mask, follows)
+    @rule(
+        a=st.integers(0, 40),
+        element=st.integers(0, 30),
+        mask=st.integers(0, 15),
+        follows=st.booleans(),
+        ends=st.sampled_from([0, 0, 0, 1, 5, 15]),
+        ago=st.integers(0, 40_000),
+    )
+    def call(self, a: int, element: int, mask: int, **more: int) -> None:
+        self.touch(a, element, mask, **more)
 
     @rule(
         first=st.integers(0, 40), n=st.integers(2, 20), element=st.integers(0, 30), step=st.integers(0, 2000)
@@ -440,11 +495,13 @@ class EntitiesMachine(RuleBasedStateMachine):
             model.evicted_probation,
             model.evicted_protected,
         )
-        sketches = table.stats["sketches"]
-        assert isinstance(sketches, dict)
-        assert sketches["used"] == model.pool.used
-        assert sketches["reclaimed"] == model.pool.reclaimed
-        assert sketches["saturated"] == model.pool.saturated
+        for name, pool in (("sketches", model.pool), ("large", model.large_pool)):
+            kept = table.stats[name]
+            assert (kept["used"], kept["reclaimed"], kept["saturated"]) == (
+                pool.used,
+                pool.reclaimed,
+                pool.saturated,
+            )
 
 
 TestEntities = EntitiesMachine.TestCase

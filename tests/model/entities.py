@@ -1,14 +1,14 @@
 """The entity table as obvious Python: the same policy over lists of ways, with clocks that never wrap."""
 
+import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tests.model.windows import CountModel, DistinctModel, SketchesModel, mix
+from tests.model.windows import DISTINCT, LARGE, Column, SketchesModel, column, mix
 
 WAYS = 14
 PROTECTED = 12
 ERA = 8192
-COUNT, DISTINCT = 0, 1
 ACT_READ, ACT_COUNT, ACT_END = 0, 1, 2
 
 Touch = tuple[int, int, int, int]  # column, act, element, amount
@@ -18,7 +18,7 @@ Touch = tuple[int, int, int, int]  # column, act, element, amount
 class Way:
     """One slot of a set. A freed one keeps its columns (and their sketches) until it is used again."""
 
-    columns: list[CountModel | DistinctModel]
+    columns: list[Column]
     key: tuple[int, int] | None = None
     last: int = 0  # touched, in age units
     twice: bool = False  # ever seen again while here
@@ -46,15 +46,15 @@ class EntityTableModel:
         longest = max(window for _, window in self.columns)
         self.unit = max(1000, -(-longest // ERA))
         self.horizon = -(-longest // self.unit)
-        distinct = any(measure == DISTINCT for measure, _ in self.columns)
-        self.pool = SketchesModel(self.sketches if distinct else 0, mix(self.seed, 0x736B65746368))
+        measures = {measure for measure, _ in self.columns}
+        sketches = self.sketches if DISTINCT in measures else 0
+        large = min(self.sketches, 1024) if LARGE in measures else 0
+        self.pool = SketchesModel(sketches, mix(self.seed, 0x736B65746368))
+        self.large_pool = SketchesModel(large, mix(self.seed, 0x6C61726765), large=True)
         self.sets = [WaySet([Way(self.fresh()) for _ in range(WAYS)]) for _ in range(-(-self.slots // WAYS))]
 
-    def fresh(self) -> list[CountModel | DistinctModel]:
-        return [
-            CountModel(window) if measure == COUNT else DistinctModel(window, self.pool)
-            for measure, window in self.columns
-        ]
+    def fresh(self) -> list[Column]:
+        return [column(measure, window, self.pool, self.large_pool) for measure, window in self.columns]
 
     def set_of(self, a: int, b: int) -> int:
         return (mix(b, mix(a, self.seed)) >> 32) * len(self.sets) >> 32
@@ -78,7 +78,7 @@ class EntityTableModel:
         return any(way.key == (a, b) for way in self.sets[self.set_of(a, b)].ways)
 
     def touch(
-        self, a: int, b: int, now: int, touches: Iterable[Touch], peek: bool = False, follows: bool = False
+        self, a: int, b: int, now: int, touches: Iterable[Touch], *, peek: bool = False, follows: bool = False
     ) -> list[int]:
         touches = list(touches)
         ways = self.sets[self.set_of(a, b)]
@@ -86,8 +86,10 @@ class EntityTableModel:
         found = next((way for way in ways.ways if way.key == (a, b)), None)
         if peek or not any(act == ACT_COUNT for _, act, _, _ in touches):
             if found is None or self.expired(found, units):
-                return [int(peek and act == ACT_COUNT) for _, act, _, _ in touches]
-            return [self.value(found.columns[c], act, element, now) for c, act, element, _ in touches]
+                nobody = self.fresh()
+                return [self.act(nobody[c], *touch, now, peek=True) for c, *touch in touches]
+            # an end alone makes no entity, and changes one that is there
+            return [self.act(found.columns[c], *touch, now, peek=peek) for c, *touch in touches]
         if units // ERA != ways.era:
             self.sweep(ways, units)
             found = found if found is not None and found.key is not None else None
@@ -99,20 +101,15 @@ class EntityTableModel:
         elif not found.protected and not follows:
             self.protect(ways.ways, found, units)
         found.last = max(found.last, units)
-        return [
-            self.bump(found.columns[c], element, now) if act == ACT_COUNT else found.columns[c].read(now)
-            for c, act, element, _ in touches
-        ]
+        return [self.act(found.columns[c], *touch, now) for c, *touch in touches]
 
     @staticmethod
-    def value(column: CountModel | DistinctModel, act: int, element: int, now: int) -> int:
-        if act != ACT_COUNT:
+    def act(column: Column, act: int, element: int, amount: int, now: int, *, peek: bool = False) -> int:
+        if act == ACT_READ:
             return column.read(now)
-        return column.peek(now) if isinstance(column, CountModel) else column.peek(element, now)
-
-    @staticmethod
-    def bump(column: CountModel | DistinctModel, element: int, now: int) -> int:
-        return column.bump(now) if isinstance(column, CountModel) else column.bump(element, now)
+        if act == ACT_END:
+            return (copy.deepcopy(column) if peek else column).end(now, amount)
+        return column.peek(now, element, amount) if peek else column.count(now, element, amount)
 
     def sweep(self, ways: WaySet, units: int) -> None:
         for way in ways.ways:
@@ -148,7 +145,6 @@ class EntityTableModel:
         way.protected = way.twice = True
 
     def begin(self, way: Way, key: tuple[int, int], units: int) -> None:
-        for column in way.columns:
-            if isinstance(column, DistinctModel):
-                column.drop()
+        for each in way.columns:
+            each.drop()
         way.columns, way.key, way.last, way.twice, way.protected = self.fresh(), key, units, False, False
