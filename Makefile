@@ -170,7 +170,7 @@ sanitize-threads: build
 	INTERCEPTOR_SANITIZE=thread $(BIN)/python setup.py --quiet build --build-base build/thread --build-lib build/thread/lib --parallel 2
 	LD_PRELOAD="$$(gcc -print-file-name=libtsan.so)" TSAN_OPTIONS=halt_on_error=1 \
 	PYTHONPATH=build/thread/lib INTERCEPTOR_TREE=build/thread/lib $(BIN)/python -P -m pytest --capture=sys \
-		tests/kernels/test_{demotion,engine,entities,events,lists,live_lists,pairs,publication,recent,samples,trial}.py \
+		tests/kernels/test_{demotion,engine,entities,events,lists,live_lists,pairing,pairs,publication,recent,samples,trial}.py \
 		tests/fault/test_changes_under_load.py tests/dataplane/test_{connections,loop,tls}.py \
 		-k "not idle_connections_cost_little and not grpcio"
 

@@ -49,6 +49,7 @@ MODULES = [
     "interceptor.engine.distinct",
     "interceptor.engine.columns",
     "interceptor.engine.entities",
+    "interceptor.engine.pairing",
     "interceptor.engine.program",
     "interceptor.engine.stats",
     "interceptor.engine.events",

@@ -85,7 +85,9 @@ def entity_stats(resident: Any) -> dict[str, Any]:
         "used": stats["used"],
         "evicted_probation": stats["evicted_probation"],
         "evicted_protected": stats["evicted_protected"],
-        "saturated": stats["sketches"]["saturated"],
+        "sketches": stats["sketches"]["used"],
+        "large": stats["large"]["used"],
+        "saturated": stats["sketches"]["saturated"] + stats["large"]["saturated"],
         "waited": stats["waited"],
     }
 
