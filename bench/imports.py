@@ -60,6 +60,8 @@ rules:
 default: pass
 """
 UNDONE = 1_000_000
+#: single adds one after the other: what one takes holds on a machine that is busy otherwise, too
+ALONE = 300
 
 
 def write_feed(path: Path, numbers: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> None:
@@ -78,7 +80,7 @@ class Operator:
 
     def __init__(self, service: Service) -> None:
         self._channel = grpc.insecure_channel(service.control)
-        self._admin = AdminServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._admin = AdminServiceStub(self._channel)  # type: ignore[no-untyped-call]  # grpc generates no types
 
     def __enter__(self) -> "Operator":
         return self
@@ -108,7 +110,7 @@ class Operator:
 
         for answer in self._admin.ImportList(parts(), timeout=LONGEST_S):
             if answer.HasField("change"):
-                return answer.change  # type: ignore[no-any-return]
+                return answer.change  # type: ignore[no-any-return]  # as above
         raise SystemExit("the service ended an import without an answer")
 
     def add(self, i: int) -> float:
@@ -121,7 +123,7 @@ class Operator:
         return (time.perf_counter() - begun) * 1e3
 
     def undo(self, revision: int) -> pb.ListChange:
-        return self._admin.UndoChange(  # type: ignore[no-any-return]
+        return self._admin.UndoChange(  # type: ignore[no-any-return]  # as above
             pb.UndoChangeRequest(revision=revision), timeout=LONGEST_S
         ).change
 
@@ -184,6 +186,13 @@ def measure(report: Report, directory: Path, rows: int) -> None:
     cores = sorted(CORES)
     with serve(policy, *data, cores=cores) as service, Operator(service) as operator:
         settle(service.listen, requests, calls=400_000)
+        report.section("Single adds, nobody else there")
+        used = processor_seconds(service.process.pid)
+        alone = [operator.add(2_000_000 + i) for i in range(ALONE)]
+        used = processor_seconds(service.process.pid) - used
+        report.figure("processor time of the service for one", used / ALONE * 1e3, "ms")
+        report.figure("acknowledged, p50", float(np.percentile(alone, 50)), "ms")
+
         report.section(f"Single adds beside {RATE:,} decisions/s")
         taken: list[float] = []
 

@@ -11,7 +11,12 @@ from interceptor.runtime.guard import GuardRefusedError, Impact
 from interceptor.runtime.loader import Fault, LoadError
 from interceptor.runtime.service import NotReadyError
 from interceptor.runtime.tally import Tally
-from interceptor.store.words import StaleRevisionError, StoreRefusedError, StoreUnavailableError
+from interceptor.store.words import (
+    StaleRevisionError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    StoreUnknownError,
+)
 
 #: A status message travels percent-encoded in a trailer; peers take 8 KiB of trailers in all.
 LONGEST = 6000
@@ -43,6 +48,8 @@ def refusal(error: Exception) -> Refusal | None:
         return Refusal(code.ABORTED, str(error))
     if isinstance(error, StoreUnavailableError | NotReadyError):
         return Refusal(code.UNAVAILABLE, str(error))
+    if isinstance(error, StoreUnknownError):
+        return Refusal(code.NOT_FOUND, str(error))
     if isinstance(error, StoreRefusedError):
         return Refusal(code.INVALID_ARGUMENT, str(error))
     if isinstance(error, LoadError):

@@ -50,6 +50,8 @@ class RecentCalls:
             first = self._taken - len(self._samples)
             self._index(first)
             asked = self._keys[: self._used]
+            if not len(asked):
+                return []
             found = np.zeros(len(asked), dtype=bool)
             for piece in chain.from_iterable(map(pieces, keys)):
                 found |= np.isin(asked, piece)

@@ -254,7 +254,7 @@ def _sqlite(path: Path) -> Database:
             max_overflow=0,
             pool_use_lifo=True,  # one reader after the other uses one cache, not all of them in turn
         )
-        event.listen(made, "begin", lambda conn: conn.exec_driver_sql(begin))
+        event.listen(made, "begin", lambda conn: conn.connection.driver_connection.execute(begin))
         return made
 
     return Database(engine(READERS, "BEGIN"), engine(1, "BEGIN IMMEDIATE"), place)

@@ -28,11 +28,11 @@ from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListKind
 from interceptor.store.database import Database
 from interceptor.store.digests import ChangeDigest
-from interceptor.store.entries import Reader
+from interceptor.store.entries import FEW, Reader
 from interceptor.store.keysets import keys_from, signed
 from interceptor.store.prepared import Prepared
 from interceptor.store.schema import lists, sources
-from interceptor.store.words import Int64s, Keys, StoreRefusedError
+from interceptor.store.words import Int64s, Keys, StoreRefusedError, StoreUnknownError
 
 _ROLL = Prepared(select(lists).where(lists.c.name == bindparam("name")))
 _SOURCE = Prepared(select(sources.c.id, sources.c.retention_ms).where(sources.c.name == bindparam("name")))
@@ -67,6 +67,10 @@ class Rolls:
         self.home = home
         self._plan, self._secret, self._audit_key = plan, secret, audit_key
         self._kinds: dict[str, ListKind] = {}  # of the lists that were asked for
+        self._read: tuple[object, list[list[Cell]]] = (
+            None,
+            [],
+        )  # what few texts were read as last, and which
 
     def reader(self, kind: ListKind) -> Reader:
         """What entries of such a list are read by."""
@@ -77,11 +81,11 @@ class Rolls:
         return ChangeDigest(self._audit_key, folder)
 
     def roll(self, conn: Connection, name: str) -> Roll:
-        """A list by its name; StoreRefusedError when the store has none such."""
+        """A list by its name; StoreUnknownError when the store has none such."""
         found = _ROLL.first(conn, name=name)
         if found is None:
             known = conn.execute(select(lists.c.name).order_by(lists.c.name).limit(20)).scalars().all()
-            raise StoreRefusedError(
+            raise StoreUnknownError(
                 f"the store has no list {name[:64]!r}; it has {', '.join(known) or 'none: name one in the policy'}"
             )
         roll = _roll(*found)
@@ -110,6 +114,10 @@ class Rolls:
 
     def cells(self, list_name: str, kind: ListKind, texts: Sequence[str]) -> list[list[Cell]]:
         """What each text is: one entry, or of a range several. StoreRefusedError names the first that is none."""
+        asked = (list_name, kind, tuple(texts))
+        before, cells = self._read
+        if before == asked:  # as when a change is made that was just tried on recent calls
+            return cells
         trimmed = [text.strip() for text in texts]
         judged = self.reader(kind).keys(pa.array(trimmed, pa.large_string()))
         if judged.bad.any():
@@ -117,12 +125,14 @@ class Rolls:
             count = int(judged.bad.sum())
             more = f"; so are {count - 1} more of {len(texts)}" if count > 1 else ""
             raise StoreRefusedError(f"list {list_name}: entry {first + 1}: {judged.why(first)}{more}")
-        cells: list[list[Cell]] = [[] for _ in texts]
+        cells = [[] for _ in texts]
         names: Sequence[str | None] = judged.names or [None] * len(judged.key)
         for row, key, key2, name in zip(
             judged.row.tolist(), signed(judged.key).tolist(), signed(judged.key2).tolist(), names, strict=True
         ):
             cells[row].append(Cell(key, key2, name))
+        if len(texts) <= FEW:
+            self._read = asked, cells
         return cells
 
     def keys_of(self, list_name: str, texts: Sequence[str]) -> Keys:

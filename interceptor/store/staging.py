@@ -65,6 +65,7 @@ def bring(  # noqa: PLR0917 - an entry has as many sides
     conn: Connection, list_id: int, source_id: int, change: int, keys: Keys, lot: Int64s, timed: Mask
 ) -> None:
     """Entries, in order of their keys, that come when the change becomes live. `lot` and `timed` are by entry."""
+    driver: Any = conn.connection.driver_connection  # past SQLAlchemy, for speed
     if conn.dialect.name == "sqlite":
         # One statement: whatever is done row by row in Python would take the GIL from others a million times. Each
         # member of the object is a row: "KEY:KEY2": LOT, the lot negative when it is timed.
@@ -76,7 +77,7 @@ def bring(  # noqa: PLR0917 - an entry has as many sides
         else:
             rows = ",".join([f'"{key}":{of}' for key, of in zip(keys.key.tolist(), said, strict=True)])
         key2 = "CAST(substr(key, instr(key, ':') + 1) AS INTEGER)" if paired else "0"
-        conn.exec_driver_sql(
+        driver.execute(
             f"INSERT INTO entries ({_COLUMNS}) "
             f"SELECT ?, CAST(key AS INTEGER), {key2}, ?, ?, abs(value), value < 0 FROM json_each(?)",
             (list_id, source_id, change, f"{{{rows}}}"),
@@ -90,7 +91,6 @@ def bring(  # noqa: PLR0917 - an entry has as many sides
     ):  # fmt: skip
         copied[f"length of {name}"] = _COPIED[name].itemsize
         copied[name] = values
-    driver: Any = conn.connection.driver_connection
     with (
         driver.cursor() as cursor,
         cursor.copy(f"COPY entries ({_COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy,

@@ -19,7 +19,11 @@ class StoreUnavailableError(StoreError):
 
 
 class StoreRefusedError(StoreError):
-    """What was asked for makes no sense here: an unknown list, an entry that is none, an undone revision."""
+    """What was asked for makes no sense here: an entry that is none, an undone revision."""
+
+
+class StoreUnknownError(StoreRefusedError):
+    """What was named is not there: a list that the store has none of."""
 
 
 class StaleRevisionError(StoreError):

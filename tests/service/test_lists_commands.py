@@ -288,6 +288,23 @@ def test_a_protected_number_is_refused_until_confirmed_with_what_was_seen(
     assert rule(service, hotline) == "hotline"
 
 
+def test_a_list_that_there_is_none_of_is_not_found(service: Running, cli: Cli) -> None:
+    entry = lists_pb2.ListEntry(text="+8613800000000")
+    asked = {
+        "AddEntries": lists_pb2.AddEntriesRequest(list="frauds", source="s", entries=[entry]),
+        "RemoveEntries": lists_pb2.RemoveEntriesRequest(list="frauds", texts=[entry.text]),
+        "SearchEntries": lists_pb2.SearchEntriesRequest(list="frauds"),
+        "GetListStats": lists_pb2.GetListStatsRequest(list="frauds"),
+        "SetRetention": lists_pb2.SetRetentionRequest(list="frauds", retention_ms=1),
+    }
+    for method, request in asked.items():
+        status, message = refused(lambda method=method, request=request: service.admin(method, request))
+        assert (status, "the store has no list 'frauds'" in message) == ("NOT_FOUND", True), method
+    done = cli("lists", "add", entry.text, "--list", "frauds", "--server", service.control.address)
+    assert done.returncode == 1
+    assert "the service says NOT_FOUND: the store has no list 'frauds'; it has" in done.stderr
+
+
 def test_requests_are_bounded(service: Running) -> None:
     entries = [lists_pb2.ListEntry(text="+8613800000000")] * 10_001
     status, message = refused(

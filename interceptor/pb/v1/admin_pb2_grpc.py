@@ -30,7 +30,8 @@ if _version_not_supported:
 
 
 class AdminServiceStub:
-    """Looks into the service and steers it. To be reached by operators only.
+    """Looks into the service and steers it. To be reached by operators only. A list that there is none of is NOT_FOUND,
+    whatever is asked of it.
     """
 
     def __init__(self, channel):
@@ -192,7 +193,8 @@ class AdminServiceStub:
 
 
 class AdminServiceServicer:
-    """Looks into the service and steers it. To be reached by operators only.
+    """Looks into the service and steers it. To be reached by operators only. A list that there is none of is NOT_FOUND,
+    whatever is asked of it.
     """
 
     def Explain(self, request, context):
@@ -573,7 +575,8 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """Looks into the service and steers it. To be reached by operators only.
+    """Looks into the service and steers it. To be reached by operators only. A list that there is none of is NOT_FOUND,
+    whatever is asked of it.
     """
 
     @staticmethod
