@@ -97,6 +97,14 @@ class Recording:
         except (pa.ArrowException, OSError) as error:
             raise self._unreadable(error) from None
 
+    def begin_ms(self) -> int:
+        """When the first call was that has a time; 0 when none has."""
+        for stretch in self.stretches(NEEDED):
+            times = stretch.columns["time_ms"].drop_null()
+            if len(times):
+                return int(times[0].as_py())
+        return 0
+
     # --- what there is
 
     def _fields(self, written: list[str], columns: Mapping[str, str]) -> dict[str, str]:

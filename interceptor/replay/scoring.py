@@ -204,10 +204,9 @@ class Scoring:
     def _until(kind: _Kind, instance: Counts, verdict: npt.NDArray[np.uint8]) -> None:
         order = np.argsort(instance, kind="stable")
         who, said = instance[order], verdict[order]
-        begins = (
-            np.flatnonzero(np.concatenate(([True], who[1:] != who[:-1]))) if len(who) else np.zeros(0, int)
-        )
-        for begin, end in zip(begins.tolist(), [*begins[1:].tolist(), len(who)], strict=True):
+        begins = np.flatnonzero(np.diff(who, prepend=who[0] - 1)) if len(who) else np.zeros(0, int)
+        ends = np.append(begins[1:], len(who)) if len(who) else begins
+        for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
             one = int(who[begin])
             before = kind.made.get(one, 0)
             kind.made[one] = before + end - begin
