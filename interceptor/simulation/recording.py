@@ -45,7 +45,7 @@ SCHEMA = pa.schema(
 
 
 class Recording:
-    """A file that is written in groups of sorted rows.
+    """A file that is written in groups of sorted rows, and is there once it is whole.
 
     Parameters
     ----------
@@ -63,8 +63,9 @@ class Recording:
         self._written = 0
         self._waiting: list[calls.Rows] = []
         plain = {"call_id", "time_ms", "answered_ms", "ended_ms", "tags.document"}
+        self._path, self._part = path, path.with_name(path.name + ".part")
         self._writer = pq.ParquetWriter(
-            path,
+            self._part,
             SCHEMA.with_metadata(told),
             compression="zstd",
             use_dictionary=[name for name in SCHEMA.names if name not in plain],
@@ -77,11 +78,17 @@ class Recording:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        whole = False
         try:
-            if kind is None:
-                self._write(np.concatenate(self._waiting) if self._waiting else calls.empty(0))
-        finally:
+            if kind is None and self._waiting:
+                self._write(np.concatenate(self._waiting))
             self._writer.close()
+            whole = kind is None
+        finally:
+            if whole:
+                self._part.replace(self._path)
+            else:
+                self._part.unlink(missing_ok=True)
 
     def add(self, rows: calls.Rows) -> None:
         """More rows, later than all before."""
