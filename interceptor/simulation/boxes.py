@@ -8,9 +8,6 @@ from interceptor.simulation.dialling import Diallers, credit
 from interceptor.simulation.population import Whole
 from interceptor.simulation.world import World
 
-#: How many calls a port makes with a card before it takes the next one, by box.
-ROTATIONS = (1, 5, 20)
-
 
 class SimBoxes:
     """Boxes with ports, each with some cards in turn. What the network sees of the device differs by form."""
@@ -30,7 +27,7 @@ class SimBoxes:
         ports = wanted // each
         self._box = np.repeat(boxes, ports)
         self._each = each[self._box]
-        self._rotation = np.asarray(ROTATIONS)[boxes // len(kind.forms) % len(ROTATIONS)][self._box]
+        self._rotation = np.asarray(kind.rotations)[boxes // len(kind.forms) % len(kind.rotations)][self._box]
         self._form = np.asarray(kind.forms)[boxes % len(kind.forms)][self._box]
         port = np.repeat(np.arange(len(self._box)), self._each)  # of each card
         cards = world.take_cards(rng, len(port), self.label, self._box[port], kind.new_cards)

@@ -5,7 +5,7 @@ A source in capitals is listed in `sources.REFERENCES`; `assumed` says that none
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 
 def _rising(bounds: tuple[int, int]) -> tuple[int, int]:
@@ -75,6 +75,7 @@ class Ordinary(Kind):
     absent: Share = said(0.15, "of unanswered: switched off or out of reach", "assumed")
     rejected: Share = said(0.15, "of unanswered: rejected", "assumed")
     abandoned: Share = said(0.35, "of unanswered: given up by the caller", "assumed")
+    unattended: Share = said(0.06, "calls answered that somebody makes to a card of a box or a farm", "assumed")
     callback: Share = said(0.38, "missed calls of somebody known that are called back", "assumed")
     callback_stranger: Share = said(0.06, "missed calls of strangers that are called back", "assumed")
     callback_min: Positive = said(9.0, "minutes until then, median (log-normal, sigma 1.2)", "assumed")
@@ -170,6 +171,13 @@ class Offender(Dialling):
 
     instances: Count = said(20, "devices or gangs", "chosen")
 
+    @field_validator("forms", check_fields=False)
+    @classmethod
+    def _some(cls, forms: tuple[str, ...]) -> tuple[str, ...]:
+        if not forms:
+            raise ValueError("at least one")
+        return forms
+
 
 class Campaign(Offender):
     """Those who dial on some lines at a time."""
@@ -193,6 +201,8 @@ class SimBox(Offender):
     ring_s: Positive = said(12.0, "seconds until answered, median", "assumed")
     talk_median_s: Positive = said(25.0, "seconds talked, median", "assumed: most victims hang up")
     talk_sigma: Positive = said(1.5, "sigma of it: a few talk for an hour", "assumed")
+    rotations: Annotated[tuple[_Number, ...], Field(min_length=1)] = said((1, 5, 20),
+        "calls a port makes with a card before the next card, box by box", "KOUAM: SIM rotation; values assumed")
     moves: Share = said(0.2, "boxes in a car: another cell every hour", "PRESS-CAR; share assumed")
     neighbour_cell: Share = said(0.1, "calls from the next cell of the same place", "MURYNETS: static; share assumed")
     among: Share = said(0.06, "calls among its own cards, in the form `human`", "KOUAM; value assumed")

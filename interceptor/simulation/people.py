@@ -11,8 +11,6 @@ from interceptor.simulation.world import World
 
 #: A repair shop's trial call: answered by the shop itself, over at once.
 TRIED = Dialling(answered=0.85, ring_s=3, talk_median_s=6, talk_sigma=0.5)
-#: Share of calls that cards of SIM boxes and card farms take when somebody calls them.
-UNATTENDED = 0.06
 
 
 class People:
@@ -86,7 +84,7 @@ class People:
         world = self.world
         called = np.where(rows["to"] >= 0, world.lines["label"][rows["to"]], 0)
         unattended = (called == calls.LABELS.index("sim-box")) | (called == calls.LABELS.index("card-farm"))
-        answered = np.where(unattended, UNATTENDED, world.scenario.ordinary.answered)
+        answered = np.where(unattended, world.scenario.ordinary.unattended, world.scenario.ordinary.answered)
         return world.outcome(self.rng, len(rows), world.scenario.ordinary, answered).onto(rows)
 
     def again(self, rows: calls.Rows) -> calls.Rows:

@@ -36,6 +36,7 @@ def test_a_day_has_sixty_of_each_kind() -> None:
             "sim-box.cards: value error, the second is less than the first, not [9, 8]",
         ),
         ("sim-box: {forms: [no-imei]}", "sim-box.forms.0: "),
+        ("tdos: {forms: []}", "tdos.forms: value error, at least one"),
         ("- courier", "a scenario is kinds of traffic with their parameters, not list"),
         ("courier: {", "not YAML"),
     ],
