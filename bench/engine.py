@@ -145,7 +145,7 @@ def decisions(report: Report, plan: NumberingPlan, spec: Spec, listed: int, call
         report.note(
             f"  {each.share:5.2f} x {each.lines}  {each.what}, {number(each.nbytes / 2**20)} MiB{kept}"
         )
-    floor = Floor(lines, most=int(_available() * 0.5))
+    floor = Floor(lines, most=int(available() * 0.5))
     report.figure("random lines a decision touches", floor.lines_per_call, f"lines of {LINE} bytes")
     if floor.scale < 1:
         report.note(f"the floor's memory is {floor.scale:.0%} of the tables', for want of room")
@@ -247,7 +247,7 @@ rules:
     )
 
 
-def _available() -> int:
+def available() -> int:
     for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024

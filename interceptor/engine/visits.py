@@ -9,7 +9,7 @@ from interceptor.engine.meanings import asked, encoded, key, meaning, meanings, 
 from interceptor.engine.residents import Resident, settle
 from interceptor.engine.spec import Counter, KeyPart, Span, Spec, part_name
 from interceptor.engine.state import StateDirectory
-from interceptor.engine.types import Happening
+from interceptor.engine.types import Field, Happening
 
 #: counters of one entity table
 MAX_COLUMNS = 32
@@ -19,6 +19,8 @@ DEFAULT_ENTITIES = 1_000_000
 DEFAULT_PLACES = 1 << 16
 MOST_PLACES = 1 << 18
 
+#: of these, and of pairs, a fourteenth of a window counts to 65,535 and says "at least" beyond
+NARROW = frozenset({Field.F_CALLER, Field.F_CALLEE, Field.F_IMSI, Field.F_IMEI})
 _MEASURES = {
     "sum": Measure.MEASURE_SUM,
     "max": Measure.MEASURE_MAX,
@@ -171,7 +173,8 @@ def measure_of(counter: Counter) -> Measure:
     if counter.measure == "distinct":
         return Measure.MEASURE_LARGE if counter.large else Measure.MEASURE_DISTINCT
     if counter.measure == "count":
-        return Measure.MEASURE_COUNT
+        narrow = len(counter.per) > 1 or (counter.per[0].field in NARROW and not counter.per[0].prefix)
+        return Measure.MEASURE_NARROW if narrow else Measure.MEASURE_COUNT
     return _MEASURES[counter.measure]
 
 
