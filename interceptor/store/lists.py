@@ -42,6 +42,7 @@ class Lists(Timing, Figures):
         if self._missing(specs):
             with self.database.write() as conn:
                 self._make(conn, specs)
+        self._kinds = {**self._kinds, **specs}
 
     def _missing(self, specs: Mapping[str, ListKind]) -> bool:
         with self.database.read() as conn:

@@ -66,7 +66,7 @@ class Rolls:
         self.database = database
         self.home = home
         self._plan, self._secret, self._audit_key = plan, secret, audit_key
-        self._kinds: dict[str, ListKind] = {}  # of the lists that were asked for
+        self._kinds: dict[str, ListKind] = {}  # of the lists that were made sure of
         self._read: tuple[object, list[list[Cell]]] = (
             None,
             [],
@@ -88,16 +88,15 @@ class Rolls:
             raise StoreUnknownError(
                 f"the store has no list {name[:64]!r}; it has {', '.join(known) or 'none: name one in the policy'}"
             )
-        roll = _roll(*found)
-        self._kinds[name] = roll.kind
-        return roll
+        return _roll(*found)
 
     def kind(self, name: str) -> ListKind:
-        """Kind of a list, as it was when it was last seen: it changes but while the list is empty."""
-        if name not in self._kinds:
-            with self.database.read() as conn:
-                self.roll(conn, name)
-        return self._kinds[name]
+        """Kind of a list. It changes but while the list is empty, by `Lists.ensure`."""
+        known = self._kinds.get(name)
+        if known is not None:
+            return known
+        with self.database.read() as conn:
+            return self.roll(conn, name).kind
 
     def rolls(self, conn: Connection) -> dict[int, Roll]:
         """Every list, by id."""

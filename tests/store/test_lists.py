@@ -4,8 +4,8 @@ import pytest
 
 from interceptor.engine.spec import ListKind
 from interceptor.store.store import Store
-from interceptor.store.words import NewEntry, StoreRefusedError
-from store.deeds import NOW, NUMBER, listed, numbers, put, take
+from interceptor.store.words import NewEntry, StoreRefusedError, StoreUnknownError
+from store.deeds import NOW, NUMBER, exported, listed, numbers, put, take
 
 
 def test_an_entry_is_on_the_list_until_its_last_source_lets_go(store: Store) -> None:
@@ -31,8 +31,17 @@ def test_an_entry_counts_from_its_start_until_right_before_its_end(store: Store)
 
 
 def test_an_unknown_list_is_refused(store: Store) -> None:
-    with pytest.raises(StoreRefusedError, match="no list 'other'"):
+    with pytest.raises(StoreUnknownError, match="no list 'other'"):
         put(store, NUMBER, to="other")
+
+
+def test_a_list_that_is_empty_may_become_one_of_another_kind(store: Store) -> None:
+    store.lists.ensure({"other": ListKind.NUMBER}, NOW)
+    with pytest.raises(StoreRefusedError, match="is a prefix"):
+        put(store, "+33162*", to="other")
+    store.lists.ensure({"other": ListKind.PREFIX}, NOW)
+    put(store, "+33162*", to="other")
+    assert exported(store, "other").splitlines()[1].startswith("+33162*,")
 
 
 def test_a_retention_ends_what_says_no_end_and_saying_it_again_renews_it(store: Store) -> None:
