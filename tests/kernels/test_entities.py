@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from interceptor.engine.entities import EntityTable
+from interceptor.engine.memory import Region
 from tests.model.entities import ACT_COUNT, ACT_END, ACT_READ, ERA, PROTECTED, WAYS, EntityTableModel
 from tests.model.windows import (
     ACTIVE,
     COUNT,
     DISTINCT,
     FIRST_SEEN,
+    LARGE,
     LAST_SEEN,
     MAX,
     MEASURES,
@@ -266,6 +269,39 @@ def sketches_used(table: EntityTable) -> int:
     return sketches["used"]
 
 
+def test_every_measure_goes_on_where_an_earlier_process_left_it(tmp_path: Path) -> None:
+    columns = [(measure, HOUR) for measure in MEASURES]
+    nbytes = EntityTable.bytes_for(100, columns, 3)
+    (tmp_path / "table").write_bytes(bytes(nbytes))
+
+    def table(*, fresh: bool) -> EntityTable:
+        with (tmp_path / "table").open("r+b") as file:
+            return EntityTable(100, columns, 3, seed=4, region=Region(nbytes, file.fileno(), fresh=fresh))
+
+    def touches(act: int, element: int = 0) -> list[tuple[int, int, int, int]]:
+        return [(column, act, element, element % 50) for column in MEASURES]
+
+    left, alone = table(fresh=True), EntityTable(100, columns, 3, seed=4)
+    for element in range(300):
+        for each in (left, alone):
+            each.touch(1 + element % 3, 0, NOW + 10_000 * element, touches(ACT_COUNT, element))
+    del left
+    taken_up, now = table(fresh=False), NOW + 3_000_000
+    assert taken_up.torn == 0
+    assert taken_up.used == 3
+    assert [taken_up.stats[pool]["used"] for pool in ("sketches", "large")] == [3, 3]
+    for caller in (1, 2, 3):
+        assert taken_up.touch(caller, 0, now, touches(ACT_READ)) == alone.touch(
+            caller, 0, now, touches(ACT_READ)
+        )
+        for element in range(caller, 400, 7):
+            later = now + 1000 * element
+            counted = [
+                each.touch(caller, 0, later, touches(ACT_COUNT, element)) for each in (taken_up, alone)
+            ]
+            assert counted[0] == counted[1]
+
+
 @pytest.mark.parametrize(
     ("slots", "columns", "message"),
     [
@@ -377,7 +413,9 @@ def test_threads_that_meet_at_one_entity_are_known_to_have_waited() -> None:
 def test_threads_that_fight_over_slots_and_sketches_keep_the_books(scale: Callable[[int, int], int]) -> None:
     """Eviction, promotion, reclaim and expiry from four threads at once, while others peek."""
     rounds = scale(20, 1000)
-    table = EntityTable(280, [(COUNT, 1000), (DISTINCT, 1400)], sketches=7, seed=1)
+    columns = [(COUNT, 1000), (DISTINCT, 1400), (LARGE, 1400), (NARROW, 700), (ACTIVE, 1000)]
+    table = EntityTable(280, columns, sketches=7, seed=1)
+    read = [(column, ACT_READ, 0, 0) for column in range(len(columns))]
 
     def work(index: int) -> None:
         draw = np.random.default_rng(index)
@@ -386,10 +424,12 @@ def test_threads_that_fight_over_slots_and_sketches_keep_the_books(scale: Callab
             keys = draw.integers(1, 500, n).astype(np.uint64)
             now = np.sort(NOW + step * 700 + draw.integers(-50, 700, n))
             elements = draw.integers(0, 60, n).astype(np.uint64)
-            values = np.zeros((n, 2), np.int64)
+            values = np.zeros((n, len(columns)), np.int64)
             table.touch_many(keys, np.zeros_like(keys), now, elements, values)
-            assert values.min() >= 1
-            assert values[:, 1].max() <= 90
+            assert values.min() >= 0
+            assert values[:, :4].min() >= 1
+            assert values[:, 1:3].max() <= 90
+            table.touch(int(keys[1]), 0, int(now[-1]), [(4, ACT_END, 0, int(now[0]))])
             peeked = table.touch(
                 int(keys[0]), 0, int(now[-1]), [(0, ACT_COUNT, 0, 0), (1, ACT_COUNT, 1, 0)], peek=True
             )
@@ -401,7 +441,7 @@ def test_threads_that_fight_over_slots_and_sketches_keep_the_books(scale: Callab
     end = NOW + rounds * 700 + DAY
     assert table.live(end) == 0
     for caller in range(1, 500):
-        assert table.touch(caller, 0, end, [(0, ACT_READ, 0, 0), (1, ACT_READ, 0, 0)]) == [0, 0]
+        assert table.touch(caller, 0, end, read) == [0] * len(columns)
 
 
 # -- every order of events
