@@ -16,9 +16,9 @@ cdef void pairing_free(Pairing* pairing) noexcept nogil     # NULL is allowed
 # The set a place falls into, to be fetched ahead: one line
 cdef const void* pairing_set(const Pairing* pairing, Key place) noexcept nogil
 
-# A call of `who` at `place` has ended; neither is 0. Writes to `partners` the subscribers of whom a call there began and
-# ended within `apart` of it, each once and not `who`, at most `most` of them (64), and returns how many. Bit i of `anew`:
-# that call of partners[i] went with no call until now, so that it counts among its subscriber's calls that are paired.
+# A call of `who` at `place` has ended; neither is 0. Writes to `partners` the subscribers of whom a call there began
+# and ended within `apart` of it, each once and not `who`, at most `most` of them (64), and returns how many. Bit i of
+# `anew`: that call of partners[i] went with no call until now, so it counts among its subscriber's that are paired.
 cdef uint32_t pairing_ended(Pairing* pairing, Key place, Key who, Millis began, Millis ended, Key* partners,
                             uint32_t most, uint64_t* anew) noexcept nogil
 
