@@ -141,6 +141,15 @@ def serve(
     pass_sample: Annotated[
         int, typer.Option(help="Every how many passed calls one goes to the decision log; 0: none.", min=0)
     ] = 1000,
+    calls_in_flight: Annotated[
+        int,
+        typer.Option(
+            help="Calls whose answer and end can be joined to their decision; 137 bytes each, taken when a policy "
+            "counts answers, ends or calls in progress.",
+            min=1,
+            max=1 << 32,
+        ),
+    ] = 1 << 20,
     allow_bad_rows: Annotated[
         bool,
         typer.Option(
@@ -247,6 +256,7 @@ def serve(
             decision_log=decision_log,
             show_numbers=show_numbers,
             pass_sample=pass_sample,
+            calls_in_flight=calls_in_flight,
             allow_bad_rows=allow_bad_rows,
             cache=cache,
             grace=grace,

@@ -49,6 +49,7 @@ class Options:
     decision_log: Path | None
     show_numbers: bool
     pass_sample: int
+    calls_in_flight: int
     allow_bad_rows: bool
     cache: Path | None
     grace: float
@@ -76,6 +77,7 @@ class Options:
             decision_log=self.decision_log,
             show_numbers=self.show_numbers,
             pass_sample=self.pass_sample,
+            calls_in_flight=self.calls_in_flight,
             allow_bad=self.allow_bad_rows,
         )
 

@@ -27,13 +27,23 @@ TEXT = FieldDescriptor.TYPE_STRING
 NUMBERS = {FieldDescriptor.TYPE_BOOL, FieldDescriptor.TYPE_INT64}
 
 CALL = pb.DecideRequest.DESCRIPTOR
+REPORT = pb.ReportCallRequest.DESCRIPTOR
+CARD = pb.ReportSubscriptionRequest.DESCRIPTOR
 STREAMED = pb.DecideStreamRequest.DESCRIPTOR
 #: fields of a call that are absent or present by themselves, zero or not
 SCALARS = tuple(each.name for each in CALL.fields if each.has_presence)
 TEXTS = tuple(each.name for each in CALL.fields if each.type == TEXT and not each.is_repeated)
 IN_ORDER = tuple(each.name for each in CALL.fields)
-#: The service goes by its own clock.
+#: The service goes by its own clock; with a report it tells how long ago the call was set up.
 IGNORED = "event_time_ms"
+#: what the engine calls the events
+CALL_EVENTS = {pb.CALL_EVENT_ANSWERED: "answered", pb.CALL_EVENT_ENDED: "ended"}
+CARD_EVENTS = {
+    pb.SUBSCRIPTION_EVENT_ACTIVATED: "activated",
+    pb.SUBSCRIPTION_EVENT_REACTIVATED: "reactivated",
+    pb.SUBSCRIPTION_EVENT_ATTACHED: "attached",
+    pb.SUBSCRIPTION_EVENT_SMS_RECEIVED: "sms",
+}
 
 Call = dict[str, Any]
 
@@ -101,6 +111,69 @@ def read_explain(data: bytes) -> Call | Unreadable:
         return Unreadable(f"the request is no {wanted.full_name}: {error}")
 
 
+def read_report(data: bytes) -> Call | Unreadable:
+    """The mapping `Engine.report` takes, of a ReportCallRequest."""
+    if len(data) > LARGEST_CALL:
+        return too_large(data)
+    report: Call = {}
+    parts: list[bytes | None] = []
+    try:
+        for number, wire_type, value in fields(data):
+            field = REPORT.fields_by_number.get(number)
+            if field is not None and field.name == "call":
+                parts.append(value if wire_type == LENGTH else None)
+            elif field is not None:
+                report[field.name] = own_value(field, wire_type, value)
+    except ValueError as error:
+        return Unreadable(f"the request is no {REPORT.full_name}: {error}")
+    if parts:
+        call = call_in(parts, timed=True)
+        if isinstance(call, Unreadable):
+            return call
+        report["call"] = call
+    report["event"] = CALL_EVENTS.get(report.get("event", 0), report.get("event", 0))
+    return report
+
+
+def read_subscription(data: bytes) -> Call | Unreadable:
+    """The mapping `Engine.report_subscription` takes, of a ReportSubscriptionRequest, and its `event`."""
+    if len(data) > LARGEST_CALL:
+        return too_large(data)
+    card: Call = {}
+    tags: dict[str, int | bytes] = {}
+    try:
+        for number, wire_type, value in fields(data):
+            field = CARD.fields_by_number.get(number)
+            if field is None:
+                continue
+            if field.name != "tags":
+                card[field.name] = own_value(field, wire_type, value)
+            elif wire_type == LENGTH:
+                name, text = tag(value, MAX_DEPTH - 1)
+                tags[name] = text
+            else:
+                card["tags"] = 0
+    except ValueError as error:
+        return Unreadable(f"the request is no {CARD.full_name}: {error}")
+    if tags:
+        card.setdefault("tags", tags)
+    card["event"] = CARD_EVENTS.get(card.get("event", 0), card.get("event", 0))
+    return {each.name: card[each.name] for each in CARD.fields if each.name in card}
+
+
+def own_value(field: FieldDescriptor, wire_type: int, value: Any) -> int | bytes:
+    """A text as bytes, a number in its field's width; something of another type for a field that came as one."""
+    if field.type == TEXT:
+        return value if wire_type == LENGTH else 0
+    if wire_type != VARINT:
+        return b""
+    if field.type == FieldDescriptor.TYPE_UINT32:
+        return int(value) & 0xFFFF_FFFF
+    bits = 32 if field.type == FieldDescriptor.TYPE_ENUM else 64
+    number = int(value) & ((1 << bits) - 1)
+    return number - (1 << bits) if number >> (bits - 1) else number
+
+
 def too_large(data: bytes) -> Unreadable:
     return Unreadable(
         f"the message has {len(data):,} bytes, and one about a call at most {LARGEST_CALL:,}", too_large=True
@@ -132,16 +205,16 @@ def mistyped(message: Message) -> bool:
     return any(unknown[i].field_number in known for i in range(len(unknown)))
 
 
-def walked(*parts: bytes, depth: int = MAX_DEPTH) -> Call | Unreadable:
+def walked(*parts: bytes, depth: int = MAX_DEPTH, timed: bool = False) -> Call | Unreadable:
     """The call in the bytes of a DecideRequest, field by field: texts as bytes, and something of another type for a
-    field that came as one."""
+    field that came as one. `timed`: its event_time_ms counts."""
     call: Call = {}
     redirecting: list[bytes] = []
     tags: dict[str, int | bytes] = {}
     try:
         for number, wire_type, value in (field for part in parts for field in fields(part, depth)):
             field = CALL.fields_by_number.get(number)
-            if field is None or field.name == IGNORED:
+            if field is None or (field.name == IGNORED and not timed):
                 continue
             if wire_type != (VARINT if field.type in NUMBERS else LENGTH):
                 call[field.name] = b"" if field.type in NUMBERS else 0
@@ -194,13 +267,13 @@ def walked_streamed(data: bytes, now: float) -> Streamed:
     return Streamed(numbers["id"], numbers["deadline_ms"] & 0xFFFF_FFFF, call_in(parts), now)
 
 
-def call_in(parts: list[bytes | None]) -> Call | Unreadable:
+def call_in(parts: list[bytes | None], *, timed: bool = False) -> Call | Unreadable:
     """The call in a message's field `call`, whose parts merge (protobuf encoding, "Last One Wins"); None: it came as
     something else."""
     there = [part for part in parts if part is not None]
     if len(there) < len(parts):
         return Unreadable("call must be a message, not a number")
-    return walked(*there, depth=MAX_DEPTH - 1)
+    return walked(*there, depth=MAX_DEPTH - 1, timed=timed)
 
 
 def fields(data: bytes, depth: int = MAX_DEPTH) -> Iterator[tuple[int, int, Any]]:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import grpc
@@ -51,25 +52,20 @@ class Interception:
                     self.decide_stream, border.read_streamed, pb.DecideStreamResponse.SerializeToString
                 ),
                 "ReportCall": grpc.unary_unary_rpc_method_handler(
-                    self.report_call, None, pb.ReportCallResponse.SerializeToString
+                    self.report_call, border.read_report, pb.ReportCallResponse.SerializeToString
+                ),
+                "ReportSubscription": grpc.unary_unary_rpc_method_handler(
+                    self.report_subscription,
+                    border.read_subscription,
+                    pb.ReportSubscriptionResponse.SerializeToString,
                 ),
             },
         )
 
     def decide(self, call: Call | Unreadable, context: grpc.ServicerContext) -> pb.DecideResponse:
         """Decides one call."""
-        left = context.time_remaining()
-        if left is not None and left <= 0:
-            self._refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline had passed: not decided")
-        if isinstance(call, Unreadable):
-            code = grpc.StatusCode.RESOURCE_EXHAUSTED if call.too_large else grpc.StatusCode.INVALID_ARGUMENT
-            self._refuse(context, code, call.message)
-        try:
-            return self._answer(call, self._switch(context))
-        except CallError as error:
-            self._refuse(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        except NotReadyError as error:
-            self._refuse(context, grpc.StatusCode.UNAVAILABLE, str(error))
+        with self._taken(call, context) as taken:
+            return self._answer(taken, self._switch(context))
 
     def decide_stream(
         self, messages: Iterator[Streamed], context: grpc.ServicerContext
@@ -88,11 +84,38 @@ class Interception:
         finally:
             self._streams.release()
 
-    def report_call(self, _request: bytes, context: grpc.ServicerContext) -> pb.ReportCallResponse:
-        """Not here yet."""
-        self._refuse(
-            context, grpc.StatusCode.UNIMPLEMENTED, "this server does not follow calls after their decision"
-        )
+    def report_call(self, report: Call | Unreadable, context: grpc.ServicerContext) -> pb.ReportCallResponse:
+        """Takes a report of a call."""
+        with self._taken(report, context) as taken:
+            self._service.report({**taken, "switch": self._switch(context)})
+            return pb.ReportCallResponse()
+
+    def report_subscription(
+        self, card: Call | Unreadable, context: grpc.ServicerContext
+    ) -> pb.ReportSubscriptionResponse:
+        """Takes a report of a card."""
+        with self._taken(card, context) as taken:
+            event = taken.pop("event")
+            self._service.report_subscription(event, {**taken, "switch": self._switch(context)})
+            return pb.ReportSubscriptionResponse()
+
+    @contextmanager
+    def _taken(self, request: Call | Unreadable, context: grpc.ServicerContext) -> Iterator[Call]:
+        """What was read, if it may still be answered; what is wrong with it ends the request with its status."""
+        left = context.time_remaining()
+        if left is not None and left <= 0:
+            self._refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline had passed: not decided")
+        if isinstance(request, Unreadable):
+            code = (
+                grpc.StatusCode.RESOURCE_EXHAUSTED if request.too_large else grpc.StatusCode.INVALID_ARGUMENT
+            )
+            self._refuse(context, code, request.message)
+        try:
+            yield request
+        except CallError as error:
+            self._refuse(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except NotReadyError as error:
+            self._refuse(context, grpc.StatusCode.UNAVAILABLE, str(error))
 
     def _answer(self, call: Call, switch: str | None) -> pb.DecideResponse:
         if switch is not None:

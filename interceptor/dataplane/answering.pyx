@@ -1,17 +1,19 @@
 # The way of a request, top to bottom: its turn, what it asks, a call read, decided, told. Nothing here waits.
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memcmp, strlen
 
 from interceptor.dataplane.faults cimport MAX_DESCRIPTION, Flaw, broken, describe
 from interceptor.dataplane.http2 cimport refuse, reply
-from interceptor.dataplane.messages cimport Report, decode_call, decode_health, decode_report, decode_streamed
+from interceptor.dataplane.messages cimport decode_call, decode_health, decode_streamed
 from interceptor.dataplane.phrasebook cimport MAX_REPLY
+from interceptor.dataplane.reports cimport decode_report, decode_subscription
 from interceptor.dataplane.responses cimport encode_call_error, encode_decision, encode_health, encode_streamed
 from interceptor.dataplane.system cimport monotonic_ns
 from interceptor.dataplane.words cimport Code, Method, Serving
 from interceptor.engine.atomics cimport ic_load64
 from interceptor.engine.decide cimport decide_chunk, take_up
+from interceptor.engine.following cimport Report, report_call, report_subscription
 from interceptor.engine.intake cimport resolve
 from interceptor.engine.publication cimport publication_enter, publication_leave
 from interceptor.engine.stats cimport stats_bump, stats_latency
@@ -24,7 +26,6 @@ if sizeof(A_DESK.reply) != MAX_REPLY:
 cdef const char* NAME = b"interceptor.v1.InterceptionService"
 cdef const char* TOO_LATE = b"the deadline had passed: not decided"
 cdef const char* NOT_READY = b"the service has no policy in force yet: ask again when health says SERVING"
-cdef const char* NO_REPORTS = b"this server does not follow calls after their decision"
 
 
 # --- a round
@@ -79,9 +80,15 @@ cdef void take_turn(Desk* desk, Request* request, uint64_t now) noexcept nogil:
     elif request.method == Method.METHOD_DECIDE_STREAM:
         read_streamed(desk, request, now)
     elif request.method == Method.METHOD_REPORT_CALL:
-        take_report(desk, request)
+        take_report(desk, request, now)
+    elif request.method == Method.METHOD_REPORT_SUBSCRIPTION:
+        take_subscription(desk, request, now)
     else:
         tell_health(desk, request)
+
+
+cdef inline Millis wall_ms(const Desk* desk, uint64_t now) noexcept nogil:
+    return (<int64_t> now + desk.wall_ns) // 1000000
 
 
 cdef void read_call(Desk* desk, Request* request, uint64_t now) noexcept nogil:
@@ -118,7 +125,7 @@ cdef void admit(Desk* desk, Request* request, uint64_t now) noexcept nogil:
             fail_malformed(desk, request)
             return
     desk.asked[desk.n] = request
-    desk.times[desk.n] = (<int64_t> now + desk.wall_ns) // 1000000
+    desk.times[desk.n] = wall_ms(desk, now)
     desk.n += 1
 
 
@@ -133,13 +140,34 @@ cdef void tell(Desk* desk, uint32_t i) noexcept nogil:
 
 # --- what is no call
 
-cdef void take_report(Desk* desk, Request* request) noexcept nogil:
+# A report is taken where it stands: of a call that waits in this chunk to be decided it is an early one.
+cdef void take_report(Desk* desk, Request* request, uint64_t now) noexcept nogil:
     cdef Report report
     decode_report(request.data, request.length, desk.phrases, &desk.calls[desk.n], &report, &desk.fault)
+    if reportable(desk, request):
+        report.on_switch = request.peer.name
+        report_call(desk.snapshot, desk.worker, &report, wall_ms(desk, now))
+        reply(request, desk.reply, 0)
+
+
+cdef void take_subscription(Desk* desk, Request* request, uint64_t now) noexcept nogil:
+    cdef uint8_t event
+    cdef Call* card = &desk.calls[desk.n]
+    decode_subscription(request.data, request.length, desk.phrases, card, &event, &desk.fault)
+    if reportable(desk, request):
+        card.text[<int> Field.F_SWITCH] = request.peer.name
+        report_subscription(desk.snapshot, desk.worker, event, card, wall_ms(desk, now))
+        reply(request, desk.reply, 0)
+
+
+cdef bint reportable(Desk* desk, Request* request) noexcept nogil:
     if desk.fault.flaw != Flaw.FLAW_NONE:
         fail_malformed(desk, request)
+    elif desk.phrases is NULL:
+        turn_down(request, Code.CODE_UNAVAILABLE, NOT_READY)
     else:
-        turn_down(request, Code.CODE_UNIMPLEMENTED, NO_REPORTS)
+        return True
+    return False
 
 
 # Check and Watch (grpc/health/v1/health.proto): the service as a whole is "".

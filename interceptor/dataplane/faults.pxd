@@ -19,6 +19,8 @@ cpdef enum Flaw:
     FLAW_CONTROL = 9            # a text with a control character
     FLAW_UTF8 = 10
     FLAW_RANGE = 11
+    FLAW_EVENT = 12             # nothing that happens to a call, or to a card
+    FLAW_NAMELESS = 13          # a report without a call_id and without a call
 
 cdef enum:
     WHOLE_FIELD = 255
@@ -38,6 +40,7 @@ cpdef enum Of:                  # which message is meant
     OF_REPORT = 2
     OF_REPORTED = 3             # the call of a report
     OF_HEALTH = 4
+    OF_SUBSCRIPTION = 5
 
 cdef struct Fault:              # the first thing wrong with a message, fields in the order of their numbers
     uint8_t flaw

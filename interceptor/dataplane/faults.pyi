@@ -15,6 +15,8 @@ class Flaw(IntEnum):
     FLAW_CONTROL = 9
     FLAW_UTF8 = 10
     FLAW_RANGE = 11
+    FLAW_EVENT = 12
+    FLAW_NAMELESS = 13
 
 class Of(IntEnum):
     OF_CALL = 0
@@ -22,3 +24,4 @@ class Of(IntEnum):
     OF_REPORT = 2
     OF_REPORTED = 3
     OF_HEALTH = 4
+    OF_SUBSCRIPTION = 5

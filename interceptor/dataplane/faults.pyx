@@ -10,11 +10,15 @@ cdef (const char*)[21] CALL_FIELDS = [
     b"user_agent", b"source_ip", b"imsi", b"imei", b"cell", b"verstat", b"attestation", b"international_ingress",
     b"roaming", b"sim_age_days", b"event_time_ms", b"tags"]
 cdef (const char*)[7] REPORT_FIELDS = [b"", b"call_id", b"event", b"time_ms", b"duration_ms", b"cause", b"call"]
+cdef (const char*)[10] CARD_FIELDS = [
+    b"", b"report_id", b"event", b"time_ms", b"number", b"imsi", b"imei", b"cell", b"trunk", b"tags"]
 cdef (const char*)[2] HEALTH_FIELDS = [b"", b"service"]
-cdef (const char*)[5] NO_MESSAGE = [       # by Of
+cdef (const char*)[6] NO_MESSAGE = [       # by Of
     b"the request is no interceptor.v1.DecideRequest", b"the message is no interceptor.v1.DecideStreamRequest",
     b"the request is no interceptor.v1.ReportCallRequest", b"the request is no interceptor.v1.DecideRequest",
-    b"the request is no grpc.health.v1.HealthCheckRequest"]
+    b"the request is no grpc.health.v1.HealthCheckRequest", b"the request is no interceptor.v1.ReportSubscriptionRequest"]
+cdef const char* CALL_EVENTS = b"answered or ended"
+cdef const char* CARD_EVENTS = b"activated, reactivated, attached or sms"
 
 
 cdef uint32_t describe(const Fault* fault, const Phrases* phrases, char* out, Text* field) noexcept nogil:
@@ -34,6 +38,8 @@ cdef uint32_t describe(const Fault* fault, const Phrases* phrases, char* out, Te
 cdef const char* field_name(const Fault* fault) noexcept nogil:
     if fault.of == Of.OF_HEALTH:
         return HEALTH_FIELDS[fault.field]
+    if fault.of == Of.OF_SUBSCRIPTION:
+        return CARD_FIELDS[fault.field]
     return REPORT_FIELDS[fault.field] if fault.of == Of.OF_REPORT else CALL_FIELDS[fault.field]
 
 
@@ -64,6 +70,11 @@ cdef int describe_place(const Fault* fault, const Phrases* phrases, char* out, s
 cdef int describe_flaw(const Fault* fault, char* out, size_t room) noexcept nogil:
     if fault.flaw == Flaw.FLAW_TYPE:
         return snprintf(out, room, b"must be %s", wanted(fault))
+    if fault.flaw == Flaw.FLAW_EVENT:
+        return snprintf(out, room, b"must be %s, not %lld", CALL_EVENTS if fault.of == Of.OF_REPORT else CARD_EVENTS,
+                        <long long> fault.value)
+    if fault.flaw == Flaw.FLAW_NAMELESS:
+        return snprintf(out, room, b"a report names its call, or carries it: give call_id or call")
     if fault.flaw == Flaw.FLAW_LONG:
         return snprintf(out, room, b"%lld bytes; at most %d are taken", <long long> fault.value, <int> MAX_FIELD)
     if fault.flaw == Flaw.FLAW_RANGE:
@@ -73,9 +84,12 @@ cdef int describe_flaw(const Fault* fault, char* out, size_t room) noexcept nogi
 
 
 cdef const char* wanted(const Fault* fault) noexcept nogil:
-    if fault.of == Of.OF_REPORT and fault.field > 1:
+    if ((fault.of == Of.OF_REPORT and fault.field > 1)
+            or (fault.of == Of.OF_SUBSCRIPTION and 1 < fault.field < 4)):
         return b"a whole number, not bytes"
-    if fault.of == Of.OF_REPORT or fault.of == Of.OF_HEALTH or fault.index != WHOLE_FIELD:
+    if fault.of == Of.OF_SUBSCRIPTION and fault.field == 9 and fault.index == WHOLE_FIELD:
+        return b"a mapping of texts"
+    if fault.of != Of.OF_CALL and fault.of != Of.OF_REPORTED or fault.index != WHOLE_FIELD:
         return b"text, not int"
     if fault.field == REDIRECTING:
         return b"a sequence of texts"
@@ -83,4 +97,4 @@ cdef const char* wanted(const Fault* fault) noexcept nogil:
         return b"a mapping of texts"
     if fault.field == INTERNATIONAL_INGRESS or fault.field == ROAMING:
         return b"true or false, not bytes"
-    return b"a whole number, not bytes" if fault.field == SIM_AGE_DAYS else b"text, not int"
+    return b"a whole number, not bytes" if fault.field in (SIM_AGE_DAYS, EVENT_TIME_MS) else b"text, not int"

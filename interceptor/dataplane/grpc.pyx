@@ -7,12 +7,13 @@ from libc.string cimport memcmp, strlen
 
 ctypedef const char* Literal
 
-cdef Literal[5] PATHS           # by Method
-cdef size_t[5] PATH_LENGTHS
+cdef Literal[6] PATHS           # by Method
+cdef size_t[6] PATH_LENGTHS
 PATHS[:] = [
     b"/interceptor.v1.InterceptionService/Decide",
     b"/interceptor.v1.InterceptionService/DecideStream",
     b"/interceptor.v1.InterceptionService/ReportCall",
+    b"/interceptor.v1.InterceptionService/ReportSubscription",
     b"/grpc.health.v1.Health/Check",
     b"/grpc.health.v1.Health/Watch",
 ]

@@ -19,11 +19,6 @@ def read_streamed(
 ) -> tuple[int, int, dict[str, bytes | int], tuple[str, str, bool] | None]:
     """A DecideStreamRequest: id, deadline in milliseconds, call."""
 
-def read_report(
-    data: bytes, phrasebook: Phrasebook | None = None
-) -> tuple[dict[str, bytes | int | None], dict[str, bytes | int], tuple[str, str, bool] | None]:
-    """A ReportCallRequest: its own fields, and the call in it."""
-
 def read_health(data: bytes) -> tuple[bytes, tuple[str, str, bool] | None]:
     """A HealthCheckRequest: the service asked for."""
 

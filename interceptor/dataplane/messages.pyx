@@ -24,15 +24,6 @@ cdef uint8_t[16] TEXT = [       # field number -> Field
 cdef int64_t LARGEST = (<int64_t> 1 << 62) - 1
 
 
-cdef struct Reading:            # a call that is being read
-    Call* call
-    const Phrases* phrases
-    uint32_t seen               # by field number
-    uint32_t mistyped           # came with another wire type than the contract's, and with none since that is right
-    uint32_t redirecting        # how many
-    uint32_t tags_mistyped      # by tag
-
-
 # --- a call
 
 cdef int decode_call(const uint8_t* data, uint32_t n, const Phrases* phrases, Call* call, Fault* fault) noexcept nogil:
@@ -43,7 +34,7 @@ cdef int decode_call(const uint8_t* data, uint32_t n, const Phrases* phrases, Ca
     return fault.flaw
 
 
-cdef inline Reading begin(Call* call, const Phrases* phrases, Fault* fault, uint8_t of) noexcept nogil:
+cdef Reading begin(Call* call, const Phrases* phrases, Fault* fault, uint8_t of) noexcept nogil:
     cdef Reading reading
     memset(&reading, 0, sizeof(Reading))
     memset(call, 0, sizeof(Call))
@@ -52,7 +43,7 @@ cdef inline Reading begin(Call* call, const Phrases* phrases, Fault* fault, uint
     return reading
 
 
-cdef inline Fault no_fault(uint8_t of) noexcept nogil:
+cdef Fault no_fault(uint8_t of) noexcept nogil:
     cdef Fault fault
     memset(&fault, 0, sizeof(Fault))
     fault.of, fault.index = of, WHOLE_FIELD
@@ -66,11 +57,11 @@ cdef bint read_fields(Reading* r, Cursor* fields, Fault* fault) noexcept nogil:
     while fields.at < fields.end:
         if not next_field(fields, &piece, fault):
             return False
-        if piece.number > TAGS or piece.number == EVENT_TIME_MS:    # the service goes by its own clock
+        if piece.number > TAGS or (piece.number == EVENT_TIME_MS and not r.timed):
             continue
         bit = <uint32_t> 1 << piece.number
         r.seen |= bit
-        contract = VARINT if INTERNATIONAL_INGRESS <= piece.number <= SIM_AGE_DAYS else LENGTH
+        contract = VARINT if INTERNATIONAL_INGRESS <= piece.number <= EVENT_TIME_MS else LENGTH
         if piece.wire != contract:
             r.mistyped |= bit
         elif piece.number == REDIRECTING:
@@ -86,7 +77,7 @@ cdef bint read_fields(Reading* r, Cursor* fields, Fault* fault) noexcept nogil:
                 take_text(r.call, TEXT[piece.number], &piece)
             else:
                 r.call.scalar[piece.number - INTERNATIONAL_INGRESS] = <int64_t> (
-                    piece.value if piece.number == SIM_AGE_DAYS else piece.value != 0)
+                    piece.value if piece.number >= SIM_AGE_DAYS else piece.value != 0)
     return True
 
 
@@ -150,7 +141,7 @@ cdef void check_texts(Text* texts, uint32_t n, uint32_t number, bint mistyped, u
         check_text(&texts[i], number, i, (mistyped_too >> i) & 1, fault)
 
 
-cdef inline void check_text(Text* text, uint32_t number, uint32_t index, bint mistyped, Fault* fault) noexcept nogil:
+cdef void check_text(Text* text, uint32_t number, uint32_t index, bint mistyped, Fault* fault) noexcept nogil:
     cdef int problem
     if mistyped:
         malformed(fault, Flaw.FLAW_TYPE, number, index, 0)
@@ -166,7 +157,7 @@ cdef inline void check_text(Text* text, uint32_t number, uint32_t index, bint mi
     text.data, text.length = NULL, 0
 
 
-cdef inline bint check_integer(int64_t value, uint32_t number, bint mistyped, Fault* fault) noexcept nogil:
+cdef bint check_integer(int64_t value, uint32_t number, bint mistyped, Fault* fault) noexcept nogil:
     if not mistyped and 0 <= value <= LARGEST:
         return True
     malformed(fault, Flaw.FLAW_TYPE if mistyped else Flaw.FLAW_RANGE, number, WHOLE_FIELD, value)
@@ -211,48 +202,6 @@ cdef void read_part(Reading* r, const Piece* part, Fault* fault) noexcept nogil:
         read_fields(r, &fields, fault)
 
 
-cdef int decode_report(const uint8_t* data, uint32_t n, const Phrases* phrases, Call* call, Report* report,
-                       Fault* fault) noexcept nogil:
-    cdef Reading reading = begin(call, phrases, fault, Of.OF_REPORTED)
-    cdef Cursor fields = cursor(data, n, MAX_DEPTH)
-    cdef Piece piece
-    cdef Fault own = no_fault(Of.OF_REPORT)
-    cdef int64_t[6] number          # event, time_ms, duration_ms, cause, by field number
-    cdef uint32_t contract, seen = 0, mistyped = 0, i
-    memset(report, 0, sizeof(Report))
-    memset(number, 0, sizeof(number))
-    while fields.at < fields.end:
-        if not next_field(&fields, &piece, &own):
-            fault[0] = own
-            return fault.flaw
-        if piece.number == 6:
-            read_part(&reading, &piece, fault)
-        elif piece.number < 6:
-            contract = LENGTH if piece.number == 1 else VARINT
-            seen |= <uint32_t> 1 << piece.number
-            mistyped &= ~(<uint32_t> 1 << piece.number)
-            if piece.wire != contract:
-                mistyped |= <uint32_t> 1 << piece.number
-            elif piece.number == 1:
-                report.call_id.data, report.call_id.length = <const char*> piece.data, piece.length
-            else:
-                number[piece.number] = <int64_t> piece.value
-    if broken(fault):
-        return fault.flaw
-    check_text(&report.call_id, 1, WHOLE_FIELD, (mistyped >> 1) & 1, &own)
-    number[2], number[5] = <uint32_t> number[2], <uint32_t> number[5]       # 32 bits, as the contract has them
-    for i in range(2, 6):
-        if not check_integer(number[i], i, (mistyped >> i) & 1, &own):
-            number[i] = 0
-            seen &= ~(<uint32_t> 1 << i)
-    report.event, report.time_ms, report.cause = <uint32_t> number[2], number[3], <uint32_t> number[5]
-    report.duration_ms = number[4] if (seen >> 4) & 1 else -1
-    check_call(&reading, fault)
-    if own.flaw:
-        fault[0] = own
-    return fault.flaw
-
-
 cdef int decode_health(const uint8_t* data, uint32_t n, Text* service, Fault* fault) noexcept nogil:
     cdef Cursor fields = cursor(data, n, MAX_DEPTH)
     cdef Piece piece
@@ -275,7 +224,7 @@ cdef const Phrases* phrases_of(Phrasebook book):
     return NULL if book is None else &book.c
 
 
-cdef inline bytes held(Text text):
+cdef bytes held(Text text):
     return text.data[:text.length] if text.length else b""
 
 
@@ -294,7 +243,7 @@ cdef dict fields_of(const Call* call, const Phrases* phrases):
         fields[f"redirecting[{i}]"] = held(call.text[<uint32_t> Field.F_REDIRECTING + i])
     for i in range(0 if phrases is NULL else phrases.n_tags):
         fields[f"tags[{held(phrases.tags[i]).decode()}]"] = held(call.text[<uint32_t> Field.F_TAG + i])
-    for i, name in enumerate(("international_ingress", "roaming", "sim_age_days")):
+    for i, name in enumerate(("international_ingress", "roaming", "sim_age_days", "event_time_ms")):
         fields[name] = call.scalar[i] if (call.present >> i) & 1 else b""
     return {name: value for name, value in fields.items() if value != b""}
 
@@ -313,16 +262,6 @@ def read_streamed(bytes data not None, Phrasebook phrasebook=None):
     cdef uint32_t deadline_ms
     decode_streamed(data, <uint32_t> len(data), phrases_of(phrasebook), &call, &identity, &deadline_ms, &fault)
     return identity, deadline_ms, fields_of(&call, phrases_of(phrasebook)), told(&fault, phrases_of(phrasebook))
-
-
-def read_report(bytes data not None, Phrasebook phrasebook=None):
-    cdef Call call
-    cdef Fault fault
-    cdef Report report
-    decode_report(data, <uint32_t> len(data), phrases_of(phrasebook), &call, &report, &fault)
-    own = {"call_id": held(report.call_id), "event": report.event, "time_ms": report.time_ms,
-           "duration_ms": None if report.duration_ms < 0 else report.duration_ms, "cause": report.cause}
-    return own, fields_of(&call, phrases_of(phrasebook)), told(&fault, phrases_of(phrasebook))
 
 
 def read_health(bytes data not None):

@@ -8,10 +8,11 @@ cpdef enum Method:
     METHOD_DECIDE = 0
     METHOD_DECIDE_STREAM = 1
     METHOD_REPORT_CALL = 2
-    METHOD_HEALTH_CHECK = 3
-    METHOD_HEALTH_WATCH = 4
-    METHOD_UNKNOWN = 5
-    N_METHODS = 6
+    METHOD_REPORT_SUBSCRIPTION = 3
+    METHOD_HEALTH_CHECK = 4
+    METHOD_HEALTH_WATCH = 5
+    METHOD_UNKNOWN = 6
+    N_METHODS = 7
 
 cpdef enum Code:                # status codes of gRPC
     CODE_OK = 0
@@ -87,7 +88,7 @@ cdef struct Batch:              # the complete requests of what one thread has r
     void* desk
 
 cdef struct Traffic:            # what one data-plane thread counts; written by it alone, relaxed
-    uint64_t[6][17] requests    # by Method and gRPC status
+    uint64_t[7][17] requests    # by Method and gRPC status
     uint64_t messages_in        # of streams
     uint64_t[17] call_errors    # by gRPC status: messages of streams that were answered by an error
     uint64_t bytes_in

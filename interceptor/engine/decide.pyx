@@ -8,8 +8,10 @@ from interceptor.engine.counting cimport count, look_at, name_entities
 from interceptor.engine.domains cimport domains_find, domains_keys
 from interceptor.engine.entities cimport entities_record, entities_set
 from interceptor.engine.events cimport Aside, ring_put
-from interceptor.engine.intake cimport remembered_hash, resolve
-from interceptor.engine.keys cimport Secret, key_digits, siphash_128
+from interceptor.engine.feeding cimport note_decided
+from interceptor.engine.inflight cimport flights_entry, flights_set
+from interceptor.engine.intake cimport name_call, resolve
+from interceptor.engine.keys cimport key_digits
 from interceptor.engine.lists cimport lists_find, lists_group
 from interceptor.engine.networks cimport networks_find
 from interceptor.engine.pairs cimport pairs_find, pairs_group
@@ -61,6 +63,8 @@ cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) n
                 ahead_note(&w.ahead, entities_set(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b), 1)
         if w.repeat_b[i]:
             ahead_note(&w.ahead, recent_set(s.repeats, w.repeat_a[i], w.repeat_b[i]), 2)
+            if s.n_parts:
+                ahead_note(&w.ahead, flights_set(s.flights.flights, w.repeat_a[i], w.repeat_b[i]), 2)
     ahead_fetch(&w.ahead)
     for i in range(n):          # the sets say where the records are
         for k in range(s.n_groups):
@@ -69,19 +73,14 @@ cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) n
                            s.groups[k].record_lines)
         if w.repeat_b[i]:
             ahead_note(&w.ahead, recent_entry(s.repeats, w.repeat_a[i], w.repeat_b[i]), 1)
+            if s.n_parts:
+                ahead_note(&w.ahead, flights_entry(s.flights.flights, w.repeat_a[i], w.repeat_b[i]), 2)
     ahead_fetch(&w.ahead)
 
 
 cdef void name_repeat(const Snapshot* s, Worker* w, const Call* call, uint32_t i) noexcept nogil:
-    cdef Secret secret = s.intake.secret
-    w.repeat_a[i] = w.repeat_b[i] = 0
-    if call.text[<int> Field.F_CALL_ID].length == 0:
-        return
-    if call.text[<int> Field.F_SWITCH].length:
-        secret.k0 ^= remembered_hash(&s.intake, &w.switches, call.text[<int> Field.F_SWITCH])
-    siphash_128(&secret, call.text[<int> Field.F_CALL_ID].data, call.text[<int> Field.F_CALL_ID].length,
-                &w.repeat_a[i], &w.repeat_b[i])
-    w.repeat_b[i] |= 1
+    name_call(&s.intake, &w.switches, call.text[<int> Field.F_SWITCH], call.text[<int> Field.F_CALL_ID],
+              &w.repeat_a[i], &w.repeat_b[i])
 
 
 # --- 2. one call
@@ -108,6 +107,7 @@ cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Milli
     shadow(s, w, out, NULL)
     if w.repeat_b[i]:
         recent_put(s.repeats, w.repeat_a[i], w.repeat_b[i], now, now + REPEAT_MS, out, False, False)
+    note_decided(s, w, call, i, now, out)
     stats_bump(&w.stats.verdict[out.verdict], 1)
     report(w, call, out, now)
     look_back(s, w, call, graced, out, now)
@@ -164,7 +164,6 @@ cdef inline const Tables* load_tables(const Snapshot* s) noexcept nogil:
     return <const Tables*> <size_t> ic_load64(<const uint64_t*> <const void*> s.tables)
 
 
-# Returns the lists the call is on, by whichever field. `whose`: whose entries count, s or what it runs beside.
 cdef uint64_t on_lists(const Snapshot* whose, const Snapshot* s, Worker* w, const Call* call,
                        Millis now) noexcept nogil:
     cdef const Tables* tables = load_tables(whose)      # once: all that is on lists, as of one moment

@@ -49,15 +49,18 @@ class Engine:
         pass_sample: int = 1000,
         added: int = 1 << 16,
         state: StateDirectory | None = None,
+        calls_in_flight: int = 1 << 20,
     ) -> None:
         """An engine with no policy yet.
 
         home: region whose dial plan and emergency numbers hold where a trunk names none. secret: 16 bytes that key
         the hashes of texts (default: random). boot_ms: start of this process, so that decision ids never repeat.
         repeats, added: entries of the tables of answered call ids and of what rules put on lists. events: size of
-        the ring, a power of two. pass_sample: every n-th pass becomes an event; 0 for none. state: where the tables
-        of entities and of answered call ids lie, so that they outlive the process; the first publish takes up the
-        counters that an earlier one has left, as any publish does. Raises StateError, MemoryError.
+        the ring, a power of two. calls_in_flight: calls whose answer and end can be joined to their decision, 137
+        bytes each, taken when a policy first counts what is reported; the oldest make room. pass_sample: every n-th
+        pass becomes an event; 0 for none. state: where the tables of entities, of answered call ids and of calls in
+        flight lie, so that they outlive the process; the first publish takes up the counters that an earlier one has
+        left, as any publish does. Raises StateError, MemoryError.
         """
 
     @property
@@ -193,6 +196,73 @@ class Engine:
         """Events that found room in the ring so far: `drain_events` gives as many, in the order they came.
 
         Those of a trial that was stopped are among them.
+        """
+
+    def report(self, report: Mapping[str, Any], now_ms: int) -> str:
+        """What became of a call after its setup.
+
+        Parameters
+        ----------
+        report
+            ``call_id`` and ``switch`` it was decided under; ``event``: "answered" or "ended"; optional: ``time_ms`` by
+            the switch's clock, ``duration_ms`` from answer to end, ``cause`` (Q.850), ``call``: the call as it was
+            asked about, whose keys count where no decision is found.
+        now_ms
+            The clock of the counters' windows, as for `decide`.
+
+        Returns
+        -------
+        str
+            "joined" to its decision; "carried": counted by the keys of its call; "early": kept for 32 s until its call
+            is decided; "repeated": counted before; "blocked", as the call was; "unknown": nothing to count by, or the
+            policy counts nothing that is reported. Only the first two count anything now.
+
+        Raises
+        ------
+        CallError
+            A malformed field; nothing was counted.
+        """
+
+    def report_subscription(self, event: str, card: Mapping[str, Any], now_ms: int) -> str:
+        """What happened to a card: "activated", "reactivated", "attached", "sms".
+
+        card: ``number`` (the policy's `caller`), ``imsi``, ``imei``, ``cell``, ``trunk``, ``tags``, ``switch``, all
+        optional; ``report_id``: the same from the same switch counts once. Returns "carried", "repeated" or "unknown",
+        as `report`; raises what it raises.
+        """
+
+    def replay_batch(
+        self,
+        calls: npt.NDArray[np.void],
+        now_ms: npt.ArrayLike,
+        happening: npt.ArrayLike,
+        row: npt.ArrayLike,
+        duration_ms: npt.ArrayLike | None = None,
+    ) -> npt.NDArray[np.void]:
+        """Decides calls and takes reports, in one order, without the GIL.
+
+        Parameters
+        ----------
+        calls : shape (n,), dtype CALL_DTYPE
+            Calls, and cards as calls: ``caller`` is the card's number, ``call_id`` its report's.
+        now_ms, happening, row : shape (m,)
+            Events in their order: when (windows go by it, and it must not go back), which Happening, of which row of
+            `calls`. An answer or an end finds its decision by the row's switch and call_id, of whichever batch; rows
+            without a call_id are counted by their keys.
+        duration_ms : shape (m,)
+            Of ends: milliseconds talked, -1 where none is known: then the time since the answer, if there was one.
+
+        Returns
+        -------
+        shape (m,), dtype DECISION_DTYPE
+            Of each event that is a setup; all zero for the others.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Shapes, or rows and Happenings there are not.
+        CallError
+            A malformed text; nothing was decided.
         """
 
     def add(self, name: str, entries: ListContent) -> int:

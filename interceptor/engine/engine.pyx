@@ -4,29 +4,31 @@ import threading
 
 import cython
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from interceptor.engine.batch cimport Batch, batch_decide, nanoseconds
 from interceptor.engine.border cimport load_mapping
 from interceptor.engine.changes cimport ListChanges
 from interceptor.engine.decide cimport Worker, decide_chunk, explain_call, take_up
 from interceptor.engine.events cimport EventRing
+from interceptor.engine.explaining cimport entries_met, number_read
+from interceptor.engine.inflight cimport FlightTable
 from interceptor.engine.intake cimport resolve
 from interceptor.engine.live cimport Beside
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.plan cimport NumberingPlan
-from interceptor.engine.prefixes cimport PrefixRoot
 from interceptor.engine.publication cimport (
     Publication, publication_enter, publication_leave, publication_point,
 )
 from interceptor.engine.recent cimport RecentTable
+from interceptor.engine.reporting cimport follow, replay_rows, take_report, take_subscription
 from interceptor.engine.samples cimport SampleRing
 from interceptor.engine.seats cimport Seat, Seats
-from interceptor.engine.snapshot cimport Companion, Lookup, Snapshot, SnapshotHolder
+from interceptor.engine.snapshot cimport Companion, Snapshot, SnapshotHolder
 from interceptor.engine.stats cimport stats_latency
-from interceptor.engine.types cimport CHUNK, N_NUMBERS, Call, Decision as CDecision, Field, Millis, Number
+from interceptor.engine.types cimport CHUNK, N_NUMBERS, Call, Decision as CDecision, Millis
 
-from interceptor.engine import domains, residents, trace
+from interceptor.engine import residents, trace
 from interceptor.engine.answers import (
     Answer, CallError, CounterTrace, Decision, Differing, Explanation, Flip, Judgement, ListTrace, NumberTrace,
     RuleTrace, TrialState,
@@ -34,10 +36,9 @@ from interceptor.engine.answers import (
 from interceptor.engine.batch import DECISION_DTYPE
 from interceptor.engine.border import CALL_DTYPE
 from interceptor.engine.judging import asked, judge
-from interceptor.engine.keys import key_digits_of
-from interceptor.engine.spec import ListContent, field_name
+from interceptor.engine.spec import ListContent
 from interceptor.engine.trials import Trials
-from interceptor.engine.types import BlockClass, NumberStatus, Verdict
+from interceptor.engine.types import BlockClass, Verdict
 
 __all__ = ["CALL_DTYPE", "DECISION_DTYPE", "Answer", "CallError", "CounterTrace", "Decision", "Differing", "Engine",
            "Explanation", "Flip", "Judgement", "ListContent", "ListTrace", "NumberTrace", "RuleTrace", "TrialState"]
@@ -56,6 +57,8 @@ cdef class Engine:
     cdef RecentTable repeats
     cdef RecentTable grace
     cdef RecentTable added
+    cdef FlightTable flights        # None until a policy counts what is reported
+    cdef uint64_t calls_in_flight
     cdef EventRing events
     cdef SampleRing samples
     cdef object trials
@@ -81,7 +84,8 @@ cdef class Engine:
         release(self.publication, sizeof(Publication))
 
     def __init__(self, NumberingPlan plan not None, *, str home="CN", secret=None, long long boot_ms=0,
-                 int repeats=1 << 20, int events=1 << 16, int pass_sample=1000, int added=1 << 16, state=None):
+                 int repeats=1 << 20, int events=1 << 16, int pass_sample=1000, int added=1 << 16,
+                 calls_in_flight=1 << 20, state=None):
         if secret is not None and len(secret) != 16:
             raise ValueError(f"secret: give 16 bytes, not {len(secret)}")
         plan.region_index(home)
@@ -93,6 +97,8 @@ cdef class Engine:
         self.grace = residents.recent(state, "grace", 1 << 16, seed)
         self.grace_until = self.grace.last_end
         self.added = RecentTable(added, seed)
+        FlightTable.bytes_for(calls_in_flight)      # a size that cannot be is said now
+        self.calls_in_flight = calls_in_flight
         self.events = EventRing(events)
         self.samples, self.trials = SampleRing(), Trials(plan, home)
         self.seats = Seats(self.events, self.samples, (<uint64_t> boot_ms << 13) & ((<uint64_t> 1 << 54) - 1),
@@ -116,6 +122,10 @@ cdef class Engine:
                 snapshot = SnapshotHolder(spec, beside.lists(spec.lists, lists), self.plan, self.home, self.secret,
                                           previous, self.repeats, self.grace, self.added, fed, revision, companion,
                                           self.state)
+            if snapshot.c.n_feeds and self.flights is None:
+                self.flights = residents.in_flight(self.state, self.calls_in_flight,
+                                                   int.from_bytes(self.secret[:8], "little"))
+            follow(snapshot, self.flights)
             snapshot.c.grace_until, snapshot.c.added_until = &self.grace_until, &self.added_until
             trial = self.trials.beside(snapshot, fed)
             with self.lock:
@@ -220,57 +230,35 @@ cdef class Engine:
             numbers = []
             for i in range(<int> N_NUMBERS):
                 if c.number[i].status:
-                    numbers.append(self._number(c, i))
-            on = self._on_lists(snapshot, &seat.w, c, now_ms)
+                    numbers.append(number_read(self.plan, c, i))
+            on = entries_met(snapshot, self.added, &seat.w, c, now_ms)
             return Explanation(decision(self.specs.get(out.revision), out), trace.rules(spec, outcomes, out.rule),
                                tuple(counters), tuple(on), tuple(numbers), bool(c.emergency), bool(graced))
         finally:
             self.seats.leave(seat)
 
-    cdef object _number(self, const Call* c, int field):
-        cdef const Number* n = &c.number[field]
-        return NumberTrace(field_name(field), NumberStatus(n.status).name.removeprefix("NUMBER_").lower(),
-                           n.text[:n.length].decode(), bool(n.valid), self.plan.regions[n.region],
-                           self.plan.type_names[n.type])
+    # --- what happens to calls and cards
 
-    cdef list _on_lists(self, SnapshotHolder snapshot, const Worker* w, const Call* c, Millis now):
-        """Which entry put the call on each list, asking the tables again one by one."""
-        cdef uint32_t k
-        cdef const Lookup* look
-        tables, found = snapshot.lists.tables, []
-        for k in range(snapshot.c.n_lookups):
-            look = &snapshot.c.lookups[k]
-            if c.key[look.field] == 0:
-                continue
-            if look.root == PrefixRoot.ROOT_NUMBER:
-                text = c.number[look.field].text[:c.number[look.field].length]
-            elif look.root != PrefixRoot.N_ROOTS:
-                text = key_digits_of(c.key[look.field])
-            else:
-                text = c.text[look.field].data[:c.text[look.field].length]
-            entries = [(text, tables.table.find(c.key[look.field]))]
-            if look.domain:
-                entries = domains.matches(tables.table, self.secret, text)
-            elif look.network:
-                entries = [(trace.network(address, length), bitmap)
-                           for address, length, bitmap in tables.networks.matches(text)]
-            elif look.root != PrefixRoot.N_ROOTS and (look.root != PrefixRoot.ROOT_NUMBER or text.startswith(b"+")):
-                plus, digits = text[:1] if text.startswith(b"+") else b"", text.removeprefix(b"+")
-                entries += [(plus + digits[:length] + b"*", bitmap)
-                            for length, bitmap in tables.trie.matches(look.root, digits)]
-            if look.pairs and c.key[<int> Field.F_CALLEE]:
-                callee = c.number[<int> Field.F_CALLEE].text[:c.number[<int> Field.F_CALLEE].length]
-                entries.append((callee + b":" + text,
-                                tables.pairs.find(c.key[<int> Field.F_CALLEE], c.key[<int> Field.F_CALLER])))
-            for i, described in enumerate(snapshot.spec.lists):
-                if not (w.frame.bitmap[look.field] >> i) & 1:
-                    continue
-                field, name = field_name(look.field), described.name
-                found += [ListTrace(field, name, entry.decode(), None) for entry, bitmap in entries if bitmap >> i & 1]
-                until = self.added.until(c.key[look.field], snapshot.c.list_identity[i], now)
-                if until is not None and (look.dynamic >> i) & 1:
-                    found.append(ListTrace(field, name, text.decode(), until))
-        return found
+    def report(self, report, long long now_ms):
+        cdef Seat seat = self._seat()
+        try:
+            return take_report(seat, report, now_ms)
+        finally:
+            self.seats.leave(seat)
+
+    def report_subscription(self, event, card, long long now_ms):
+        cdef Seat seat = self._seat()
+        try:
+            return take_subscription(seat, event, card, now_ms)
+        finally:
+            self.seats.leave(seat)
+
+    def replay_batch(self, calls, now_ms, happening, row, duration_ms=None):
+        cdef Seat seat = self._seat()
+        try:
+            return replay_rows(seat, calls, now_ms, happening, row, duration_ms)
+        finally:
+            self.seats.leave(seat)
 
     # --- lists
 
@@ -375,6 +363,7 @@ cdef class Engine:
                 "list_bytes": tables.nbytes,
                 "entities": [trace.entity_stats(resident) for resident in snapshot.residents],
                 "recent": trace.recent_stats(repeats=self.repeats, grace=self.grace, added=self.added),
+                "in_flight": trace.flight_stats(self.flights, self.calls_in_flight),
                 "events": {"next_sequence": self.events.next_sequence, "dropped": self.events.dropped},
             }
 

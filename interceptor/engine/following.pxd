@@ -1,10 +1,10 @@
 # What happens to a call after its decision, and to a card without a call: what the reports do to the counters. Callable
 # by any thread that holds no GIL; nothing here allocates or waits. `now` is the service's clock, as for a decision.
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t
 
 from interceptor.engine.decide cimport Worker
 from interceptor.engine.snapshot cimport Snapshot
-from interceptor.engine.types cimport Call, Decision, Happening, Millis, Text
+from interceptor.engine.types cimport Call, Millis, Text
 
 cpdef enum ReportOutcome:
     REPORT_JOINED = 0       # to its decision
@@ -15,26 +15,17 @@ cpdef enum ReportOutcome:
     REPORT_UNKNOWN = 5      # counts nothing: no decision to join, no keys, or no counter that reports feed
     N_REPORT_OUTCOMES = 6
 
-cdef enum:
-    LONGEST_MS = 31 * 86400 * 1000
-
 cdef struct Report:         # of a call; its texts need to live no longer than the report_call
     Text call_id            # empty: the call's, if it carries one
     Text on_switch          # empty: nobody authenticated
     int64_t time_ms         # by the switch's clock; 0: it did not say
     int64_t duration_ms     # -1: absent
-    uint32_t cause          # Q.850; 0: absent
     uint8_t event           # H_ANSWERED or H_ENDED
     Call* call              # what it carries, texts and scalars set; NULL: nothing
 
 cdef ReportOutcome report_call(const Snapshot* s, Worker* w, const Report* report, Millis now) noexcept nogil
 
-# What happened to a card: `call` has its number as F_FROM, its imsi, imei, cell, trunk, tags and the switch; its F_CALL_ID
-# is the report's id. `event`: H_ACTIVATED to H_SMS.
+# What happened to a card: `call` has its number as F_FROM, its imsi, imei, cell, trunk, tags and the switch; its
+# F_CALL_ID is the report's id. `event`: H_ACTIVATED to H_SMS.
 cdef ReportOutcome report_subscription(const Snapshot* s, Worker* w, uint8_t event, Call* call,
                                        Millis now) noexcept nogil
-
-# A call was decided, call i of the chunk, and neither repeated nor an emergency: it is followed from now on, or taken
-# off what is active when it was blocked.
-cdef void note_decided(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Millis now,
-                       const Decision* out) noexcept nogil

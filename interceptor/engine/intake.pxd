@@ -37,6 +37,10 @@ cdef struct Memo:               # the last trunk a worker met, and the last swit
 # SipHash of a text under the installation's secret, out of the memo when it is the text met last
 cdef uint64_t remembered_hash(const Intake* intake, Memo* memo, Text text) noexcept nogil
 
+# The 128-bit name of (switch, call_id); 0, 0 without a call_id. No other name has b = 0.
+cdef void name_call(const Intake* intake, Memo* switches, Text on_switch, Text call_id, uint64_t* a,
+                    uint64_t* b) noexcept nogil
+
 # Fills numbers, keys, trunk settings and `emergency` of a call whose texts and scalars are set.
 # From and P-Asserted-Identity come in as F_FROM and F_ASSERTED; F_CALLER is chosen here.
 cdef void resolve(const Intake* intake, Memo* trunks, Call* call) noexcept nogil

@@ -2,7 +2,7 @@
 from libc.string cimport memcmp, memcpy, memset
 
 from interceptor.engine.domains cimport domain_key
-from interceptor.engine.keys cimport KeyKind, hash_key, siphash, text_key
+from interceptor.engine.keys cimport KeyKind, Secret, hash_key, siphash, siphash_128, text_key
 from interceptor.engine.number cimport dialled_digits, imei_key, imsi_key, parse_number
 from interceptor.engine.plan cimport is_emergency
 from interceptor.engine.types cimport Field, Key, Text
@@ -56,6 +56,18 @@ cdef uint64_t remembered_hash(const Intake* intake, Memo* memo, Text text) noexc
         memcpy(memo.text, text.data, text.length)
         memo.length = text.length
     return memo.hash
+
+
+cdef void name_call(const Intake* intake, Memo* switches, Text on_switch, Text call_id, uint64_t* a,
+                    uint64_t* b) noexcept nogil:
+    cdef Secret secret = intake.secret
+    a[0] = b[0] = 0
+    if call_id.length == 0:
+        return
+    if on_switch.length:
+        secret.k0 ^= remembered_hash(intake, switches, on_switch)
+    siphash_128(&secret, call_id.data, call_id.length, a, b)
+    b[0] |= 1
 
 
 cdef void resolve(const Intake* intake, Memo* trunks, Call* call) noexcept nogil:

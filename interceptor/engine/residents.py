@@ -7,6 +7,7 @@ from typing import Any
 
 from interceptor.engine.columns import Measure
 from interceptor.engine.entities import EntityTable
+from interceptor.engine.inflight import FlightTable
 from interceptor.engine.keys import siphash_of
 from interceptor.engine.memory import Region
 from interceptor.engine.recent import RecentTable
@@ -92,6 +93,17 @@ def recent(state: StateDirectory | None, what: str, entries: int, seed: int) -> 
     label = Label(what, entries)
     table = RecentTable(entries, seed, state.take(label, RecentTable.bytes_for(entries)))
     state.retain(what, [table.region])  # of another size
+    state.counts.torn += table.torn
+    return table
+
+
+def in_flight(state: StateDirectory | None, entries: int, seed: int) -> FlightTable:
+    """The table of calls in flight. Raises MemoryError, StateError."""
+    if state is None:
+        return FlightTable(entries, seed)
+    label = Label("in_flight", entries)
+    table = FlightTable(entries, seed, state.take(label, FlightTable.bytes_for(entries)))
+    state.retain("in_flight", [table.region])  # of another size
     state.counts.torn += table.torn
     return table
 

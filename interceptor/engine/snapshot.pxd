@@ -4,6 +4,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from interceptor.engine.clocks cimport Clock
 from interceptor.engine.entities cimport Entities
+from interceptor.engine.inflight cimport FlightPlan
 from interceptor.engine.intake cimport Intake
 from interceptor.engine.live cimport LiveLists
 from interceptor.engine.plan cimport NumberingPlan
@@ -127,6 +128,7 @@ cdef struct Snapshot:
     const Clock* clocks         # by trunk, as intake.trunks
     const Text* regions         # name tables for the program
     const Text* types
+    const FlightPlan* flights   # how calls are followed to their reports; NULL: nothing reported feeds a counter
     Recent* repeats
     Recent* grace
     Recent* added

@@ -22,6 +22,7 @@ cdef struct Stats:
     uint64_t repeated
     uint64_t graced             # analytics blocks passed over in the emergency grace time
     uint64_t[64] list_hits      # by list
+    uint64_t[6] reports         # by ReportOutcome of following.pxd
     uint64_t[17] latency        # by LATENCY_BOUNDS_NS; the last is +Inf
     uint64_t latency_sum_ns
     uint64_t rules

@@ -91,6 +91,7 @@ cdef dict stats_dict(const Stats* stats):
         "repeated": stats.repeated,
         "graced": stats.graced,
         "list_hits": [stats.list_hits[i] for i in range(64)],
+        "reports": [stats.reports[i] for i in range(6)],
         "latency": [stats.latency[bucket] for bucket in range(LATENCY_BUCKETS)],
         "latency_sum_ns": stats.latency_sum_ns,
         "rules": [

@@ -6,8 +6,10 @@ from ipaddress import ip_address
 from typing import Any
 
 from interceptor.engine.answers import RuleTrace
+from interceptor.engine.inflight import FlightTable
 from interceptor.engine.program import Outcome
 from interceptor.engine.recent import RecentTable
+from interceptor.engine.reporting import OUTCOMES
 from interceptor.engine.spec import Spec
 from interceptor.engine.stats import LATENCY_BOUNDS_NS
 from interceptor.engine.types import RuleIndex, Verdict
@@ -92,12 +94,36 @@ def entity_stats(resident: Any) -> dict[str, Any]:
     }
 
 
+def flight_stats(flights: FlightTable | None, capacity: int) -> dict[str, Any]:
+    """Use of the table of calls in flight, which is not there before a policy counts what is reported."""
+    if flights is None:
+        return {
+            "open": 0,
+            "entries": 0,
+            "capacity": capacity,
+            "bytes": 0,
+            "evicted": 0,
+            "refused": 0,
+            "waited": None,
+        }
+    return {
+        "open": flights.open,
+        "entries": len(flights),
+        "capacity": flights.capacity,
+        "bytes": flights.nbytes,
+        "evicted": flights.evicted,
+        "refused": flights.refused,
+        "waited": flights.waited,
+    }
+
+
 class Totals:
     """Sums of what the workers counted, by rule id and list name, across the policies that were published."""
 
     def __init__(self) -> None:
         self.plain: Counter[str] = Counter()
         self.verdict = [0] * 4
+        self.reports = [0] * len(OUTCOMES)
         self.latency = [0] * (len(LATENCY_BOUNDS_NS) + 1)
         self.rules: dict[str, Counter[str]] = defaultdict(Counter)
         self.list_hits: Counter[str] = Counter()
@@ -111,6 +137,7 @@ class Totals:
         for name in ("emergency", "defaulted", "repeated", "graced", "latency_sum_ns"):
             self.plain[name] += counted[name]
         self.verdict = [a + b for a, b in zip(self.verdict, counted["verdict"], strict=True)]
+        self.reports = [a + b for a, b in zip(self.reports, counted["reports"], strict=True)]
         self.latency = [a + b for a, b in zip(self.latency, counted["latency"], strict=True)]
         for rule, numbers in zip(spec.rules, counted["rules"], strict=True):
             self.rules[rule.id].update(numbers)
@@ -130,6 +157,7 @@ class Totals:
             "default": self.plain["defaulted"],
             "repeated": self.plain["repeated"],
             "graced": self.plain["graced"],
+            "reports": dict(zip(OUTCOMES, self.reports, strict=True)),
             "rules": {rule.id: dict(self.rules[rule.id]) for rule in spec.rules},
             "list_hits": {d.name: self.list_hits[d.name] for d in spec.lists},
             "latency": {

@@ -37,6 +37,7 @@ class ServiceCollector(Collector):
         yield from self._of_decisions(spec, stats)
         yield from self._of_lists(loaded, stats)
         yield from self._of_entities(stats)
+        yield from self._of_reports(stats)
         yield from self._of_locks(stats)
 
     def describe(self) -> Iterator[Metric]:
@@ -197,6 +198,25 @@ class ServiceCollector(Collector):
             saturated.add_metric([kind], tables["saturated"])
         yield from (live, slots, memory, evicted, saturated)
 
+    def _of_reports(self, stats: dict[str, Any]) -> Iterator[Metric]:
+        reports = counter(
+            "interceptor_reports",
+            "Reports of calls and cards that were taken, by what became of them.",
+            "outcome",
+        )
+        for outcome, count in stats["reports"].items():
+            reports.add_metric([outcome], count)
+        yield reports
+        flights = stats["in_flight"]
+        yield gauge("interceptor_calls_in_flight", "Calls whose end has not been reported.", flights["open"])
+        yield gauge("interceptor_call_slots", "Calls there is room for.", flights["capacity"])
+        yield gauge("interceptor_call_memory_bytes", "Memory of the calls in flight.", flights["bytes"])
+        yield total(
+            "interceptor_call_evictions",
+            "Calls in flight that made room for others: their reports count only by the keys they carry.",
+            flights["evicted"],
+        )
+
     def _of_locks(self, stats: dict[str, Any]) -> Iterator[Metric]:
         waits = counter(
             "interceptor_lock_waits", "Times a thread found a short lock of a table taken.", "table"
@@ -206,6 +226,8 @@ class ServiceCollector(Collector):
             "interceptor_lock_wait_longest_seconds", "The longest of these waits.", labels=["table"]
         )
         tables = {table: recent["waited"] for table, recent in stats["recent"].items()}
+        if stats["in_flight"]["waited"] is not None:
+            tables["in_flight"] = stats["in_flight"]["waited"]
         for table, waited in {**lock_waits(stats["entities"]), **tables}.items():
             waits.add_metric([table], waited["waits"])
             seconds.add_metric([table], waited["ns"] * NANO)

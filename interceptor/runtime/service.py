@@ -58,6 +58,7 @@ class Settings:
     show_numbers: bool = (
         False  #: whether the decision log, and what operators are shown of calls, has whole numbers
     )
+    calls_in_flight: int = 1 << 20  #: calls whose reports can be joined to their decision
     pass_sample: int = 1000  #: one of how many passed calls goes to the decision log
     state: Place = None  #: where counters lie; None: in memory of the process's own, and end with it
     allow_bad: bool = False  #: keep the good rows of a list file of which more than 1 % are bad
@@ -93,6 +94,7 @@ class Service:
             boot_ms=clock.now_ms(),
             pass_sample=settings.pass_sample,
             state=self.state,
+            calls_in_flight=settings.calls_in_flight,
         )
         shown = settings.show_numbers
         self.loader = loader = Loader(
@@ -197,9 +199,22 @@ class Service:
 
     def decide(self, call: Mapping[str, Any]) -> Decision:
         """Decides a call now. Raises CallError, or NotReadyError."""
+        self._demand_ready()
+        return self.engine.decide(call, self.clock.now_ms())
+
+    def report(self, report: Mapping[str, Any]) -> str:
+        """Takes a report of a call now: `Engine.report`. Raises CallError, or NotReadyError."""
+        self._demand_ready()
+        return self.engine.report(report, self.clock.now_ms())
+
+    def report_subscription(self, event: str, card: Mapping[str, Any]) -> str:
+        """Takes a report of a card now: `Engine.report_subscription`. Raises CallError, or NotReadyError."""
+        self._demand_ready()
+        return self.engine.report_subscription(event, card, self.clock.now_ms())
+
+    def _demand_ready(self) -> None:
         if not self.ready:
             raise NotReadyError("the service has no policy in force yet: ask again when health says SERVING")
-        return self.engine.decide(call, self.clock.now_ms())
 
     def explain(self, call: Mapping[str, Any]) -> tuple[Explanation, Loaded]:
         """What `decide` would answer, and the policy it goes by. Raises CallError, or NotReadyError."""

@@ -22,7 +22,9 @@ from interceptor.policy import load_policy
 from interceptor.runtime.outcomes import EMERGENCY, Outcome, Outcomes
 
 SERVICE = "interceptor.v1.InterceptionService"
-DECIDE, STREAM, REPORT = (f"/{SERVICE}/{method}" for method in ("Decide", "DecideStream", "ReportCall"))
+DECIDE, STREAM, REPORT, REPORT_CARD = (
+    f"/{SERVICE}/{method}" for method in ("Decide", "DecideStream", "ReportCall", "ReportSubscription")
+)
 CHECK = "/grpc.health.v1.Health/Check"
 POLICY = """
 version: 1
@@ -250,16 +252,25 @@ def decided_between(one: str, other: str) -> int:
     return int(other, 16) - int(one, 16) - 1
 
 
-def test_a_report_is_read_and_not_taken(client: Asking) -> None:
+def test_a_report_is_taken_and_answered_by_nothing(plane: tuple[DataPlane, Asking]) -> None:
+    data_plane, client = plane
     report = pb.ReportCallRequest(call_id="a@b", event=pb.CALL_EVENT_ENDED, time_ms=5)
-    assert client.refused(REPORT, report.SerializeToString()) == (
-        "UNIMPLEMENTED",
-        "this server does not follow calls after their decision",
-    )
+    assert client.raw(REPORT, report.SerializeToString()) == b""
+    card = pb.ReportSubscriptionRequest(event=pb.SUBSCRIPTION_EVENT_ACTIVATED, number=CALLER)
+    assert client.raw(REPORT_CARD, card.SerializeToString()) == b""
+    asked = data_plane.traffic()["requests"]
+    assert (asked["report_call"], asked["report_subscription"]) == ({"OK": 1}, {"OK": 1})
+
+
+def test_a_malformed_report_is_refused_by_name(client: Asking) -> None:
     assert client.refused(REPORT, text(1, b"\xff")) == ("INVALID_ARGUMENT", "call_id: not valid UTF-8")
-    assert client.refused(REPORT, text(6, text(2, b"\xff"))) == (
+    assert client.refused(REPORT, integer(2, 1) + text(6, text(2, b"\xff"))) == (
         "INVALID_ARGUMENT",
         "call.caller: not valid UTF-8",
+    )
+    assert client.refused(REPORT_CARD, integer(2, 1) + text(4, b"\xff")) == (
+        "INVALID_ARGUMENT",
+        "number: not valid UTF-8",
     )
 
 

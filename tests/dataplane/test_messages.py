@@ -25,8 +25,9 @@ from dataplane.encoding import (
 )
 from interceptor.control import border
 from interceptor.control.border import Unreadable
-from interceptor.dataplane.messages import read_call, read_health, read_report, read_streamed
+from interceptor.dataplane.messages import read_call, read_health, read_streamed
 from interceptor.dataplane.phrasebook import Phrasebook
+from interceptor.dataplane.reports import read_report, read_subscription
 from interceptor.engine.engine import CallError, Engine
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import INSTRUCTION, Code, Spec, Trunk
@@ -38,7 +39,24 @@ BOOK = Phrasebook(1, TAGS, [], ("default", "", 0, ""), ("emergency", "", 0, ""),
 NUMBER = {field.name: field.number for field in pb.DecideRequest.DESCRIPTOR.fields}
 EMERGENCY = {b"110", b"112"}
 SCALARS = ("international_ingress", "roaming", "sim_age_days")
-RAW = {kind: as_bytes(kind) for kind in (pb.DecideRequest, pb.DecideStreamRequest, pb.ReportCallRequest)}
+#: field of a card -> field of a call
+CARD = {
+    "report_id": "call_id",
+    "number": "caller",
+    "imsi": "imsi",
+    "imei": "imei",
+    "cell": "cell",
+    "trunk": "trunk",
+}
+RAW = {
+    kind: as_bytes(kind)
+    for kind in (
+        pb.DecideRequest,
+        pb.DecideStreamRequest,
+        pb.ReportCallRequest,
+        pb.ReportSubscriptionRequest,
+    )
+}
 
 ENTRIES = st.builds(
     lambda name, value, more: text(NUMBER["tags"], text(1, name) + value + more),
@@ -172,15 +190,41 @@ def test_reports_are_read_as_protobuf_reads_them(fields: list[bytes], seed: int)
         assert problem is not None
         assert problem[2]
     elif not border.mistyped(message) and not mistyped(message.call):
+        since = found.pop("event_time_ms", None)
         assert found == fields_of(mapping_of(message.call))
+        if message.call.HasField("event_time_ms") and 0 <= message.call.event_time_ms < 1 << 62:
+            assert since == message.call.event_time_ms
+        assert own["carries"] == message.HasField("call")
         assert own["call_id"] == (message.call_id if well_formed(message.call_id) else b"")
-        assert (own["event"], own["cause"]) == (message.event % 2**32, message.cause)
+        assert own["event"] == (message.event if message.event in (1, 2) else 0)
         for name in ("time_ms", "duration_ms"):
             value = getattr(message, name)
             if 0 <= value < 1 << 62 and (name == "time_ms" or message.HasField("duration_ms")):
                 assert own[name] == value
             else:
                 assert not own[name]
+
+
+CARD_TAGS = st.builds(
+    lambda name, value: text(9, text(1, name) + text(2, value)),
+    st.sampled_from([b"dealer", b"plan", b"other", b"\xff"]),
+    VALUES,
+)
+
+
+@given(st.lists(pieces(9) | CARD_TAGS, max_size=8), st.integers(0, 2**32))
+def test_cards_are_read_as_protobuf_reads_them(fields: list[bytes], seed: int) -> None:
+    data = damaged(b"".join(fields), seed)
+    event, found, problem = read_subscription(data, BOOK)
+    message = parsed(pb.ReportSubscriptionRequest, data)
+    if message is None:
+        assert problem is not None
+        assert problem[2]
+    elif not mistyped(message):
+        card = {own: getattr(message, name) for name, own in CARD.items()}
+        card["tags"] = {entry.key.decode(errors="replace"): entry.value for entry in message.tags}
+        assert found == fields_of(card)
+        assert event == (message.event + 2 if message.event in range(1, 5) else 0)
 
 
 @given(st.binary(max_size=30) | VALUES.map(lambda name: text(1, name)))
@@ -276,22 +320,92 @@ def test_both_fronts_say_what_is_wrong_in_a_stream(engine: Engine, data: bytes, 
         assert problem[0] == told
 
 
+def portable_report(engine: Engine, report: dict[str, Any] | Unreadable) -> tuple[str, str, bool] | None:
+    """What the portable front says is wrong with a report."""
+    if isinstance(report, Unreadable):
+        return report.message, "", True
+    try:
+        engine.report(report, 0)
+    except CallError as error:
+        return str(error), error.field.removeprefix("call."), False
+    return None
+
+
+def portable_card(engine: Engine, card: dict[str, Any] | Unreadable) -> tuple[str, str, bool] | None:
+    if isinstance(card, Unreadable):
+        return card.message, "", True
+    try:
+        engine.report_subscription(card.pop("event"), card, 0)
+    except CallError as error:
+        return str(error), error.field, False
+    return None
+
+
+ENDED = integer(2, 2)
+NAMED = text(1, b"a@b")
+
+
 @pytest.mark.parametrize(
     ("data", "told"),
     [
         (b"\xff", "the request is no interceptor.v1.ReportCallRequest: byte 0: a number without an end"),
         (text(6, b"\xff"), NO_CALL + "byte 0: a number without an end"),
+        (integer(6, 1), "call must be a message, not a number"),
         (integer(1, 1), "call_id: must be text, not int"),
-        (text(2, b"1"), "event: must be a whole number, not bytes"),
-        (integer(4, 2**63), f"duration_ms: {-(2**63)} is out of range"),
-        (text(6, text(2, b"\xff")) + integer(3, 2**62), f"time_ms: {2**62} is out of range"),
-        (text(6, text(2, b"\xff")), "call.caller: not valid UTF-8"),
-        (integer(2, 2**64 - 1) + integer(5, 2**64 - 1), None),
+        (NAMED + text(2, b"1"), "event: must be a whole number, not bytes"),
+        (NAMED, "event: must be answered or ended, not 0"),
+        (NAMED + integer(2, 3), "event: must be answered or ended, not 3"),
+        (NAMED + integer(2, 2**64 - 1), "event: must be answered or ended, not -1"),
+        (NAMED + ENDED + integer(4, 2**63), f"duration_ms: {-(2**63)} is out of range"),
+        (NAMED + ENDED + text(4, b"5"), "duration_ms: must be a whole number, not bytes"),
+        (NAMED + ENDED + integer(5, 128), "cause: 128 is out of range"),
+        (ENDED, "call_id: a report names its call, or carries it: give call_id or call"),
+        (ENDED + text(6, text(2, b"\xff")) + integer(3, 2**62), f"time_ms: {2**62} is out of range"),
+        (ENDED + text(6, text(2, b"\xff")), "call.caller: not valid UTF-8"),
+        (ENDED + text(6, integer(19, 2**63)), f"call.event_time_ms: {-(2**63)} is out of range"),
+        (NAMED + integer(2, 2**32 + 2) + integer(5, 2**32 + 16), None),
+        (ENDED + text(6, b""), None),
     ],
 )
-def test_what_is_wrong_with_a_report_is_said(data: bytes, told: str | None) -> None:
-    problem = read_report(data)[2]
-    assert (problem and problem[0]) == told
+def test_both_fronts_say_what_is_wrong_with_a_report(engine: Engine, data: bytes, told: str | None) -> None:
+    for problem in (read_report(data, BOOK)[2], portable_report(engine, border.read_report(data))):
+        assert (problem and problem[0]) == told
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (
+            b"\xff",
+            "the request is no interceptor.v1.ReportSubscriptionRequest: byte 0: a number without an end",
+        ),
+        (b"", "event: must be activated, reactivated, attached or sms, not 0"),
+        (integer(2, 5), "event: must be activated, reactivated, attached or sms, not 5"),
+        (integer(2, 1) + text(4, b"\xff"), "number: not valid UTF-8"),
+        (integer(2, 1) + integer(1, 1), "report_id: must be text, not int"),
+        (text(1, b"\xff"), "report_id: not valid UTF-8"),
+        (integer(2, 1) + integer(3, 2**63), f"time_ms: {-(2**63)} is out of range"),
+        (integer(2, 1) + text(6, b"x" * 1025), "imei: 1025 bytes; at most 1024 are taken"),
+        (integer(2, 1) + integer(9, 1), "tags: must be a mapping of texts"),
+        (integer(2, 1) + text(9, text(1, b"plan") + integer(2, 7)), "tags: [plan] must be text, not int"),
+        (integer(2, 4) + text(4, b"+8613800138000"), None),
+    ],
+)
+def test_both_fronts_say_what_is_wrong_with_a_card(engine: Engine, data: bytes, told: str | None) -> None:
+    for problem in (read_subscription(data, BOOK)[2], portable_card(engine, border.read_subscription(data))):
+        assert (problem and problem[0]) == told
+
+
+@given(st.lists(pieces(6) | CALLS.map(lambda call: text(6, call)), max_size=6), st.integers(0, 2**32))
+def test_both_fronts_find_the_same_in_any_report(engine: Engine, fields: list[bytes], seed: int) -> None:
+    data = damaged(b"".join(fields), seed)
+    assert read_report(data, BOOK)[2] == portable_report(engine, border.read_report(data))
+
+
+@given(st.lists(pieces(9) | CARD_TAGS, max_size=8), st.integers(0, 2**32))
+def test_both_fronts_find_the_same_in_any_card(engine: Engine, fields: list[bytes], seed: int) -> None:
+    data = damaged(b"".join(fields), seed)
+    assert read_subscription(data, BOOK)[2] == portable_card(engine, border.read_subscription(data))
 
 
 @given(ODD_CALLS)

@@ -43,6 +43,15 @@ REPORTS = [
     for call in CALLS
 ]
 
+CARDS = [
+    pb.ReportSubscriptionRequest(event=pb.SUBSCRIPTION_EVENT_ACTIVATED, number=TEXTS[0], tags={"dealer": "good"}),
+    pb.ReportSubscriptionRequest(
+        report_id="7f", event=pb.SUBSCRIPTION_EVENT_ATTACHED, time_ms=1, imsi="460001234567890", imei="35693803564380",
+        cell="460-00-1-2", trunk="gw-1",
+    ),
+    pb.ReportSubscriptionRequest(number="\x01"),
+]  # fmt: skip
+
 
 def of(target: str) -> Iterator[tuple[str, bytes]]:
     """(file name, input) of every seed of the target."""
@@ -62,7 +71,9 @@ def wire() -> Iterator[bytes]:
     for kind, messages in enumerate((CALLS, STREAMED, REPORTS, health)):
         for message in messages:
             yield bytes([kind]) + message.SerializeToString()
-    yield bytes([len(CALLS)]) + bytes(40)  # a decision
+    yield bytes([4]) + bytes(40)  # a decision
+    for card in CARDS:
+        yield bytes([5]) + card.SerializeToString()
 
 
 def frames() -> Iterator[bytes]:

@@ -6,13 +6,15 @@ from libc.stdlib cimport abort, free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from interceptor.dataplane.faults cimport MAX_DESCRIPTION, Fault, Flaw, broken, describe
-from interceptor.dataplane.messages cimport Report, decode_call, decode_health, decode_report, decode_streamed
+from interceptor.dataplane.messages cimport decode_call, decode_health, decode_streamed
 from interceptor.dataplane.phrasebook cimport Phrasebook, Phrases
 from interceptor.dataplane.responses cimport (
     MAX_CALL_ERROR, encode_call_error, encode_decision, encode_health, encode_streamed,
 )
+from interceptor.dataplane.reports cimport decode_report, decode_subscription
 from interceptor.engine.border cimport TEXT_OK, text_problem
-from interceptor.engine.types cimport MAX_FIELD, N_FIELDS, N_SCALARS, Call, Decision, RuleIndex, Text
+from interceptor.engine.following cimport Report
+from interceptor.engine.types cimport MAX_FIELD, N_FIELDS, N_HAPPENINGS, N_SCALARS, Call, Decision, RuleIndex, Text
 
 cdef enum:
     CALL = 0
@@ -20,10 +22,12 @@ cdef enum:
     REPORT = 2
     HEALTH = 3
     ANSWER = 4
+    CARD = 5
 
 cdef struct Read:               # all that one message says
     Call call
     Report report
+    uint8_t event               # of a card
     Text service
     uint64_t identity
     uint32_t deadline_ms
@@ -66,6 +70,8 @@ cdef void decode(uint32_t kind, const uint8_t* data, uint32_t n, Read* into) noe
         into.flaw = decode_streamed(data, n, phrases, &into.call, &into.identity, &into.deadline_ms, &into.fault)
     elif kind == REPORT:
         into.flaw = decode_report(data, n, phrases, &into.call, &into.report, &into.fault)
+    elif kind == CARD:
+        into.flaw = decode_subscription(data, n, phrases, &into.call, &into.event, &into.fault)
     else:
         into.flaw = decode_health(data, n, &into.service, &into.fault)
 
@@ -85,7 +91,7 @@ cdef void fault_holds(const Fault* fault, uint32_t n) noexcept nogil:
     cdef Text field
     cdef uint32_t length
     memset(&field, 0, sizeof(field))
-    holds(fault.flaw <= Flaw.FLAW_RANGE and fault.at <= n)
+    holds(fault.flaw <= Flaw.FLAW_NAMELESS and fault.at <= n)
     length = describe(fault, phrases, words, &field)
     holds(0 < length <= sizeof(words) and legible(words, length))
     holds(legible(field.data, field.length))
@@ -113,6 +119,7 @@ cdef void unknown_field_changes_nothing(uint32_t kind, const uint8_t* data, uint
         holds(once.deadline_ms == again.deadline_ms)
         holds(same(once.report.call_id, again.report.call_id) and once.report.event == again.report.event)
         holds(once.report.duration_ms == again.report.duration_ms)
+        holds((once.report.call is NULL) == (again.report.call is NULL) and once.event == again.event)
         holds(same(once.service, again.service))
         holds(once.fault.field == again.fault.field and once.fault.index == again.fault.index)
         holds(once.fault.value == again.fault.value)
@@ -131,6 +138,7 @@ cdef void message_holds(uint32_t kind, const uint8_t* data, uint32_t n) noexcept
         text_holds(once.report.call_id, data, n)
         text_holds(once.service, data, n)
         holds(once.call.present >> <int> N_SCALARS == 0)
+        holds(once.report.duration_ms >= -1 and once.report.event < N_HAPPENINGS and once.event < N_HAPPENINGS)
     unknown_field_changes_nothing(kind, data, n)
 
 
@@ -157,5 +165,5 @@ cdef public int fuzz_one(const uint8_t* data, size_t n) noexcept nogil:
     if data[0] == ANSWER:
         answer_holds(data + 1, <uint32_t> n - 1)
     else:
-        message_holds(data[0] & 3, data + 1, <uint32_t> n - 1)
+        message_holds(CARD if data[0] == CARD else data[0] & 3, data + 1, <uint32_t> n - 1)
     return 0

@@ -80,12 +80,14 @@ def test_a_refusal_names_the_field(stub: InterceptionServiceStub) -> None:
     assert (code, message.partition(":")[0]) == ("INVALID_ARGUMENT", "user_agent")
 
 
-def test_what_the_service_does_not_do_is_said(channel: grpc.Channel, stub: InterceptionServiceStub) -> None:
+def test_reports_are_answered_by_nothing(stub: InterceptionServiceStub) -> None:
     report = pb.ReportCallRequest(call_id="x", event=pb.CALL_EVENT_ENDED)
-    assert refused(lambda: stub.ReportCall(report, timeout=10)) == (
-        "UNIMPLEMENTED",
-        "this server does not follow calls after their decision",
-    )
+    assert stub.ReportCall(report, timeout=10) == pb.ReportCallResponse()
+    card = pb.ReportSubscriptionRequest(event=pb.SUBSCRIPTION_EVENT_SMS_RECEIVED, number="+8613700000009")
+    assert stub.ReportSubscription(card, timeout=10) == pb.ReportSubscriptionResponse()
+
+
+def test_what_the_service_does_not_do_is_said(channel: grpc.Channel) -> None:
     for method in ("/interceptor.v1.InterceptionService/Undecide", "/nobody.Service/Decide"):
         code, _ = refused(lambda method=method: channel.unary_unary(method)(b"", timeout=10))
         assert code == "UNIMPLEMENTED"

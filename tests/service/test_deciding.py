@@ -161,12 +161,6 @@ def test_streams_take_at_most_half_of_the_control_planes_threads(service: Runnin
         assert list(stream) == []
 
 
-def test_report_call_is_not_there_yet(front: Front) -> None:
-    stub = interception_pb2_grpc.InterceptionServiceStub(front.channel)
-    status, _ = refused(lambda: stub.ReportCall(pb.ReportCallRequest(call_id="x"), timeout=10))
-    assert status == "UNIMPLEMENTED"
-
-
 def test_an_unknown_method_is_unimplemented(front: Front) -> None:
     assert refused(lambda: front.raw("InterceptionService/Divert", b""))[0] == "UNIMPLEMENTED"
 

@@ -79,9 +79,9 @@ class InterceptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReportCall(self, request, context):
-        """Tells how a decided call went on: answered, ended. It feeds counters, and never touches the call. The same report may
-        be sent again: it counts once. INVALID_ARGUMENT: a field is malformed, the message names it, nothing was counted.
-        DEADLINE_EXCEEDED, UNAVAILABLE: as with Decide, nothing was counted; send it again.
+        """Tells how a decided call went on: answered, ended. It feeds counters, and never touches the call. The same report
+        may be sent again: it counts once. INVALID_ARGUMENT: a field is malformed, the message names it, nothing was
+        counted. DEADLINE_EXCEEDED, UNAVAILABLE: as with Decide, nothing was counted; send it again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
