@@ -161,8 +161,9 @@ def read_subscription(data: bytes) -> Call | Unreadable:
     return {each.name: card[each.name] for each in CARD.fields if each.name in card}
 
 
-def own_value(field: FieldDescriptor, wire_type: int, value: Any) -> int | bytes:
-    """A text as bytes, a number in its field's width; something of another type for a field that came as one."""
+def own_value(field: Any, wire_type: int, value: Any) -> int | bytes:
+    """A text as bytes, a number in the width of its field (a descriptor); something of another type for a field that
+    came as one."""
     if field.type == TEXT:
         return value if wire_type == LENGTH else 0
     if wire_type != VARINT:

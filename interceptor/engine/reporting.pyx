@@ -34,7 +34,7 @@ if len(OUTCOMES) != N_REPORT_OUTCOMES:
 
 cdef int follow(SnapshotHolder snapshot, FlightTable flights) except -1:
     cdef FlightPlan* plan
-    if flights is None:
+    if flights is None or snapshot.c.n_feeds == 0:
         return 0
     parts, wheres = snapshot.kept.parts.values(), snapshot.kept.wheres
     if len(parts) > FLIGHT_PARTS or len(wheres) > FLIGHT_WHERES:
@@ -163,9 +163,12 @@ cdef object replay_rows(Seat seat, calls, now_ms, happening, row, duration_ms):
         raise ValueError("happening: give Happenings; row: give rows of calls")
     answers = np.zeros(len(events), dtype=DECISION_DTYPE)
     recorded.rows = <const char*> <size_t> calls.ctypes.data
-    recorded.now, recorded.row = <const int64_t*> <size_t> times.ctypes.data, <const int64_t*> <size_t> rows.ctypes.data
+    recorded.now = <const int64_t*> <size_t> times.ctypes.data
+    recorded.row = <const int64_t*> <size_t> rows.ctypes.data
     recorded.happening = <const uint8_t*> <size_t> events.ctypes.data
-    recorded.duration = NULL if durations is None else <const int64_t*> <size_t> durations.ctypes.data
+    recorded.duration = NULL
+    if durations is not None:
+        recorded.duration = <const int64_t*> <size_t> durations.ctypes.data
     recorded.out = <Decision*> <size_t> answers.ctypes.data
     n = len(calls)
     with nogil:

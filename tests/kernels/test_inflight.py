@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from interceptor.engine.inflight import FlightFound, FlightState, FlightTable
+from interceptor.engine.memory import Region
 from interceptor.engine.types import Limits
 from tests.model.inflight import Flight, InFlight
 
@@ -76,44 +78,26 @@ class SetIsDict(RuleBasedStateMachine):
 
     @rule(
         name=names,
-        answered=st.booleans(),
-        ended=st.booleans(),
-        counted=st.booleans(),
-        only_join=st.booleans(),
+        events=st.sets(st.sampled_from(["answered", "ended"])),
+        how=st.sets(st.sampled_from(["counted", "only_join"])),
         duration=st.none() | st.integers(0, 10**6),
         switch_ms=st.integers(0, 2**40),
     )
     def report(
-        self,
-        name: tuple[int, int],
-        answered: bool,
-        ended: bool,
-        counted: bool,
-        only_join: bool,
-        duration: int | None,
-        switch_ms: int,
+        self, name: tuple[int, int], events: set[str], how: set[str], duration: int | None, switch_ms: int
     ) -> None:
         self.tick()
-        state = (ANSWERED if answered else 0) | (ENDED if ended else 0)
         refused = self.model.refused
-        found = self.table.report(
-            *name,
-            state,
-            self.now,
-            counted=counted,
-            only_join=only_join,
-            duration=duration,
-            switch_ms=switch_ms,
-        )
+        told: dict[str, Any] = {"duration": duration, **dict.fromkeys(how, True)}
+        state = (ANSWERED if "answered" in events else 0) | (ENDED if "ended" in events else 0)
+        found = self.table.report(*name, state, self.now, switch_ms=switch_ms, **told)
         expected = self.model.report(
             name,
             self.now,
-            answered=answered,
-            ended=ended,
-            counted=counted,
-            only_join=only_join,
-            duration=duration,
-            switch_ms=switch_ms if answered else 0,
+            answered="answered" in events,
+            ended="ended" in events,
+            switch_ms=switch_ms if "answered" in events else 0,
+            **told,
         )
         same(found, expected)
         assert (found[0] == FlightFound.FOUND_NO_ROOM) == (self.model.refused > refused)
@@ -173,6 +157,23 @@ def test_memory_is_what_is_said() -> None:
     assert table.nbytes / table.capacity < 137
     with pytest.raises(ValueError, match="entries 0"):
         FlightTable(0, 1)
+
+
+def test_calls_outlive_the_process_that_decided_them(tmp_path: Path) -> None:
+    size = FlightTable.bytes_for(100)
+    with (tmp_path / "flights").open("w+b") as file:
+        file.truncate(size)
+        table = FlightTable(100, 1, Region(size, file.fileno()))
+        table.begin(1, 2, 1000, keys=[7])
+        table.begin(1, 3, 1000)
+        table.report(1, 3, ENDED, 2000)
+        again = FlightTable(100, 1, Region(size, file.fileno(), fresh=False))
+    assert (len(again), again.open, again.torn) == (2, 1, 0)
+    found, seen = again.report(1, 2, ENDED, 3000)
+    assert found == FlightFound.FOUND_ENTRY
+    assert (seen[1], seen[4][0]) == (1000, 7)
+    with pytest.raises(ValueError, match="region"):
+        FlightTable(1000, 1, table.region)
 
 
 def test_at_half_its_capacity_a_table_keeps_nearly_all(scale: Callable[[int, int], int]) -> None:
