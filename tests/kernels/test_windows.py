@@ -373,7 +373,7 @@ def test_distinct_is_off_by_five_percent_on_average_at_most(n: int, scale: Calla
 def test_a_large_count_is_off_by_its_standard_error(n: int, scale: Callable[[int, int], int]) -> None:
     """1.04 / sqrt(1024) = 3.25 %; neither too many nor too few on average, and never far off."""
     sigma = 1.04 / math.sqrt(1024)
-    off = errors(LARGE, n, max(scale(400_000 // n, 20_000_000 // n), 12) if n > 1000 else scale(100, 2000))
+    off = errors(LARGE, n, max(scale(400_000 // n, 4_000_000 // n), 12) if n > 1000 else scale(100, 2000))
     assert math.sqrt(statistics.fmean(each**2 for each in off)) <= 1.3 * sigma
     assert abs(statistics.fmean(off)) <= 4 * sigma / math.sqrt(len(off)) + 0.5 / n
     assert max(map(abs, off)) <= 4 * sigma
