@@ -99,6 +99,7 @@ MODULES = [
     "interceptor.dataplane.server",
     # recorded calls
     "interceptor.replay.columns",
+    "interceptor.replay.pending",
     "interceptor.replay.player",
     # the load test
     "interceptor.loadtest.histogram",

@@ -163,7 +163,7 @@ class _Rows:
     """A stretch as the kernel reads it."""
 
     def __init__(self, stretch: Stretch, recording: Recording, latest: int) -> None:
-        self.columns, self.n = stretch.columns, stretch.rows
+        self.columns, self.n, self.first = stretch.columns, stretch.rows, stretch.first
         self.flawed = dict(stretch.flawed)
         self.events: npt.NDArray[np.uint8] | None = None
         if "event" in self.columns:
@@ -218,12 +218,13 @@ class _Playing:
             engine.publish(side.spec, self.lists, revision=1)
             self.engines.append(engine)
         self.players = [Player(engine) for engine in self.engines]
+        self.before = 0  # rows before those at hand
         self.ended = -1  # entries of list files that ended by then are off the lists
         self.answers = np.zeros(0, ANSWER)
 
     def start(self, rows: _Rows, pool: ThreadPoolExecutor) -> list[Future[dict[int, tuple[str, str]]]]:
         """Begins to decide the rows; each result says what else was wrong with some of them."""
-        columns = rows.kernel(self.side.spec.tags)
+        columns, self.before = rows.kernel(self.side.spec.tags), rows.first
         self.answers = np.zeros(rows.n, ANSWER)
         shares = None
         if len(self.players) > 1:
@@ -266,7 +267,9 @@ class _Playing:
         found: dict[int, tuple[str, str]] = {}
         for stop, gone in [*pauses, (len(columns), [])]:
             while row < stop:
-                row, flaw, at = player.play(columns, row, stop, self.answers, shares, place)
+                row, flaw, at = player.play(
+                    columns, row, stop, self.answers, shares, place, before=self.before
+                )
                 if flaw != Flaw.FLAW_NONE:
                     found[row] = self._name(at), _SAID[Flaw(flaw)]
                     row += 1

@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
 from interceptor.engine.engine cimport Enlisted
 from interceptor.engine.snapshot cimport Snapshot
 from interceptor.engine.types cimport Call, Key
+from interceptor.replay.pending cimport Pending
 
 cdef struct Answer:         # a row of outcome.ANSWER
     uint8_t verdict         # 0: nothing was asked
@@ -23,4 +24,5 @@ cdef struct Stop:           # where it went no further
 cdef class Player:
     cdef Enlisted enlisted
     cdef Call* calls        # room for a chunk
+    cdef Pending pending    # what is still to happen to calls
     cdef const Snapshot* enter(self) except NULL

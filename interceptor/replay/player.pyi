@@ -10,6 +10,10 @@ class Player:
     """Decides rows under an engine's policy, without the GIL. One thread at a time; one engine a player."""
 
     def __init__(self, engine: Engine) -> None: ...
+    @property
+    def lost(self) -> int:
+        """Calls whose answer and end were not told, as there was no room for more than 4,194,304 in progress."""
+
     def play(
         self,
         columns: Columns,
@@ -18,10 +22,16 @@ class Player:
         answers: npt.NDArray[np.void],
         shares: npt.NDArray[np.uint8] | None = None,
         share: int = 0,
+        *,
+        before: int = 0,
     ) -> tuple[int, int, int]:
         """Goes on with rows first to last, later than all before, and writes what was said to them into `answers`.
 
-        shares: whose each row is; 255: everybody's, answered by share 0. Others' rows are passed over.
+        What becomes of a call later, by its row, is told between the calls that come then: at one time first ends,
+        then answers, then setups; a call's own end comes behind its answer.
+
+        shares: whose each row is; 255: everybody's, answered by share 0. Others' rows are passed over. before: rows of
+        the recording before these, by which calls without a call_id are named.
 
         Returns (row, flaw, field): the row it stopped at because it is no call, what is wrong with it, and whose text
         that is, 255 for none; or (last, FLAW_NONE, 255). Raises ValueError for answers of another type or length.

@@ -2,16 +2,20 @@
 import cython
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
+from libc.stdio cimport snprintf
+from libc.string cimport memset
 
 from interceptor.engine.decide cimport Worker, decide_one, prepare_chunk, take_up
 from interceptor.engine.engine cimport Enlisted
+from interceptor.engine.following cimport Report, report_call, report_subscription
 from interceptor.engine.intake cimport resolve
 from interceptor.engine.keys cimport KeyKind, digits_key, mix
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.publication cimport publication_enter, publication_leave
 from interceptor.engine.snapshot cimport Snapshot
-from interceptor.engine.types cimport CHUNK, Call, Decision, Field, Key, Millis, NumberStatus
+from interceptor.engine.types cimport CHUNK, Call, Decision, Field, Happening, Key, Millis, NumberStatus
 from interceptor.replay.columns cimport FLAW_NONE, Columns, Rows, load_call, whole_at
+from interceptor.replay.pending cimport Pending, pending_add, pending_free, pending_next, pending_take
 
 from interceptor.replay.outcome import ANSWER
 
@@ -21,12 +25,14 @@ if ANSWER.itemsize != sizeof(Answer):
 cdef enum:
     EVERYBODY = 255
     NO_FIELD = 255
+    ROW_NAME = 32
 
 cdef struct Stretch:            # what one `play` goes through
     const Rows* rows
     Answer* answer              # by row
     const uint8_t* share        # whose each row is; NULL: all are ours
     uint8_t ours
+    int64_t before              # rows of the recording before these
 
 
 cdef inline bint concerns(const Stretch* stretch, int64_t row) noexcept nogil:
@@ -45,28 +51,68 @@ cdef inline void keep(const Stretch* stretch, int64_t row, const Decision* out, 
     answer.caller = call.key[<int> Field.F_CALLER]
 
 
-# From stop.row to `last`: a chunk of setups is read and what it needs fetched ahead, then each is decided.
-cdef void go_through(const Snapshot* s, Worker* w, const Stretch* stretch, Call* calls, int64_t last,
-                     Stop* stop) noexcept nogil:
+# What of earlier calls is due by now: ends, then answers.
+cdef void tell_due(const Snapshot* s, Worker* w, Pending* pending, Millis now) noexcept nogil:
+    cdef Report report
+    cdef Millis time
+    memset(&report, 0, sizeof(Report))
+    while pending_next(pending) <= now:
+        report.event = Happening.H_ENDED
+        if pending_take(pending, &report.call_id, &report.on_switch, &time, &report.duration_ms):
+            report.event = Happening.H_ANSWERED
+        report.time_ms = time
+        report_call(s, w, &report, time)
+
+
+# A call that has no name is joined with what becomes of it by its row.
+cdef inline void name_row(Call* call, int64_t row, char* name) noexcept nogil:
+    if call.text[<int> Field.F_CALL_ID].length == 0:
+        call.text[<int> Field.F_CALL_ID].length = <uint32_t> snprintf(name, ROW_NAME, b"row %lld", <long long> row)
+        call.text[<int> Field.F_CALL_ID].data = name
+
+
+# From stop.row to `last`: a chunk of setups is read and what it needs fetched ahead; then each is decided, when what
+# became of earlier calls by then was told. A card's event ends a chunk.
+cdef void go_through(const Snapshot* s, Worker* w, const Stretch* stretch, Call* calls, Pending* pending,
+                     int64_t last, Stop* stop) noexcept nogil:
     cdef int64_t[64] row
     cdef Millis[64] time
+    cdef char[64][32] name
+    cdef const Rows* rows = stretch.rows
+    cdef Millis answered, ended
     cdef Decision out
-    cdef uint32_t n, i
+    cdef uint32_t n, i, event
+    cdef bint followed = s.flights is not NULL and (rows.answered.value is not NULL or rows.ended.value is not NULL)
     while stop.row < last and stop.flaw == FLAW_NONE:
-        n = 0
-        while n < CHUNK and stop.row < last:
+        n, event = 0, Happening.H_CALL
+        while n < CHUNK and stop.row < last and event == Happening.H_CALL:
             if concerns(stretch, stop.row):
-                stop.flaw = load_call(stretch.rows, stop.row, &calls[n], &stop.field)
+                stop.flaw = load_call(rows, stop.row, &calls[n], &stop.field)
                 if stop.flaw != FLAW_NONE:
                     break
-                row[n], time[n] = stop.row, whole_at(&stretch.rows.time, stop.row, 0)
+                row[n], time[n] = stop.row, whole_at(&rows.time, stop.row, 0)
+                if rows.event is not NULL:
+                    event = rows.event[stop.row]
+                if followed and event == Happening.H_CALL:
+                    name_row(&calls[n], stretch.before + stop.row, name[n])
                 n += 1
             stop.row += 1
+        n -= event != Happening.H_CALL
         prepare_chunk(s, w, calls, n)
         for i in range(n):
+            if followed:
+                tell_due(s, w, pending, time[i])
             w.sampled = time[i]         # nobody drains samples here
             decide_one(s, w, &calls[i], i, time[i], &out)
             keep(stretch, row[i], &out, &calls[i])
+            if followed:
+                answered, ended = whole_at(&rows.answered, row[i], -1), whole_at(&rows.ended, row[i], -1)
+                pending_add(pending, calls[i].text[<int> Field.F_CALL_ID], calls[i].text[<int> Field.F_SWITCH],
+                            answered, ended)
+        if event != Happening.H_CALL:
+            if followed:
+                tell_due(s, w, pending, time[n])
+            report_subscription(s, w, <uint8_t> event, &calls[n], time[n])
 
 
 cdef uint8_t share_of(const Call* call, uint64_t among, uint32_t digits) noexcept nogil:
@@ -89,6 +135,11 @@ cdef class Player:
 
     def __dealloc__(self):
         release(self.calls, CHUNK * sizeof(Call))
+        pending_free(&self.pending)
+
+    @property
+    def lost(self):
+        return self.pending.lost
 
     cdef const Snapshot* enter(self) except NULL:
         cdef const Snapshot* s = publication_enter(self.enlisted.publication, self.enlisted.worker.index)
@@ -97,7 +148,8 @@ cdef class Player:
         take_up(self.enlisted.worker, s)
         return s
 
-    def play(self, Columns columns not None, int64_t first, int64_t last, answers, shares=None, uint8_t share=0):
+    def play(self, Columns columns not None, int64_t first, int64_t last, answers, shares=None, uint8_t share=0, *,
+             int64_t before=0):
         cdef Stretch stretch
         cdef Stop stop
         cdef const Snapshot* s
@@ -107,7 +159,7 @@ cdef class Player:
         if not 0 <= first <= last <= columns.rows.n:
             raise ValueError(f"rows {first} to {last} of {columns.rows.n}")
         stretch.rows, stretch.answer = &columns.rows, <Answer*> <uintptr_t> answers.ctypes.data
-        stretch.share, stretch.ours = NULL, share
+        stretch.share, stretch.ours, stretch.before = NULL, share, before
         if shares is not None and columns.rows.n:
             whose = shares
             if whose.shape[0] != columns.rows.n:
@@ -116,7 +168,7 @@ cdef class Player:
         stop.row, stop.flaw, stop.field = first, FLAW_NONE, NO_FIELD
         s = self.enter()
         with nogil:
-            go_through(s, self.enlisted.worker, &stretch, self.calls, last, &stop)
+            go_through(s, self.enlisted.worker, &stretch, self.calls, &self.pending, last, &stop)
             publication_leave(self.enlisted.publication, self.enlisted.worker.index)
         return stop.row, stop.flaw, stop.field
 

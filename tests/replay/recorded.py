@@ -163,3 +163,51 @@ def told(spec: Spec, decisions: Iterable[Decision]) -> list[tuple[Any, ...]]:
         )
         for d in decisions
     ]
+
+
+def with_ends(rows: Sequence[Row], seed: int) -> list[Row]:
+    """The same calls, most of them answered and ended later."""
+    rng = random.Random(seed)
+    made = []
+    for row in rows:
+        begun = row["time_ms"]
+        answered = begun + rng.choice((1_000, 5_000, 20_000)) if rng.random() < 0.6 else None
+        ended = (answered or begun) + rng.choice((500, 3_000, 60_000, 600_000)) if rng.random() < 0.9 else None
+        made.append(row | {"answered_ms": answered, "ended_ms": ended, "cause": 16 if answered else 19})
+    return made
+
+
+def in_order(rows: Sequence[Row]) -> list[tuple[int, str, Row]]:
+    """What happens, and when: at one time first ends, then answers, then calls and what happens to cards."""
+    found = [(row["time_ms"], 2, i, row.get("event") or "call") for i, row in enumerate(rows)]
+    for name, order, event in (("answered_ms", 1, "answered"), ("ended_ms", 0, "ended")):
+        found += [(row[name], order, i, event) for i, row in enumerate(rows) if row.get(name) is not None]
+    return [(now, event, rows[i]) for now, _, i, event in sorted(found)]
+
+
+def followed(spec: Spec, rows: Sequence[Row], lists: Mapping[str, ListContent]) -> list[Decision | None]:
+    """What an engine says to the calls when it is told of all that happens, one by one; None: to a card's event."""
+    engine = engine_of(spec, lists)
+    said: dict[int, Decision] = {}
+    for now, event, row in in_order(rows):
+        if event == "call":
+            said[id(row)] = engine.decide(call_of(row), now)
+        elif event in ("answered", "ended"):
+            engine.report(report_of(row, event), now)
+        else:
+            card = {name: value for name, value in call_of(row).items() if name not in ("caller", "callee")}
+            engine.report_subscription(event, card | {"number": row["caller"]}, now)
+    return [said.get(id(row)) for row in rows]
+
+
+def report_of(row: Row, event: str) -> dict[str, Any]:
+    """The report of a call, as a switch sends it."""
+    talked = row["ended_ms"] - row["answered_ms"] if event == "ended" and row["answered_ms"] else None
+    report = {
+        "call_id": row["call_id"],
+        "switch": row["switch"],
+        "event": event,
+        "time_ms": row[f"{event}_ms"],
+        "duration_ms": talked,
+    }
+    return {name: value for name, value in report.items() if value is not None}

@@ -30,3 +30,74 @@ def test_csv_says_what_parquet_says(tmp_path: Path) -> None:
     parquet = replay(write_parquet(tmp_path / "calls.parquet", rows), spec, lists=FRAUD)
     comma = replay(write_csv(tmp_path / "calls.csv", rows), spec, lists=FRAUD)
     assert np.array_equal(comma.answers, parquet.answers)
+
+
+def test_answers_and_ends_count_between_the_calls_that_they_lie_between(tmp_path: Path) -> None:
+    spec = policy(tmp_path, FOLLOWING)
+    rows = with_ends(rows_of(3), 3)
+    outcome = replay(write_parquet(tmp_path / "calls.parquet", rows), spec)
+    decisions = [decision for decision in followed(spec, rows, {}) if decision is not None]
+    assert said(spec, outcome.answers) == told(spec, decisions)
+    assert {d.rule for d in decisions} >= {rule.id for rule in spec.rules}
+
+
+def test_what_happens_to_cards_counts_too(tmp_path: Path) -> None:
+    spec = policy(tmp_path, CARDS)
+    rng = random.Random(4)
+    rows = [
+        row | {"event": event, "call_id": None if event != "call" else row["call_id"]}
+        for row in rows_of(4, 600)
+        for event in [rng.choice(("call", "call", "activated", "attached", "sms"))]
+    ]
+    outcome = replay(write_parquet(tmp_path / "calls.parquet", rows), spec)
+    decisions = followed(spec, rows, {})
+    assert said(spec, outcome.answers[outcome.answers["verdict"] > 0]) == told(spec, [d for d in decisions if d])
+    assert [int(verdict) == 0 for verdict in outcome.answers["verdict"]] == [d is None for d in decisions]
+    assert {"woken", "busy-card"} <= {d.rule for d in decisions if d}
+    assert outcome.calls == sum(d is not None for d in decisions)
+
+
+def test_a_call_without_an_id_is_joined_with_its_end_by_its_row(tmp_path: Path) -> None:
+    spec = policy(tmp_path, FOLLOWING)
+    rows = with_ends(rows_of(5, 600), 5)
+    named = [row | {"call_id": f"row-{i}", "switch": None} for i, row in enumerate(rows)]
+    nameless = [{name: value for name, value in row.items() if name not in ("call_id", "switch")} for row in rows]
+    first = replay(write_parquet(tmp_path / "named.parquet", named), spec)
+    second = replay(write_parquet(tmp_path / "nameless.parquet", nameless), spec)
+    assert np.array_equal(first.answers, second.answers)
+
+
+def test_callers_apart_are_answered_as_callers_together(tmp_path: Path) -> None:
+    spec = policy(tmp_path, APART)
+    recording = Recording(write_parquet(tmp_path / "calls.parquet", with_ends(rows_of(6, 3_000), 6)))
+    assert apart(spec) == (7, "")
+    answers = []
+    for cores in (1, 3):
+        run = Replay(recording, [Side(spec, FRAUD)], cores=cores)
+        answers.append(np.concatenate([played.answers[0] for played in run]))
+        assert run.together == ("",)
+    assert np.array_equal(answers[0], answers[1])
+    assert len(np.unique(answers[0]["rule"])) > 3
+
+
+def test_who_must_be_decided_together_is_said(tmp_path: Path) -> None:
+    spec = policy(tmp_path)
+    assert apart(spec) == (None, "counter cards_1d is not kept by caller but per imei")
+    spec = policy(tmp_path, APART.replace("reason: often}", "reason: often, add_to: {list: watch, key: caller, for: 1h}}"))
+    assert apart(spec) == (None, "rule often puts callers on a list that others are held against")
+
+
+def test_entries_of_a_list_file_end_when_their_time_has_come(tmp_path: Path) -> None:
+    spec = policy(tmp_path, LISTED)
+    end = recorded.BEGIN + 5_000
+    until = datetime.fromtimestamp(end / 1000, UTC).isoformat()
+    (tmp_path / "fraud.csv").write_text(f"number,reason,source,valid_until\n+8613800000001,x,y,{until}\n")
+    entry = spec.lists[0]
+    file = read_list(tmp_path / "fraud.csv", entry.kind, load_plan(), "CN", SECRET, recorded.BEGIN)
+    rows = [
+        {"time_ms": recorded.BEGIN + at, "caller": "+8613800000001", "callee": "+8613900000001"}
+        for at in (0, 4_999, 5_000, 9_000)
+    ]
+    run = Replay(Recording(write_parquet(tmp_path / "calls.parquet", rows)), [Side(spec, files={"fraud": file})])
+    verdicts = [int(verdict) for played in run for verdict in played.answers[0]["verdict"]]
+    assert verdicts == [Verdict.BLOCK, Verdict.BLOCK, Verdict.PASS, Verdict.PASS]
