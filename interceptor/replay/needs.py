@@ -76,6 +76,8 @@ def follows(spec: Spec) -> bool:
 def apart(spec: Spec) -> tuple[int | None, str]:
     """Whether callers can be decided apart, each with counters of its own, and the answers stay the same.
 
+    They do as long as no two callers share a call_id.
+
     Returns how many first digits of the caller tell who must stay together, 0 for all of them; or None, and why not.
     """
     digits = 0

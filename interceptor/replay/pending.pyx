@@ -80,7 +80,9 @@ cdef void let_go(Pending* pending) noexcept nogil:
 
 
 cdef inline const char* names(const Waiting* call) noexcept nogil:
-    return call.named if call.apart is NULL else call.apart
+    if call.apart is NULL:
+        return call.named
+    return call.apart
 
 
 cdef void pending_add(Pending* pending, Text call_id, Text on_switch, Millis answered, Millis ended) noexcept nogil:
@@ -104,7 +106,7 @@ cdef void pending_add(Pending* pending, Text call_id, Text on_switch, Millis ans
     call = &pending.waiting[at - 1]
     call.answered, call.ended, call.apart = answered, ended, apart
     call.call_id, call.on_switch = call_id.length, on_switch.length
-    to = call.named if apart is NULL else apart
+    to = &call.named[0] if apart is NULL else apart
     if call_id.length:
         memcpy(to, call_id.data, call_id.length)
     if on_switch.length:

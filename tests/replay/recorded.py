@@ -172,7 +172,9 @@ def with_ends(rows: Sequence[Row], seed: int) -> list[Row]:
     for row in rows:
         begun = row["time_ms"]
         answered = begun + rng.choice((1_000, 5_000, 20_000)) if rng.random() < 0.6 else None
-        ended = (answered or begun) + rng.choice((500, 3_000, 60_000, 600_000)) if rng.random() < 0.9 else None
+        ended = (
+            (answered or begun) + rng.choice((500, 3_000, 60_000, 600_000)) if rng.random() < 0.9 else None
+        )
         made.append(row | {"answered_ms": answered, "ended_ms": ended, "cause": 16 if answered else 19})
     return made
 

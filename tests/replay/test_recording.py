@@ -33,17 +33,23 @@ BAD: list[tuple[str, int, Any, str]] = [
     ("callee", 1, "9" * 1_025, "row 2, column 'callee': is longer than 1,024 bytes"),
     ("time_ms", 2, None, "row 3, column 'time_ms': holds no time since 1970"),
     ("time_ms", 4, recorded.BEGIN, "row 5, column 'time_ms': goes back: sort the calls by time"),
-    ("ended_ms", 0, recorded.BEGIN - 1, "row 1, column 'ended_ms': is before the call began, or was answered"),
+    (
+        "ended_ms",
+        0,
+        recorded.BEGIN - 1,
+        "row 1, column 'ended_ms': is before the call began, or was answered",
+    ),
     ("sim_age_days", 2, "old", "row 3, column 'sim_age_days': 'old' is not a whole number"),
     ("event", 1, "hung up", "row 2, column 'event': is none of call, activated, reactivated, attached, sms"),
 ]
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-@pytest.mark.parametrize(("column", "row", "value", "problem"), BAD, ids=[problem for *_, problem in BAD])
+@pytest.mark.parametrize("bad", BAD, ids=[problem for *_, problem in BAD])
 def test_a_row_that_is_no_call_is_named_and_can_be_passed_over(
-    tmp_path: Path, form: str, column: str, row: int, value: Any, problem: str
+    tmp_path: Path, form: str, bad: tuple[str, int, Any, str]
 ) -> None:
+    column, row, value, problem = bad
     spec, calls = policy(tmp_path), rows()
     calls[row] = calls[row] | {column: value}
     path = tmp_path / f"calls.{form}"
@@ -108,7 +114,10 @@ def test_values_may_come_in_other_types(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(table, tmp_path / "calls.parquet")
     assert np.array_equal(replay(tmp_path / "calls.parquet", spec).answers, plain.answers)
     path = write_csv(tmp_path / "calls.csv", calls)
-    dated = [",".join([np.datetime64(call["time_ms"], "ms").item().isoformat(), call["caller"], call["callee"], "3"]) for call in calls]
+    dated = [
+        f"{np.datetime64(call['time_ms'], 'ms').item().isoformat()},{call['caller']},{call['callee']},3"
+        for call in calls
+    ]
     path.write_text("\n".join(["time_ms,caller,callee,sim_age_days", *dated]) + "\n")
     assert np.array_equal(replay(path, spec).answers, plain.answers)
     packed = tmp_path / "calls.csv.gz"

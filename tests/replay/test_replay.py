@@ -1,14 +1,96 @@
 """Recorded calls are decided again as an engine decides them that is asked call by call."""
 
+import random
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from interceptor.engine.engine import ListContent
 from interceptor.engine.keys import digits_key_of
-from interceptor.replay.play import replay
-from tests.replay.recorded import one_by_one, policy, rows_of, said, told, write_csv, write_parquet
+from interceptor.engine.types import Verdict
+from interceptor.numbering import load_plan
+from interceptor.replay.needs import apart
+from interceptor.replay.play import SECRET, Replay, Side, replay
+from interceptor.replay.recording import Recording
+from interceptor.store.listfile import read_list
+from tests.replay import recorded
+from tests.replay.recorded import (
+    followed,
+    one_by_one,
+    policy,
+    rows_of,
+    said,
+    told,
+    with_ends,
+    write_csv,
+    write_parquet,
+)
 
+HEAD = """
+version: 1
+trunks: {default: {region: CN}, own: {region: CN, trusted: true, own_subscribers: true}}
+"""
+#: counters that only reports feed
+FOLLOWING = (
+    HEAD
+    + """
+counters:
+  in_progress: {active: call, per: imei, ttl: 4h}
+  answered_1h: {count: answered, per: caller, window: 1h}
+  unanswered_1h: {count: unanswered, per: caller, window: 1h}
+  short_1h: {count: short, under: 10s, per: caller, window: 1h}
+  talked_1h: {sum: duration, per: caller, window: 1h}
+rules:
+  - {id: many-at-once, when: counters.in_progress > 8, verdict: block, class: analytics, reason: x}
+  - {id: short, when: counters.short_1h > 4 && counters.answered_1h < 12, verdict: warn, class: analytics, reason: x}
+  - {id: talks, when: counters.talked_1h > 600, verdict: warn, class: analytics, reason: x}
+  - {id: nobody, when: counters.unanswered_1h > 3, verdict: block, class: analytics, reason: x}
+default: pass
+"""
+)
+#: counters of what happens to cards
+CARDS = (
+    HEAD
+    + """
+tags: [dealer]
+counters:
+  woken_1h: {count: activated, per: tags.dealer, window: 1h}
+  messages_1h: {count: sms, per: caller, window: 1h}
+rules:
+  - {id: busy-card, when: counters.messages_1h > 2, verdict: warn, class: analytics, reason: x}
+  - {id: woken, when: counters.woken_1h > 20, verdict: block, class: analytics, reason: x}
+default: pass
+"""
+)
+#: nothing that one caller does changes what another is answered
+APART = (
+    HEAD
+    + """
+lists: {fraud: {kind: number}, watch: {kind: number}}
+counters:
+  calls_1m: {count: call, per: caller, window: 1m}
+  people_1h: {distinct: callee, per: caller, window: 1h}
+  pool_1h: {count: call, per: "prefix(caller, 7)", window: 1h}
+  answered_1h: {count: answered, per: caller, window: 1h}
+  again_1h: {count: call, per: [caller, callee], window: 1h}
+rules:
+  - {id: listed, when: call.caller in lists.fraud || call.caller in lists.watch, verdict: block, class: list, reason: x}
+  - {id: again, when: counters.again_1h > 1, verdict: warn, class: analytics, reason: x}
+  - {id: pool, when: counters.pool_1h > 60 && counters.pool_1h % 3 == 0, verdict: warn, class: analytics, reason: x}
+  - {id: answered, when: counters.answered_1h > 20, verdict: warn, class: analytics, reason: x}
+  - {id: often, when: counters.calls_1m > 1 || counters.people_1h > 9, verdict: block, class: analytics, reason: often}
+default: pass
+"""
+)
+LISTED = (
+    HEAD
+    + """
+lists: {fraud: {kind: number}}
+rules: [{id: listed, when: call.caller in lists.fraud, verdict: block, class: list, reason: x}]
+default: pass
+"""
+)
 FRAUD = {"fraud": ListContent(np.array([digits_key_of(1, b"8613800000001")], np.uint64))}
 
 
@@ -51,7 +133,9 @@ def test_what_happens_to_cards_counts_too(tmp_path: Path) -> None:
     ]
     outcome = replay(write_parquet(tmp_path / "calls.parquet", rows), spec)
     decisions = followed(spec, rows, {})
-    assert said(spec, outcome.answers[outcome.answers["verdict"] > 0]) == told(spec, [d for d in decisions if d])
+    assert said(spec, outcome.answers[outcome.answers["verdict"] > 0]) == told(
+        spec, [d for d in decisions if d]
+    )
     assert [int(verdict) == 0 for verdict in outcome.answers["verdict"]] == [d is None for d in decisions]
     assert {"woken", "busy-card"} <= {d.rule for d in decisions if d}
     assert outcome.calls == sum(d is not None for d in decisions)
@@ -61,7 +145,9 @@ def test_a_call_without_an_id_is_joined_with_its_end_by_its_row(tmp_path: Path) 
     spec = policy(tmp_path, FOLLOWING)
     rows = with_ends(rows_of(5, 600), 5)
     named = [row | {"call_id": f"row-{i}", "switch": None} for i, row in enumerate(rows)]
-    nameless = [{name: value for name, value in row.items() if name not in ("call_id", "switch")} for row in rows]
+    nameless = [
+        {name: value for name, value in row.items() if name not in ("call_id", "switch")} for row in rows
+    ]
     first = replay(write_parquet(tmp_path / "named.parquet", named), spec)
     second = replay(write_parquet(tmp_path / "nameless.parquet", nameless), spec)
     assert np.array_equal(first.answers, second.answers)
@@ -69,7 +155,8 @@ def test_a_call_without_an_id_is_joined_with_its_end_by_its_row(tmp_path: Path) 
 
 def test_callers_apart_are_answered_as_callers_together(tmp_path: Path) -> None:
     spec = policy(tmp_path, APART)
-    recording = Recording(write_parquet(tmp_path / "calls.parquet", with_ends(rows_of(6, 3_000), 6)))
+    rows = [row | {"call_id": f"id-{i}"} for i, row in enumerate(with_ends(rows_of(6, 3_000), 6))]
+    recording = Recording(write_parquet(tmp_path / "calls.parquet", rows))
     assert apart(spec) == (7, "")
     answers = []
     for cores in (1, 3):
@@ -83,7 +170,10 @@ def test_callers_apart_are_answered_as_callers_together(tmp_path: Path) -> None:
 def test_who_must_be_decided_together_is_said(tmp_path: Path) -> None:
     spec = policy(tmp_path)
     assert apart(spec) == (None, "counter cards_1d is not kept by caller but per imei")
-    spec = policy(tmp_path, APART.replace("reason: often}", "reason: often, add_to: {list: watch, key: caller, for: 1h}}"))
+    spec = policy(
+        tmp_path,
+        APART.replace("reason: often}", "reason: often, add_to: {list: watch, key: caller, for: 1h}}"),
+    )
     assert apart(spec) == (None, "rule often puts callers on a list that others are held against")
 
 
@@ -98,6 +188,8 @@ def test_entries_of_a_list_file_end_when_their_time_has_come(tmp_path: Path) -> 
         {"time_ms": recorded.BEGIN + at, "caller": "+8613800000001", "callee": "+8613900000001"}
         for at in (0, 4_999, 5_000, 9_000)
     ]
-    run = Replay(Recording(write_parquet(tmp_path / "calls.parquet", rows)), [Side(spec, files={"fraud": file})])
+    run = Replay(
+        Recording(write_parquet(tmp_path / "calls.parquet", rows)), [Side(spec, files={"fraud": file})]
+    )
     verdicts = [int(verdict) for played in run for verdict in played.answers[0]["verdict"]]
     assert verdicts == [Verdict.BLOCK, Verdict.BLOCK, Verdict.PASS, Verdict.PASS]
