@@ -1,5 +1,5 @@
-# What is still to happen to calls that were decided: answers and ends, the next one first. A bounded heap; the texts that
-# name a call are copied, for the rows they came with are gone by then.
+# What is still to happen to calls that were decided: answers and ends, the next one first. A bounded heap; the texts
+# that name a call are copied, for the rows they came with are gone by then.
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from interceptor.engine.types cimport MAX_FIELD, Millis, Text
