@@ -1,8 +1,9 @@
 # What feeds the counters beside a setup (contract: feeding.pxd). No state of its own; no lock is held while a table is
 # visited.
+from interceptor.engine.ahead cimport ahead_fetch, ahead_note
 from interceptor.engine.columns cimport ACT_COUNT, ACT_END
 from interceptor.engine.counting cimport holds, part_key
-from interceptor.engine.entities cimport SPARE, Entities, entities_touch
+from interceptor.engine.entities cimport SPARE, Entities, entities_record, entities_set, entities_touch
 from interceptor.engine.inflight cimport (
     EARLY_DURATION, EARLY_ENDED, FLIGHT_ANSWERED, FLIGHT_BLOCKED, FLIGHT_COUNTED, FLIGHT_ENDED, FLIGHT_KNOWN,
     FLIGHT_LAYOUTS, FLIGHT_SETUP, FOUND_ENTRY, NO_SLOT, flights_begin,
@@ -80,28 +81,50 @@ cdef bint counts(const Snapshot* s, Worker* w, const Telling* telling, const Fed
 # --- the visits
 
 cdef void feed(const Snapshot* s, Worker* w, uint8_t happening, const Telling* telling, Millis now) noexcept nogil:
-    cdef uint32_t f, p
-    for f in range(s.feeds_of[happening], s.feeds_of[happening + 1]):
+    cdef uint32_t f, p, first = s.feeds_of[happening], last = s.feeds_of[happening + 1]
+    if last - first > 1:
+        fetch_ahead(s, w, first, last, telling)
+    for f in range(first, last):
         visit(s, w, f, telling, now, False)
     if happening == Happening.H_ENDED and telling.setup:
         for p in range(s.n_pairings):
             pair_up(s, w, p, telling, now)
 
 
+# What several visits will touch is fetched at once.
+cdef void fetch_ahead(const Snapshot* s, Worker* w, uint32_t first, uint32_t last,
+                      const Telling* telling) noexcept nogil:
+    cdef uint32_t f
+    cdef Key a, b
+    for f in range(first, last):
+        if keys_of(s, telling, &s.feeds[f], &a, &b):
+            ahead_note(&w.ahead, entities_set(s.feeds[f].table, a, b), 1)
+    ahead_fetch(&w.ahead)
+    for f in range(first, last):        # the sets say where the records are
+        if keys_of(s, telling, &s.feeds[f], &a, &b):
+            ahead_note(&w.ahead, entities_record(s.feeds[f].table, a, b), s.feeds[f].record_lines)
+    ahead_fetch(&w.ahead)
+
+
+# The entity a feed is about; False: there is none.
+cdef inline bint keys_of(const Snapshot* s, const Telling* telling, const Feed* one, Key* a, Key* b) noexcept nogil:
+    a[0], b[0] = key_of(s, telling, &one.a), 0
+    if one.b.field == NO_FIELD:
+        return a[0] != 0
+    b[0] = key_of(s, telling, &one.b)
+    return a[0] != 0 and b[0] != 0
+
+
 # With `only_ends` what is active ends, and nothing is counted.
 cdef void visit(const Snapshot* s, Worker* w, uint32_t f, const Telling* telling, Millis now,
                 bint only_ends) noexcept nogil:
     cdef const Feed* one = &s.feeds[f]
-    cdef Key a = key_of(s, telling, &one.a), b = 0
+    cdef Key a, b
     cdef bint follows = telling.follows and (f >= 64 or (s.flights.sighted >> f) & 1)
     cdef const Fed* fed
     cdef Part element
     cdef uint32_t k, n = 0
-    if one.b.field != NO_FIELD:
-        b = key_of(s, telling, &one.b)
-        if b == 0:
-            return
-    if a == 0:
+    if not keys_of(s, telling, one, &a, &b):
         return
     for k in range(one.first, one.last):
         fed = &s.fed[k]
