@@ -63,7 +63,7 @@ $(VENV)/locked: $(LOCK) | $(BIN)/python
 	@touch $@
 
 # promtool checks our metrics and alert rules. It is taken out of Debian's package, whose service would start otherwise.
-$(BIN)/promtool: | $(BIN)/python
+$(BIN)/promtool: | $(BIN)/python $(STAMP)/tools
 	@if command -v promtool >/dev/null; then ln -s "$$(command -v promtool)" $@; \
 	elif command -v apt-get >/dev/null; then \
 		echo "fetching promtool"; rm -rf build/promtool; mkdir -p build/promtool; cd build/promtool; \
@@ -124,17 +124,27 @@ lint: $(VENV)/locked
 	$(BIN)/buf format --diff --exit-code proto
 
 .PHONY: test
-test: build lint debug $(BIN)/promtool $(STAMP)/tools
+test: prepared
+	$(MAKE) debug
 	$(BIN)/pytest $(TWO_CORES)
 
+# Beside each other, as much of it keeps one core busy, or none.
+.PHONY: prepared
+prepared:
+	$(MAKE) --jobs 2 build checked lint $(BIN)/promtool $(STAMP)/tools
+
 .PHONY: test-long
-test-long: build debug $(BIN)/promtool $(STAMP)/tools
+test-long: prepared debug
 	$(BIN)/pytest $(TWO_CORES) --long
 
 # Bounds checks and the kernels' own asserts on.
+.PHONY: checked
+checked: $(VENV)/installed
+	INTERCEPTOR_DEBUG=1 INTERCEPTOR_KERNELS=engine \
+		$(BIN)/python setup.py --quiet build --build-base build/debug --build-lib build/debug/lib --parallel 2
+
 .PHONY: debug
-debug: build
-	INTERCEPTOR_DEBUG=1 $(BIN)/python setup.py --quiet build --build-base build/debug --build-lib build/debug/lib --parallel 2
+debug: checked
 	PYTHONPATH=build/debug/lib INTERCEPTOR_TREE=build/debug/lib $(BIN)/pytest $(TWO_CORES) tests/kernels
 
 # clang brings libFuzzer and the runtime of its sanitizers; nothing else here needs it.

@@ -4,6 +4,7 @@ INTERCEPTOR_DEBUG=1     bounds checks and kernel asserts on, undefined behaviour
 INTERCEPTOR_SANITIZE=address,undefined | thread    compiled under those sanitizers (implies the debug build);
                         with CC=clang also fuzzer-no-link: the coverage a fuzzer looks at
 INTERCEPTOR_KERNELS=0   without them: for an editable install of a tree in which they are built in place
+INTERCEPTOR_KERNELS=engine    only that room's
 """
 
 import contextlib
@@ -14,6 +15,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -22,6 +25,7 @@ from setuptools import Extension, setup
 DEBUG = os.environ.get("INTERCEPTOR_DEBUG", "") not in ("", "0")
 SANITIZE = os.environ.get("INTERCEPTOR_SANITIZE", "")
 CHECKED = DEBUG or bool(SANITIZE)
+KERNELS = os.environ.get("INTERCEPTOR_KERNELS", "")
 
 # Cython looks at dates, not at directives: the checked build keeps its C files apart.
 C_FILES = Path("build/cython-checked" if CHECKED else "build/cython")
@@ -129,7 +133,8 @@ DIRECTIVES = {
 }
 
 # Without -fno-strict-aliasing a record viewed as columns would be undefined behaviour.
-COMPILE = ["-O1", "-g"] if CHECKED else ["-O3"]
+# Python says -g, which is a quarter of the time; -g1 still tells functions and lines.
+COMPILE = ["-g1", "-O1" if CHECKED else "-O3"]
 COMPILE += ["-fno-strict-aliasing", "-fno-math-errno", "-Wno-unused-function"]
 LINK: list[str] = []
 if SANITIZE:
@@ -173,24 +178,41 @@ def extension(name: str) -> Extension:
     )
 
 
+@contextlib.contextmanager
+def hearing() -> Iterator[io.StringIO]:
+    """What is written to stderr meanwhile, by processes begun here too: it is held back until the end."""
+    heard, own = io.StringIO(), os.dup(2)
+    with tempfile.TemporaryFile("w+") as file:
+        sys.stderr.flush()
+        os.dup2(file.fileno(), 2)
+        try:
+            yield heard
+        finally:
+            sys.stderr.flush()
+            os.dup2(own, 2)
+            os.close(own)
+            file.seek(0)
+            heard.write(file.read())
+            sys.stderr.write(heard.getvalue())
+
+
 def cythonize_strictly() -> list[Extension]:
     """Cython's C files for the extensions, made only if Cython had nothing to say against them.
 
     A nogil function without `noexcept` takes the GIL on every call (58 ns instead of 1.4), and all Cython does is
     print a performance hint. Here a hint fails the build.
     """
-    heard = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(heard):
-            extensions: list[Extension] = cythonize(
-                [extension(name) for name in MODULES], compiler_directives=DIRECTIVES, build_dir=str(C_FILES)
-            )
-    finally:
-        sys.stderr.write(heard.getvalue())
+    with hearing() as heard:
+        extensions: list[Extension] = cythonize(
+            [extension(name) for name in MODULES if name.startswith(f"interceptor.{KERNELS}")],
+            compiler_directives=DIRECTIVES,
+            build_dir=str(C_FILES),
+            nthreads=min(os.cpu_count() or 1, 4),
+        )
     if "performance hint:" in heard.getvalue():
         shutil.rmtree(C_FILES, ignore_errors=True)  # else the next build would find them up to date, and pass
         sys.exit("setup.py: Cython's performance hints above are errors here")
     return extensions
 
 
-setup(ext_modules=[] if os.environ.get("INTERCEPTOR_KERNELS") == "0" else cythonize_strictly())
+setup(ext_modules=[] if KERNELS == "0" else cythonize_strictly())

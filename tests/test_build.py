@@ -64,6 +64,16 @@ def test_a_performance_hint_fails_the_build_and_goes_on_failing_it(tree: Path) -
         assert "hints above are errors" in built.stderr
 
 
+def test_a_hint_is_heard_from_every_process(tree: Path) -> None:
+    setup = (tree / "setup.py").read_text()
+    memory = '"interceptor.engine.memory"'
+    (tree / "setup.py").write_text(setup.replace(memory, f'{memory}, "interceptor.engine.keys"'))
+    (tree / "interceptor/engine/keys.pyx").write_text("bells = 1\n")
+    built = cythonize(tree, WITH_HINT)
+    assert built.returncode != 0
+    assert "performance hint: interceptor/engine/memory.pyx:1:0" in built.stderr
+
+
 def test_a_module_without_hints_builds(tree: Path) -> None:
     built = cythonize(tree, WITH_HINT.replace(") nogil", ") noexcept nogil"))
     assert built.returncode == 0, built.stderr
