@@ -125,16 +125,17 @@ lint: $(VENV)/locked
 
 .PHONY: test
 test: prepared
-	$(MAKE) debug
+	$(MAKE) --no-print-directory debug
 	$(BIN)/pytest $(TWO_CORES)
 
 # Beside each other, as much of it keeps one core busy, or none.
 .PHONY: prepared
 prepared:
-	$(MAKE) --jobs 2 build checked lint $(BIN)/promtool $(STAMP)/tools
+	$(MAKE) --no-print-directory --jobs 2 build checked lint $(BIN)/promtool $(STAMP)/tools
 
 .PHONY: test-long
-test-long: prepared debug
+test-long: prepared
+	$(MAKE) --no-print-directory debug
 	$(BIN)/pytest $(TWO_CORES) --long
 
 # Bounds checks and the kernels' own asserts on.
