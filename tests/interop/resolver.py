@@ -54,7 +54,7 @@ class Resolver:
 
     def comes_to(self, name: str, expected: str) -> bool:
         """Whether the answer becomes `expected`, some time."""
-        for _ in range(300):
+        for _ in range(600):
             if self.ask(name) == expected:
                 return True
             time.sleep(0.1)

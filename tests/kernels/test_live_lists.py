@@ -241,7 +241,7 @@ class ListsAreSets(RuleBasedStateMachine):
 
 
 TestListsAreSets = ListsAreSets.TestCase
-TestListsAreSets.settings = settings(max_examples=settings.default.max_examples // 2)
+TestListsAreSets.settings = settings(max_examples=settings.default.max_examples // 4)
 
 BOTH_OR_NEITHER = """
 version: 1

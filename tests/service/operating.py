@@ -62,7 +62,7 @@ def add(service: Running, text: str, list_name: str = "fraud", source: str = "de
     return service.admin("AddEntries", request).change
 
 
-def becomes(found: Callable[[], bool], seconds: float = 30) -> None:
+def becomes(found: Callable[[], bool], seconds: float = 60) -> None:
     """Waits until something is so; it need not be so at any certain moment."""
     end = time.monotonic() + seconds
     while not found():

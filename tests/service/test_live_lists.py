@@ -80,7 +80,7 @@ def rule_of(service: Service, caller: str = CALLER, **call: object) -> str:
     return service.decide({"caller": caller, "callee": CALLEE, **call}).rule
 
 
-def eventually(true: Callable[[], bool], seconds: float = 20) -> None:
+def eventually(true: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
