@@ -16,7 +16,8 @@ cdef (const char*)[2] HEALTH_FIELDS = [b"", b"service"]
 cdef (const char*)[6] NO_MESSAGE = [       # by Of
     b"the request is no interceptor.v1.DecideRequest", b"the message is no interceptor.v1.DecideStreamRequest",
     b"the request is no interceptor.v1.ReportCallRequest", b"the request is no interceptor.v1.DecideRequest",
-    b"the request is no grpc.health.v1.HealthCheckRequest", b"the request is no interceptor.v1.ReportSubscriptionRequest"]
+    b"the request is no grpc.health.v1.HealthCheckRequest",
+    b"the request is no interceptor.v1.ReportSubscriptionRequest"]
 cdef const char* CALL_EVENTS = b"answered or ended"
 cdef const char* CARD_EVENTS = b"activated, reactivated, attached or sms"
 
