@@ -12,6 +12,7 @@ from interceptor.engine.intake cimport Dialled, Intake, Trunk
 from interceptor.engine.keys cimport KeyKind, Secret, siphash, text_key
 from interceptor.engine.live cimport LiveLists
 from interceptor.engine.memory cimport release, reserve
+from interceptor.engine.pairing cimport PairingTable
 from interceptor.engine.plan cimport NumberingPlan
 from interceptor.engine.prefixes cimport PrefixRoot
 from interceptor.engine.program cimport CompiledProgram
@@ -270,8 +271,9 @@ cdef class SnapshotHolder:
                     fed.pairing = pairings.index(meanings.encoded(meanings.pairing(spec, described)))
                     paired = &self.c.pairings[fed.pairing]
                     paired.place, paired.who = key_parts((described.place, *described.per))
-                    paired.pairs = (<EntityTable> placed.pairings[pairings[fed.pairing]].table).table
-                    paired.pairing = NULL
+                    resident = placed.pairings[pairings[fed.pairing]]
+                    paired.pairs = (<EntityTable> resident.table).table
+                    paired.pairing = (<PairingTable> resident.pairing).pairing
                 fed.partner = described.measure == "partner"
                 n += 1
             feed.last = n

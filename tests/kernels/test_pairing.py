@@ -1,12 +1,16 @@
 """Which calls of one place are said to have begun and ended together."""
 
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from interceptor.engine.engine import Engine
 from interceptor.engine.pairing import PairingTable
+from interceptor.numbering import load_plan
+from interceptor.policy import load_policy
 from tests.model.pairing import RING, PairingModel
 
 NOW = 1_790_000_000_000
@@ -106,6 +110,46 @@ def test_threads_at_one_place_lose_no_call() -> None:
     # a call of A's and one of B's that end at one moment are found once at most: by the later one
     assert sum(found) <= 20_000
     assert pairs.stats["used"] == 1
+
+
+POLICY = """
+version: 1
+trunks: {default: {region: CN, own_subscribers: true}}
+counters:
+  paired:  {paired: call, per: caller, in: cell, apart: 5s, window: 24h}
+  partner: {paired: partner, per: caller, in: cell, apart: 5s, window: 24h}
+rules:
+  - {id: relay, when: counters.paired > 2 && counters.partner > 2, verdict: warn}
+default: pass
+"""
+
+
+def test_two_handsets_side_by_side_are_seen_by_their_fourth_calls() -> None:
+    engine = Engine(load_plan(), home="CN")
+    engine.publish(load_policy(Path("relay.yaml"), POLICY), {}, revision=1)
+    callers = {
+        "+8613800138001": 0,
+        "+8613800138002": 1500,
+        "+8613800138003": 30_000,
+    }  # when each begins, and ends
+    rules = []
+    for turn in range(4):
+        start = NOW + 600_000 * turn
+        for caller, later in callers.items():
+            call = {"caller": caller, "callee": f"+861391234567{turn}", "cell": "46000123"}
+            named = {"call_id": f"{caller}-{turn}", "switch": "msc"}
+            rules.append(engine.decide({**call, **named}, start + later).rule)
+        for caller, later in callers.items():
+            ended = start + 60_000 + later
+            report = {
+                "call_id": f"{caller}-{turn}",
+                "switch": "msc",
+                "event": "ended",
+                "time_ms": ended,
+                "cause": 16,
+            }
+            engine.report(report, ended)
+    assert rules == ["default"] * 9 + ["relay", "relay", "default"]
 
 
 class PairingMachine(RuleBasedStateMachine):
