@@ -71,48 +71,49 @@ cdef inline void name_row(Call* call, int64_t row, char* name) noexcept nogil:
         call.text[<int> Field.F_CALL_ID].data = name
 
 
-# From stop.row to `last`: a chunk of setups is read and what it needs fetched ahead; then each is decided, when what
-# became of earlier calls by then was told. A card's event ends a chunk.
+# What happens at a row: a card's event that feeds no counter is nothing to this policy.
+cdef inline bint matters(const Snapshot* s, uint8_t event) noexcept nogil:
+    return event == Happening.H_CALL or s.feeds_of[event] != s.feeds_of[event + 1]
+
+
+# From stop.row to `last`: a chunk is read and what it needs fetched ahead; then each call is decided, when what became
+# of earlier ones by then was told, and each card's event is told.
 cdef void go_through(const Snapshot* s, Worker* w, const Stretch* stretch, Call* calls, Pending* pending,
                      int64_t last, Stop* stop) noexcept nogil:
     cdef int64_t[64] row
     cdef Millis[64] time
+    cdef uint8_t[64] event
     cdef char[64][32] name
     cdef const Rows* rows = stretch.rows
-    cdef Millis answered, ended
     cdef Decision out
-    cdef uint32_t n, i, event
+    cdef uint32_t n, i
     cdef bint followed = s.flights is not NULL and (rows.answered.value is not NULL or rows.ended.value is not NULL)
     while stop.row < last and stop.flaw == FLAW_NONE:
-        n, event = 0, Happening.H_CALL
-        while n < CHUNK and stop.row < last and event == Happening.H_CALL:
-            if concerns(stretch, stop.row):
+        n = 0
+        while n < CHUNK and stop.row < last:
+            event[n] = Happening.H_CALL if rows.event is NULL else rows.event[stop.row]
+            if concerns(stretch, stop.row) and matters(s, event[n]):
                 stop.flaw = load_call(rows, stop.row, &calls[n], &stop.field)
                 if stop.flaw != FLAW_NONE:
                     break
                 row[n], time[n] = stop.row, whole_at(&rows.time, stop.row, 0)
-                if rows.event is not NULL:
-                    event = rows.event[stop.row]
-                if followed and event == Happening.H_CALL:
+                if followed and event[n] == Happening.H_CALL:
                     name_row(&calls[n], stretch.before + stop.row, name[n])
                 n += 1
             stop.row += 1
-        n -= event != Happening.H_CALL
         prepare_chunk(s, w, calls, n)
         for i in range(n):
             if followed:
                 tell_due(s, w, pending, time[i])
+            if event[i] != Happening.H_CALL:
+                report_subscription(s, w, event[i], &calls[i], time[i])
+                continue
             w.sampled = time[i]         # nobody drains samples here
             decide_one(s, w, &calls[i], i, time[i], &out)
             keep(stretch, row[i], &out, &calls[i])
             if followed:
-                answered, ended = whole_at(&rows.answered, row[i], -1), whole_at(&rows.ended, row[i], -1)
                 pending_add(pending, calls[i].text[<int> Field.F_CALL_ID], calls[i].text[<int> Field.F_SWITCH],
-                            answered, ended)
-        if event != Happening.H_CALL:
-            if followed:
-                tell_due(s, w, pending, time[n])
-            report_subscription(s, w, <uint8_t> event, &calls[n], time[n])
+                            whole_at(&rows.answered, row[i], -1), whole_at(&rows.ended, row[i], -1))
 
 
 cdef uint8_t share_of(const Call* call, uint64_t among, uint32_t digits) noexcept nogil:
