@@ -136,3 +136,5 @@ class TrialState:
     kinds: Mapping[Differing, int] = field(default_factory=dict)  #: of these, how many of which kind
     untold: int = 0  #: of these, the ones whose kind was not told apart: there were too many kinds
     unknown_tags: tuple[str, ...] = ()  #: read by it and not by the live policy: absent for it
+    #: names of its own counters that reports feed: they feed the live policy's alone, so it cannot read these
+    unknown_counters: tuple[str, ...] = ()

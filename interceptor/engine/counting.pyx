@@ -29,19 +29,20 @@ cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Mill
     cdef const Counter* counter
     cdef const Entity* entity
     cdef Touch* touch
-    cdef bint there, counts
+    cdef bint there, counts, apart
     for g in range(s.n_groups):
         group, entity = &s.groups[g], &w.entity[i][g]
         there = entity.a != 0
         n = 0
         for k in range(group.first, group.last):
             counter = &s.counters[k]
-            if counter.value != SPARE:
+            apart = counter.other != NO_GROUP and not same(entity, &w.entity[i][counter.other])
+            if counter.other == NO_GROUP or not counter.feeds:
                 w.readable[counter.index] = there
-            if not there:
-                continue
+            if not there or (counter.other != NO_GROUP and not counter.feeds and not apart):
+                continue        # of one key: the visit that feeds it reads it
             touch = &w.touches[n]
-            touch.column, touch.counter = counter.column, counter.value
+            touch.column, touch.counter = counter.column, SPARE if apart and counter.feeds else counter.index
             touch.element = 0 if counter.element == NO_FIELD else call.key[counter.element]
             touch.amount, touch.follows = 0, 0
             counts = False
@@ -49,8 +50,6 @@ cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Mill
                 counts = holds(s, w, counter.where_start, counter.where_end)
                 counts &= counter.element == NO_FIELD or touch.element != 0
                 w.counted[counter.index] = counts
-            elif peek and counter.fed_by != NO_GROUP and same(entity, &w.entity[i][counter.fed_by]):
-                counts = w.counted[counter.index]       # nothing was fed: it is counted here, as if it had been
             touch.act = <uint8_t> (ACT_COUNT if counts else ACT_READ)
             n += 1
         if n:

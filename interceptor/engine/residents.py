@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from interceptor.engine.columns import Measure
 from interceptor.engine.entities import EntityTable
 from interceptor.engine.inflight import FlightTable
 from interceptor.engine.keys import siphash_of
 from interceptor.engine.memory import Region
+from interceptor.engine.pairing import PairingTable
 from interceptor.engine.recent import RecentTable
 from interceptor.engine.state import Label, StateDirectory
 
@@ -26,7 +26,7 @@ class Resident:
     table: EntityTable
     entity: str
     meanings: tuple[bytes, ...]
-    pairing: Any = None  #: of a table of pairs: which calls ended lately, by place
+    pairing: PairingTable | None = None  #: of a table of pairs: which calls ended lately, by place
 
 
 def settle(

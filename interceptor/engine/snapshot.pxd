@@ -7,6 +7,7 @@ from interceptor.engine.entities cimport Entities
 from interceptor.engine.inflight cimport FlightPlan
 from interceptor.engine.intake cimport Intake
 from interceptor.engine.live cimport LiveLists
+from interceptor.engine.pairing cimport Pairing
 from interceptor.engine.plan cimport NumberingPlan
 from interceptor.engine.program cimport Program
 from interceptor.engine.recent cimport Recent
@@ -46,11 +47,10 @@ cdef struct Counter:            # what a visit does to one column
     uint32_t where_start        # its `where`; none when start == end
     uint32_t where_end
     uint16_t index              # in the policy
-    uint16_t value              # where the value goes: `index`, or SPARE when it is not this entity's that is read
     uint16_t column
     uint8_t element             # field whose distinct values count; NO_FIELD for a count of calls
     uint8_t feeds               # the call may count here; else it is only read
-    uint8_t fed_by              # of one that the call feeds under another key: that group; else NO_GROUP
+    uint8_t other               # fed in one group and read in another: the other one; else NO_GROUP
 
 cdef struct Group:              # a visit of a decision: one entity table, under one key. Several may visit one table
     Entities* table
@@ -87,7 +87,7 @@ cdef struct Where:              # a condition that is asked at setup for what is
     uint32_t end                # start: it holds for every call that is counted at all
 
 cdef struct Paired:             # which calls of a place are compared, and how often two went together
-    void* pairing               # pairing.Pairing
+    Pairing* pairing
     Entities* pairs             # by the lower key and the higher: one column, a count
     Part place
     Part who

@@ -7,7 +7,7 @@ from libc.string cimport memcpy
 from interceptor.engine.atomics cimport ic_store8
 from interceptor.engine.clocks cimport Clock
 from interceptor.engine.columns cimport ACT_COUNT, ACT_END
-from interceptor.engine.entities cimport SPARE, EntityTable, entities_record_lines
+from interceptor.engine.entities cimport EntityTable, entities_record_lines
 from interceptor.engine.intake cimport Dialled, Intake, Trunk
 from interceptor.engine.keys cimport KeyKind, Secret, siphash, text_key
 from interceptor.engine.live cimport LiveLists
@@ -226,9 +226,7 @@ cdef class SnapshotHolder:
             for entry in visit.entries:
                 described, counter = spec.counters[entry.counter], &self.c.counters[n]
                 counter.index, counter.column = entry.counter, entry.column
-                counter.value = entry.counter if entry.reads else SPARE
-                counter.feeds = entry.feeds
-                counter.fed_by = NO_GROUP if entry.fed_by is None else entry.fed_by
+                counter.feeds, counter.other = entry.feeds, NO_GROUP if entry.other is None else entry.other
                 counter.element = NO_FIELD if described.element is None else described.element
                 if described.where is not None:
                     counter.where_start, counter.where_end = described.where.start, described.where.end

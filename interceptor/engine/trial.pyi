@@ -25,6 +25,10 @@ class ShadowRun:
     def unknown_tags(self) -> tuple[str, ...]:
         """Tags that the live policy does not read: absent for this one."""
 
+    @property
+    def unknown_counters(self) -> tuple[str, ...]:
+        """Counters of its own that reports feed: it cannot read them."""
+
     def enrol(self, worker: int) -> None:
         """That worker takes part from now on. Raises MemoryError."""
 

@@ -14,6 +14,8 @@ from interceptor.engine.samples cimport SAMPLE_MS
 from interceptor.engine.snapshot cimport MAX_WORKERS, Snapshot, SnapshotHolder
 from interceptor.engine.types cimport F_TAG, MAX_TAGS, Call, Decision, Millis, Verdict
 
+from interceptor.engine.visits import fed_by_setups
+
 
 # --- one call, right after the live policy has decided it
 
@@ -135,6 +137,11 @@ cdef class ShadowRun:
     @property
     def unknown_tags(self):
         return tuple([tag for i, tag in enumerate(self.candidate.spec.tags) if self.c.tag[i] < 0])
+
+    @property
+    def unknown_counters(self):
+        return tuple([counter.name for i, counter in enumerate(self.candidate.spec.counters)
+                      if self.c.source[i] < 0 and not fed_by_setups(counter)])
 
     def counted(self):
         cdef int i, k

@@ -32,7 +32,7 @@ class Trials:
         self._forgotten: list[Beside] = []  # and with these, whose counts are wanted no more
         self._name: str | None = None
         self._stopped = ""
-        self._unknown_tags: tuple[str, ...] = ()
+        self._unknown: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())  # tags and counters
         self._clear()
 
     def _clear(self) -> None:
@@ -97,7 +97,7 @@ class Trials:
             self._warn()
 
     def _take(self, run: ShadowRun, live: SnapshotHolder) -> None:
-        self._now, self._unknown_tags = (run, live), run.unknown_tags
+        self._now, self._unknown = (run, live), (run.unknown_tags, run.unknown_counters)
 
     def end(self) -> None:
         """The trial is over."""
@@ -151,9 +151,7 @@ class Trials:
             calls, differing, untold = calls + more[0], differing + more[1], untold + more[2]
             kinds += more[3]
         running = self._now is not None
-        return TrialState(
-            self._name, running, self._stopped, calls, differing, kinds, untold, self._unknown_tags
-        )
+        return TrialState(self._name, running, self._stopped, calls, differing, kinds, untold, *self._unknown)
 
 
 def counted(run: ShadowRun) -> tuple[int, int, int, Counter[Differing]]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 
 from interceptor.engine.columns import Measure
 from interceptor.engine.meanings import asked, encoded, key, meaning, meanings, pairing
+from interceptor.engine.pairing import PairingTable
 from interceptor.engine.residents import Resident, settle
 from interceptor.engine.spec import Counter, KeyPart, Span, Spec, part_name
 from interceptor.engine.state import StateDirectory
@@ -41,8 +41,7 @@ class Entry:
     counter: int
     column: int
     feeds: bool  #: the call may count
-    reads: bool  #: the value is this call's
-    fed_by: int | None = None  #: of one that is read for `of`: the visit that feeds it
+    other: int | None = None  #: fed in one visit and read in another: the other one
 
 
 @dataclass(frozen=True)
@@ -173,7 +172,8 @@ def measure_of(counter: Counter) -> Measure:
     if counter.measure == "distinct":
         return Measure.MEASURE_LARGE if counter.large else Measure.MEASURE_DISTINCT
     if counter.measure == "count":
-        narrow = len(counter.per) > 1 or (counter.per[0].field in NARROW and not counter.per[0].prefix)
+        of = counter.read_for
+        narrow = len(of) == 2 or (of[0].field in NARROW and of[0].prefix == 0)
         return Measure.MEASURE_NARROW if narrow else Measure.MEASURE_COUNT
     return _MEASURES[counter.measure]
 
@@ -183,29 +183,26 @@ def _element(counter: Counter) -> tuple[KeyPart, ...]:
 
 
 def _visit(spec: Spec, resident: Resident, counters: list[tuple[int, int]], visits: list[Visit]) -> None:
-    """What a decision visits in one table. Whatever a call feeds comes before it is read for another key.
+    """What a decision visits in one table."""
+    places: dict[tuple[KeyPart, ...], int] = {}
 
-    So that a call is part of what is read for it even where both keys are one.
-    """
-    setups = [(i, column) for i, column in counters if spec.counters[i].happening == Happening.H_CALL]
-    first = len(visits)
-    keys = sorted((spec.counters[i] for i, _ in setups), key=lambda counter: not counter.of)
-    visits += [Visit(resident, per) for per in dict.fromkeys(counter.per for counter in keys)]
-    fed: dict[int, int] = {}
-    for i, column in setups:
-        counter = spec.counters[i]
-        fed[i] = next(n for n in range(first, len(visits)) if visits[n].key == counter.per)
-        visits[fed[i]].entries.append(Entry(i, column, feeds=True, reads=not counter.of))
+    def enter(key: tuple[KeyPart, ...]) -> int:
+        if key not in places:
+            places[key] = len(visits)
+            visits.append(Visit(resident, key))
+        return places[key]
+
     for i, column in counters:
         counter = spec.counters[i]
-        if i in fed and not counter.of:
-            continue
-        after = fed.get(i, first - 1)
-        places = (n for n in range(after + 1, len(visits)) if visits[n].key == counter.read_for)
-        place = next(places, len(visits))
-        if place == len(visits):
-            visits.append(Visit(resident, counter.read_for))
-        visits[place].entries.append(Entry(i, column, feeds=False, reads=True, fed_by=fed.get(i)))
+        read = enter(counter.read_for)
+        if counter.happening != Happening.H_CALL:
+            visits[read].entries.append(Entry(i, column, feeds=False))
+        elif not counter.of:
+            visits[read].entries.append(Entry(i, column, feeds=True))
+        else:
+            fed = enter(counter.per)
+            visits[fed].entries.append(Entry(i, column, feeds=True, other=read))
+            visits[read].entries.append(Entry(i, column, feeds=False, other=fed))
 
 
 def _feed(spec: Spec, resident: Resident, counters: list[tuple[int, int]], feeds: list[Feed]) -> None:
@@ -245,7 +242,7 @@ def _pairings(
             resident = settle(entity, slots, [(meant, column)], seed, state)
         if resident.pairing is None:  # of an earlier process
             places = min(spec.entities.get(part_name(counter.place), DEFAULT_PLACES), MOST_PLACES)
-            ring = import_module("interceptor.engine.pairing").PairingTable(places, counter.apart_ms, seed)
+            ring = PairingTable(places, counter.apart_ms, seed)
             resident = replace(resident, pairing=ring)
         found[meant] = resident
     return found

@@ -14,6 +14,8 @@
       - {repeat: 20, every: 100ms, call: {callee: "+86138{i:08}"}, last: {verdict: block}}
       - explain: {caller: anonymous}
         expect: {counters: {calls: 3}, rules: {new-sim: absent}, lists: [[caller, fraud]], graced: false}
+      - {report: {call_id: a, event: ended, duration_ms: 9000}, expect: {outcome: joined}}
+      - {card: {number: "+8613800138000", imsi: "460001234567890"}, event: attached}
       - publish: second.yaml        # the policy is replaced
       - {call: {...}, malformed: callee}    # the call is refused, naming the field
       - {call: {...}, estimated: true}      # a distinct count near a threshold: kernel and model may differ
@@ -44,15 +46,16 @@ START = 1_800_000_000_000
 
 @dataclass(frozen=True)
 class Step:
-    """One call to be decided or explained, or a policy to be published."""
+    """One call to be decided or explained, something reported, or a policy to be published."""
 
-    what: str  #: "call", "explain" or "publish"
+    what: str  #: "call", "explain", "report", "card" or "publish"
     now: int
-    subject: Any  #: the call's fields, or the policy's file name
+    subject: Any  #: the fields of the call, report or card, or the policy's file name
     expect: Mapping[str, Any] = field(default_factory=dict)
     malformed: str | None = None
     estimated: bool = False
     place: str = ""
+    event: str = ""  #: what happens to the card
 
 
 @dataclass(frozen=True)
@@ -107,18 +110,20 @@ class Case:
             if "publish" in entry:
                 yield Step("publish", now, entry["publish"], place=place)
                 continue
-            what = "explain" if "explain" in entry else "call"
+            what = next(key for key in ("explain", "report", "card", "call") if key in entry)
+            always = self.document.get("always", {}) if what in ("explain", "call") else {}
             times = entry.get("repeat", 1)
             for i in range(times):
                 if i:
                     now += milliseconds(entry.get("every", "0s"))
-                subject = {**self.document.get("always", {}), **numbered(entry[what], i)}
+                subject = {**always, **numbered(entry[what], i)}
                 expect = entry.get("expect", {})
                 if i == times - 1:
                     expect = entry.get("last", expect)
                 suffix = f" ({i + 1} of {times})" if times > 1 else ""
                 estimated = entry.get("estimated", False)
-                yield Step(what, now, subject, expect, entry.get("malformed"), estimated, place + suffix)
+                malformed, event = entry.get("malformed"), entry.get("event", "")
+                yield Step(what, now, subject, expect, malformed, estimated, place + suffix, event)
 
 
 def numbered(call: Any, i: int) -> Any:

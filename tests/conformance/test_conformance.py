@@ -15,7 +15,8 @@ from tests.conformance.case import Case, Step, all_cases
 from tests.model import decision as model
 from tests.model import policy as model_policy
 
-Answer = model.Decision | model.Explanation | None
+#: a report's is what became of it
+Answer = model.Decision | model.Explanation | str | None
 
 each_case = pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.name)
 
@@ -32,6 +33,10 @@ def _model_step(engine: model.Engine, case: Case, step: Step) -> Answer:
         engine.publish(model_policy.load(*case.policy(step.subject), case.home))
     elif step.what == "explain":
         return engine.explain(step.subject, step.now)
+    elif step.what == "report":
+        return engine.report(step.subject, step.now)
+    elif step.what == "card":
+        engine.report_subscription(step.event, step.subject, step.now)
     elif step.malformed is None:
         return engine.decide(step.subject, step.now)
     return None
@@ -49,6 +54,11 @@ def _kernel_step(engine: Engine, case: Case, step: Step, explain_first: bool) ->
         return None
     if step.what == "explain":
         return kernel.explained(engine, step.subject, step.now, asked(case))
+    if step.what == "report":
+        return engine.report(step.subject, step.now)
+    if step.what == "card":
+        engine.report_subscription(step.event, step.subject, step.now)
+        return None
     if step.malformed is not None:
         with pytest.raises(CallError) as refused:
             engine.decide(step.subject, step.now)
@@ -107,6 +117,9 @@ def asked(case: Case) -> set[tuple[str, str]]:
 
 def as_expected(case: Case, step: Step, found: Answer) -> None:
     """What the case says about the step."""
+    if isinstance(found, str):
+        assert step.expect.get("outcome", found) == found, step.place
+        return
     decision = found.decision if isinstance(found, model.Explanation) else found
     assert decision is not None
     told: dict[str, Any] = {

@@ -130,7 +130,7 @@ def reloaded() -> tuple[Path, str]:
     """The counters' policy in another order, with one counter less, one other window and one more rule in front."""
     path, text = policies()["counters"]
     lines = text.splitlines()
-    counters = [line for line in lines if re.match(r"  \w+: +\{(count|distinct)", line)]
+    counters = [line for line in lines if re.match(r"  \w+: +\{(count|distinct|\w+_seen):", line)]
     assert len(counters) > 10
     start = lines.index(counters[0])
     rest = [line for line in lines if line not in counters]

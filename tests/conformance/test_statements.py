@@ -43,6 +43,9 @@ STATEMENTS = {
     ],
     "Counting: a counter may have a `where`": ["counting-where-it-is-asked-for"],
     "Counting: by any field, a pair, a prefix, a tag": ["counting-by-pair-prefix-and-tag"],
+    "Counting: for one number of a call, to be read for another": ["counting-for-whom-it-is-read"],
+    "Counting: sets of any size": ["counting-large-sets"],
+    "Counting: how long ago an entity was first seen, and the time before": ["counting-first-and-last-seen"],
     "Shadow: evaluated on every call, also behind the deciding rule; reported, never decides": [
         "shadow-rules-look-at-every-call",
         "conformance/test_decision_statements.py::test_shadow_matches_are_counted",
@@ -55,6 +58,7 @@ STATEMENTS = {
     ],
     "Time: windows slide by sub-buckets": ["time-a-window-slides-by-sub-buckets"],
     "Time: a step of the clock moves no window": ["time-a-step-back-loses-nothing"],
+    "Time: now is the time where the call's trunk is, summer time included": ["time-where-the-call-is"],
     "Time: event_time_ms is a field like any other to a policy": ["time-of-the-event-moves-no-window"],
     "Unparseable: the call is still decided, number functions are errors, the raw text is there": [
         "unparseable-numbers-are-decided-and-readable-raw",

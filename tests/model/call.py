@@ -8,6 +8,7 @@ are equal; what has no identity (absent, withheld, unparseable, malformed) is on
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -29,6 +30,8 @@ NUMBERS = (
 SIGNALLED = {"caller": "from", "asserted_identity": "asserted"}
 FLAGS = ("international_ingress", "roaming")
 INTEGERS = ("sim_age_days", "event_time_ms")
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: emergency numbers beside those that libphonenumber knows: everywhere, and in China
 EVERYWHERE = {"112", "911"}
@@ -67,6 +70,7 @@ class Trunk:
     """What the policy says about the calls of a trunk."""
 
     region: str
+    zone: str = "UTC"
     trusted: bool = False
     own_subscribers: bool = False
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from interceptor.engine.types import Verdict
 from tests.model.call import Call
-from tests.model.decision import Decision, Engine, key_of, meaning
-from tests.model.policy import ListModel, OnList, PolicyModel
+from tests.model.decision import Decision, Engine, event_of, key_of, meaning
+from tests.model.policy import ListModel, OnList, PolicyModel, world_of
 
 #: list -> (what is put on it, what is taken off before)
 Changes = Mapping[str, tuple[ListModel, ListModel]]
@@ -51,7 +51,7 @@ class RecallingEngine(Engine):
             name: text for name, text in sent.get("tags", {}).items() if name in self.policy.document.tags
         }
         counted = not call.emergency
-        found = self.values(call, now) if counted else {}
+        found = self.seen if counted else {}
         values = {meaning(c, self.policy): found.get(name) for name, c in self.counters.items() if counted}
         return Recalled({**sent, "tags": tags}, now, values, counted and self.in_grace(call, now), counted)
 
@@ -75,7 +75,7 @@ class RecallingEngine(Engine):
             values = {name: value for name, value in known.items() if value is not None}
         graced = recalled.graced and policy.document.emergency.grace > 0
         outcomes = other.try_rules(
-            call, self.running(recalled.now, call, policy, changes or {}), values, graced
+            call, self.running(recalled.now, call, policy, changes or {}), values, graced, recalled.now
         )
         decision = other.verdict_of(outcomes)
         return decision.verdict, decision.rule
@@ -155,17 +155,26 @@ class Trial:
                 value = recalled.values.get(means)
                 if value is not None:
                     values[name] = value
-            elif key_of(counter, call) is not None:
-                values[name] = self.counted(name, call, recalled.now, on_list)
+            elif (
+                event_of(counter) == "call" and not counter.active
+            ):  # the rest is fed by reports: it reads none
+                value = self.counted(name, call, recalled.now, on_list)
+                if value is not None:
+                    values[name] = value
         return self.live.answer(recalled, self.policy, values=values)
 
-    def counted(self, name: str, call: Call, now: int, on_list: OnList) -> int:
-        """The value of a counter of its own, this call counted."""
+    def counted(self, name: str, call: Call, now: int, on_list: OnList) -> int | None:
+        """The value of a counter of its own, this call counted; None: it cannot be read."""
         counter = self.own.counters[name]
-        window = self.own.window(counter, call)
-        element = self.own.counted_element(counter, call, on_list)
+        key = key_of(counter.of or counter.per, call)
+        element = self.own.counted_at_setup(counter, call, world_of(call, self.policy, on_list, {}, now))
         means = meaning(counter, self.policy)
         first = next(n for n, c in self.own.counters.items() if meaning(c, self.policy) == means)
+        fed = key_of(counter.per, call)
         if element is not None and name == first:  # those of one meaning share what they counted
-            window.count(now, counter.window, element)
-        return window.value(now, counter.window, distinct=counter.distinct is not None)
+            self.own.log(counter, fed).count(now, element)
+        return (
+            None
+            if key is None
+            else self.own.log(counter, key).value(now, own=element is not None and fed == key)
+        )

@@ -1,15 +1,15 @@
 """What a decision means: the engine as obvious Python, to be read beside DESIGN and held against the kernel.
 
 Everything is a dictionary or a list, nothing is bounded, nothing is forgotten before its time. A window is the log of
-what was counted, rounded to sub-buckets as the kernel rounds; a distinct counter remembers every element.
+what was counted (measures.py), rounded to sub-buckets as the kernel rounds; a distinct counter remembers every element.
 """
 
 import dataclasses
 import re
 from collections import Counter as Tally
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from interceptor.engine.types import BlockClass, Limits, Verdict
@@ -17,10 +17,10 @@ from interceptor.policy.schema import CounterEntry, RuleEntry
 from tests.model import call as calls
 from tests.model import cel
 from tests.model.call import Call, Number
+from tests.model.measures import Log
 from tests.model.policy import OnList, PolicyModel, world_of
 
-#: a window is seen as so many sub-buckets: the current one and those before it
-SUB_BUCKETS = 14
+DEFAULT_TTL = 4 * 3600 * 1000
 
 VERDICTS = {"pass": Verdict.PASS, "warn": Verdict.WARN, "block": Verdict.BLOCK}
 CLASSES = {
@@ -54,22 +54,25 @@ class Explanation:
 
 
 @dataclass
-class Window:
-    """What one counter counted for one entity: (sub-bucket, element)."""
+class EndedCall:
+    """A call at a place."""
 
-    log: list[tuple[int, Hashable]] = field(default_factory=list)
+    who: Hashable
+    began: int
+    ended: int
+    paired: bool  #: it went with another
 
-    def at(self, now: int, length: int) -> int:
-        """The sub-bucket of `now`; one that was counted into is not gone back from."""
-        return max([now * SUB_BUCKETS // length, *(bucket for bucket, _ in self.log)])
 
-    def count(self, now: int, length: int, element: Hashable) -> None:
-        self.log.append((self.at(now, length), element))
+@dataclass
+class Followed:
+    """A call that was decided: what its reports need to know."""
 
-    def value(self, now: int, length: int, *, distinct: bool) -> int:
-        last = self.at(now, length)
-        seen = [element for bucket, element in self.log if last - SUB_BUCKETS < bucket <= last]
-        return len(set(seen)) if distinct else len(seen)
+    call: Call
+    setup: int
+    blocked: bool
+    held: frozenset[Hashable]  #: meanings of the counters whose `where` held at setup
+    answered: int | None = None
+    ended: bool = False
 
 
 class Engine:
@@ -82,7 +85,12 @@ class Engine:
         self.dialled_emergency: dict[Hashable, int] = {}  #: number -> until
         self.added: dict[tuple[str, Hashable], int] = {}  #: (list, what is on it) -> until
         self.added_in: Tally[tuple[str, int]] = Tally()  #: entries made, by rule and minute
-        self.windows: dict[Hashable, dict[Hashable, Window]] = defaultdict(lambda: defaultdict(Window))
+        self.logs: dict[tuple[Hashable, Hashable], Log] = {}  #: by the counter's meaning and the entity
+        self.followed: dict[tuple[str, str], Followed] = {}
+        self.early: dict[tuple[str, str], list[tuple[Mapping[str, Any], int]]] = defaultdict(list)
+        #: (counter, place) -> (who, began, ended, whether it is counted as paired) of every call that ended there
+        self.ended: dict[tuple[Hashable, Hashable], list[EndedCall]] = defaultdict(list)
+        self.seen: dict[str, int] = {}  #: what the rules read for the call that was decided last
 
     def publish(self, policy: PolicyModel) -> None:
         """The next call is decided by this policy. A counter that means the same goes on counting."""
@@ -107,14 +115,17 @@ class Engine:
 
         # All counters first, so that every rule sees this call as counted, whatever becomes of it.
         on_list = self.lists_of(now, call)
-        for counter in {meaning(c, self.policy): c for c in self.counters.values()}.values():
-            element = self.counted_element(counter, call, on_list)
+        world = world_of(call, self.policy, on_list, {}, now)
+        for counter in self.distinct_counters():
+            element = self.counted_at_setup(counter, call, world)
             if element is not None:
-                self.window(counter, call).count(now, counter.window, element)
+                self.log(counter, key_of(counter.per, call)).count(now, element)
 
-        outcomes = self.try_rules(call, on_list, self.values(call, now), self.in_grace(call, now))
+        self.seen = self.values(call, now, world)
+        outcomes = self.try_rules(call, on_list, self.seen, self.in_grace(call, now), now)
         decision = self.verdict_of(outcomes)
         decision = dataclasses.replace(decision, added=self.add_to(decision, call, now))
+        self.follow(call, now, world, blocked=decision.verdict == Verdict.BLOCK)
         if "call_id" in call.texts:
             self.answers[self.name_of(call)] = decision, now + Limits.REPEAT_MS
         return decision
@@ -128,9 +139,9 @@ class Engine:
         if call.emergency:
             return Explanation(Decision(Verdict.PASS, "emergency"), {}, {}, on, False, ends_of(call))
 
-        values = self.values(call, now, as_if_counted=on_list)
+        values = self.values(call, now, world_of(call, self.policy, on_list, {}, now), as_if_counted=True)
         graced = self.in_grace(call, now)
-        outcomes = self.try_rules(call, on_list, values, graced)
+        outcomes = self.try_rules(call, on_list, values, graced, now)
         decision = self.first_answer(call, now) or self.verdict_of(outcomes)
         counters = {name: values.get(name) for name in self.counters}
         return Explanation(decision, outcomes, counters, on, graced, ends_of(call))
@@ -168,40 +179,141 @@ class Engine:
     def counters(self) -> Mapping[str, CounterEntry]:
         return self.policy.document.counters
 
-    def counted_element(self, counter: CounterEntry, call: Call, on_list: OnList) -> Hashable | None:
-        """What the counter counts of this call: None when there is nothing, or its `where` does not hold."""
-        if key_of(counter, call) is None:
+    def distinct_counters(self) -> list[CounterEntry]:
+        """Counters of one meaning are one counter."""
+        return list({meaning(c, self.policy): c for c in self.counters.values()}.values())
+
+    def counted_at_setup(self, counter: CounterEntry, call: Call, world: cel.World) -> Hashable | None:
+        """What the counter counts of this setup: None when there is nothing, or its `where` does not hold."""
+        if event_of(counter) != "call" or key_of(counter.per, call) is None or not holds(counter, world):
             return None
-        if counter.where is not None:
-            try:
-                if not cel.holds(counter.where, world_of(call, self.policy, on_list, {})):
-                    return None
-            except (cel.Absent, cel.Failed):
-                return None
-        return call.identities.get(field_name(counter.distinct)) if counter.distinct else "call"
+        return element_of(counter, call, 1)
 
-    def window(self, counter: CounterEntry, call: Call) -> Window:
-        """The log of a counter for the entity this call belongs to."""
-        return self.windows[meaning(counter, self.policy)][key_of(counter, call)]
+    def log(self, counter: CounterEntry, key: Hashable) -> Log:
+        name = meaning(counter, self.policy), key
+        if name not in self.logs:
+            self.logs[name] = Log(measure_of(counter), window_of(counter))
+        return self.logs[name]
 
-    def values(self, call: Call, now: int, as_if_counted: OnList | None = None) -> dict[str, int]:
-        """Every counter that can be read for this call; as if the call were counted, if its lists are given."""
+    def values(
+        self, call: Call, now: int, world: cel.World, *, as_if_counted: bool = False
+    ) -> dict[str, int]:
+        """Every counter that can be read for this call, which was counted, or is read as if it were."""
         found = {}
         for name, counter in self.counters.items():
-            if key_of(counter, call) is None:
+            key = key_of(counter.of or counter.per, call)
+            if key is None:
                 continue
-            window = Window(list(self.window(counter, call).log))
-            element = self.counted_element(counter, call, as_if_counted) if as_if_counted else None
-            if element is not None:
-                window.count(now, counter.window, element)
-            found[name] = window.value(now, counter.window, distinct=counter.distinct is not None)
+            log = self.log(counter, key)
+            element = self.counted_at_setup(counter, call, world)
+            own = element is not None and key_of(counter.per, call) == key
+            if own and as_if_counted:
+                log = dataclasses.replace(log, entries=list(log.entries))
+                log.count(now, element)
+            found[name] = log.value(now, own=own)
         return found
 
+    # --- what happens later
+
+    def follow(self, call: Call, now: int, world: cel.World, *, blocked: bool) -> None:
+        """From now on the call's reports find it. One that was blocked is not in progress."""
+        held = frozenset(meaning(c, self.policy) for c in self.counters.values() if holds(c, world))
+        followed = Followed(call, now, blocked, held)
+        if blocked:
+            self.end_active(followed)
+        if "call_id" in call.texts:
+            self.followed[self.name_of(call)] = followed
+            for report, when in self.early.pop(self.name_of(call), []):
+                self.report(report, when)
+
+    def report(self, report: Mapping[str, Any], now: int) -> str:
+        """An answer or an end of a call that was decided."""
+        name = report.get("switch", ""), report["call_id"]
+        if name not in self.followed:
+            self.early[name].append((report, now))
+            return "early"
+        followed = self.followed[name]
+        if followed.blocked:
+            return "blocked"
+        if followed.ended or (report["event"] == "answered" and followed.answered is not None):
+            return "repeated"
+        if report["event"] == "answered":
+            followed.answered = now
+            self.feed(followed, "answered", now, None)
+            return "joined"
+        followed.ended = True
+        duration = report.get("duration_ms")
+        if duration is not None and followed.answered is None:  # it says that the call was answered, too
+            self.feed(followed, "answered", now, None)
+        if duration is None and followed.answered is not None:
+            duration = now - followed.answered
+        self.feed(followed, "ended", now, duration)
+        self.end_active(followed)
+        self.pair(followed, now)
+        return "joined"
+
+    def report_subscription(self, event: str, card: Mapping[str, Any], now: int) -> None:
+        """What happens to a card, which has a number, an IMSI, ... and tags."""
+        sent = {"caller" if name == "number" else name: value for name, value in card.items()}
+        call = self.resolve(sent)
+        world = world_of(call, self.policy, self.lists_of(now, call), {}, now)
+        for counter in self.distinct_counters():
+            if event_of(counter) == event and holds(counter, world):
+                self.count(counter, call, now, 1)
+
+    def feed(self, followed: Followed, event: str, now: int, talked: int | None) -> None:
+        seconds = (max(talked or 0, 0) + 500) // 1000
+        for counter in self.distinct_counters():
+            if counter.paired or meaning(counter, self.policy) not in followed.held:
+                continue
+            if matches(counter, event, talked):
+                self.count(counter, followed.call, now, seconds)
+
+    def count(self, counter: CounterEntry, call: Call, now: int, amount: int) -> None:
+        key, element = key_of(counter.per, call), element_of(counter, call, amount)
+        if key is not None and element is not None:
+            self.log(counter, key).count(now, element)
+
+    def end_active(self, followed: Followed) -> None:
+        for counter in self.distinct_counters():
+            key = key_of(counter.per, followed.call)
+            if counter.active and key is not None and meaning(counter, self.policy) in followed.held:
+                self.log(counter, key).end(followed.setup)
+
+    def pair(self, followed: Followed, now: int) -> None:
+        """Which calls of the place began and ended with this one, each other subscriber's once."""
+        for counter in self.distinct_counters():
+            place = identity(counter.place, followed.call) if counter.place else None
+            who = key_of(counter.per, followed.call)
+            if not counter.paired or place is None or who is None:
+                continue
+            if meaning(counter, self.policy) not in followed.held:
+                continue
+            at = self.ended[meaning(counter, self.policy), place]
+            apart = counter.apart or 0
+            told: dict[Hashable, EndedCall] = {}
+            for other in at:
+                near = abs(other.began - followed.setup) <= apart and abs(other.ended - now) <= apart
+                if near and other.who != who:
+                    told.setdefault(other.who, other)
+            at.append(EndedCall(who, followed.setup, now, bool(told)))
+            if counter.paired == "call":
+                for one in [*([who] if told else []), *(n for n, other in told.items() if not other.paired)]:
+                    self.log(counter, one).count(now, 1)
+            for partner in told if counter.paired == "partner" else ():
+                pair = self.log(counter, frozenset((who, partner)))
+                pair.measure = "count"
+                pair.count(now, 1)
+                for one in (who, partner):
+                    self.log(counter, one).count(now, pair.value(now))
+            for other in told.values():
+                other.paired = True
+
     def try_rules(
-        self, call: Call, on_list: OnList, values: Mapping[str, int], graced: bool
+        self, call: Call, on_list: OnList, values: Mapping[str, int], graced: bool, now: int
     ) -> dict[str, str]:
         """Enforced rules until the first that decides; every shadow rule."""
-        world = world_of(call, self.policy, on_list, values)
+        world = world_of(call, self.policy, on_list, values, now)
         outcomes: dict[str, str] = {}
         decided = False
         for rule in self.policy.document.rules:
@@ -267,10 +379,10 @@ def ends_of(call: Call) -> dict[str, Number]:
     return {name: call.numbers[name] for name in ("caller", "callee") if name in call.numbers}
 
 
-def key_of(counter: CounterEntry, call: Call) -> Hashable | None:
-    """The entity a counter counts for: None when a part of it is absent, withheld or unparseable."""
-    parts = [part_of(part, call) for part in counter.per]
-    return None if None in parts else tuple(parts)
+def key_of(parts: Sequence[str], call: Call) -> Hashable | None:
+    """The entity of a `per` or an `of`: None when a part of it is absent, withheld or unparseable."""
+    found = [part_of(part, call) for part in parts]
+    return None if None in found else tuple(found)
 
 
 def part_of(part: str, call: Call) -> Hashable | None:
@@ -287,7 +399,54 @@ def meaning(counter: CounterEntry, policy: PolicyModel) -> Hashable:
     constants = (
         tuple(policy.document.thresholds.items()) if counter.where and "thresholds" in counter.where else ()
     )
-    return counter.distinct, counter.per, counter.window, counter.where, constants
+    return tuple(counter.model_dump().items()), constants
+
+
+def event_of(counter: CounterEntry) -> str:
+    """What must happen for the counter to count."""
+    if counter.sum or counter.max or counter.paired:
+        return "ended"
+    return counter.on or counter.count or counter.first_seen or counter.last_seen or "call"
+
+
+def matches(counter: CounterEntry, happened: str, talked: int | None) -> bool:
+    """Whether that is what the counter counts; `talked`: milliseconds, None of a call without an answer."""
+    event = event_of(counter)
+    if happened == "answered" or event == "answered":
+        return happened == event
+    if counter.sum or counter.max:
+        return talked is not None
+    if event == "short":
+        return talked is not None and talked < (counter.under or 0)
+    return event == "ended" or (event == "unanswered" and talked is None)
+
+
+def measure_of(counter: CounterEntry) -> str:
+    if counter.paired:
+        return "max" if counter.paired == "partner" else "count"
+    named = ("distinct", "sum", "max", "active", "first_seen", "last_seen")
+    return next((name for name in named if getattr(counter, name) is not None), "count")
+
+
+def window_of(counter: CounterEntry) -> int:
+    return (counter.ttl or DEFAULT_TTL) if counter.active else (counter.window or 0)
+
+
+def element_of(counter: CounterEntry, call: Call, amount: int) -> Hashable | None:
+    """What is counted: the element of a distinct count (None: it is not there), else an amount."""
+    return amount if counter.distinct is None else identity(counter.distinct, call)
+
+
+def identity(name: str, call: Call) -> Hashable | None:
+    return call.identities.get(field_name(name))
+
+
+def holds(counter: CounterEntry, world: cel.World) -> bool:
+    """Its `where`: an error is no."""
+    try:
+        return counter.where is None or cel.holds(counter.where, world)
+    except (cel.Absent, cel.Failed):
+        return False
 
 
 def field_name(text: str) -> str:

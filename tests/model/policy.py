@@ -5,7 +5,8 @@ import io
 import re
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from datetime import timedelta
+from functools import cache, cached_property
 from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from interceptor.engine.types import NumberStatus
 from interceptor.policy import Policy, load_document
 from interceptor.policy.schema import Duration
+from interceptor.policy.zones import zone, zone_of
 from tests.model import call as calls
 from tests.model import cel
 from tests.model.call import Call, Trunk
@@ -79,11 +81,23 @@ def load(path: Path, text: str | None, home: str, kept: Mapping[str, Path] = NOT
             name: read_list(entry.kind, files[name].read_text() if name in files else "", home)
             for name, entry in document.lists.items()
         },
-        {
-            name: Trunk(entry.region or home, entry.trusted, entry.own_subscribers)
-            for name, entry in document.trunks.items()
-        },
+        trunks_of(document, home),
     )
+
+
+place = cache(zone)
+
+
+def trunks_of(document: Policy, home: str) -> dict[str, Trunk]:
+    """A trunk without a region has the default's, and that the service's; a zone of its own, or its region's."""
+    default = document.trunks.get("default")
+    home = (default.region if default else None) or home
+    settings = {"default": default, **document.trunks} if default else document.trunks
+    trunks = {"default": Trunk(home, zone_of(home))}
+    for name, entry in settings.items():
+        region = entry.region or home
+        trunks[name] = Trunk(region, entry.zone or zone_of(region), entry.trusted, entry.own_subscribers)
+    return trunks
 
 
 def read_list(kind: str, text: str, home: str) -> ListModel:
@@ -138,7 +152,9 @@ def lookups(condition: str) -> set[tuple[str, str]]:
     return set(_LOOKUP.findall(condition))
 
 
-def world_of(call: Call, policy: PolicyModel, on_list: OnList, counters: Mapping[str, int]) -> cel.World:
+def world_of(
+    call: Call, policy: PolicyModel, on_list: OnList, counters: Mapping[str, int], now: int
+) -> cel.World:
     """Everything a condition may ask about the call."""
     readable = {name: number for name, number in call.numbers.items() if number.text}
     texts = {name: text for name, text in call.texts.items() if name not in calls.NUMBERS}
@@ -163,6 +179,7 @@ def world_of(call: Call, policy: PolicyModel, on_list: OnList, counters: Mapping
         counters=counters,
         thresholds={name: constant(value) for name, value in policy.document.thresholds.items()},
         redirections=call.redirections,
+        now=(calls.EPOCH + timedelta(milliseconds=now)).astimezone(place(call.trunk.zone)),
     )
 
 
