@@ -46,6 +46,10 @@ STATEMENTS = {
     "Counting: for one number of a call, to be read for another": ["counting-for-whom-it-is-read"],
     "Counting: sets of any size": ["counting-large-sets"],
     "Counting: how long ago an entity was first seen, and the time before": ["counting-first-and-last-seen"],
+    "Counting: answers, ends and durations, when they are reported": ["counting-answers-and-ends"],
+    "Counting: calls in progress; a blocked one never is": ["counting-what-is-in-progress"],
+    "Counting: what happens to cards without a call": ["counting-what-happens-to-cards"],
+    "Counting: two subscribers' calls that go together": ["counting-calls-that-go-together"],
     "Shadow: evaluated on every call, also behind the deciding rule; reported, never decides": [
         "shadow-rules-look-at-every-call",
         "conformance/test_decision_statements.py::test_shadow_matches_are_counted",
