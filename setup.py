@@ -72,6 +72,7 @@ MODULES = [
     "interceptor.engine.border",
     "interceptor.engine.batch",
     "interceptor.engine.seats",
+    "interceptor.engine.parts",
     "interceptor.engine.changes",
     "interceptor.engine.explaining",
     "interceptor.engine.reporting",

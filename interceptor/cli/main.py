@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from interceptor.cli import ask, clue, lists, loadtest, oversight, policies, replay, serve, simulate
+from interceptor.cli import ask, clue, entity, lists, loadtest, oversight, policies, replay, serve, simulate
 from interceptor.cli.failing import EXIT_FAILED, Failure
 
 EPILOG = (
@@ -27,6 +27,7 @@ lists.register(app)
 policies.register(app)
 oversight.register(app)
 clue.register(app)
+entity.register(app)
 replay.register(app)
 loadtest.register(app)
 simulate.register(app)

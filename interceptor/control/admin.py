@@ -9,6 +9,7 @@ from interceptor.control.answering import Answering
 from interceptor.control.authorising import Gate
 from interceptor.control.clues import Clues
 from interceptor.control.decisions import Decisions
+from interceptor.control.entities import Entities
 from interceptor.control.importing import Importing
 from interceptor.control.lists import Lists
 from interceptor.control.policies import Policies
@@ -51,6 +52,7 @@ class Admin:
             Policies(service, service.policies),
             Decisions(service, service.decisions, reads),
             Clues(service.clues, store.audit),
+            Entities(service.entities, reads),
             Trail(store.audit, service.lists),
             Access(store.credentials, now_ms),
         )

@@ -34,6 +34,7 @@ ROLES: Mapping[str, Role] = {
     "GetTrial": Role.VIEWER,
     "ExplainDecision": Role.VIEWER,
     "CheckClue": Role.VIEWER,
+    "ShowEntity": Role.VIEWER,
     "ListAudit": Role.VIEWER,
     "VerifyAudit": Role.VIEWER,
     "Reload": Role.OPERATOR,
@@ -49,6 +50,7 @@ ROLES: Mapping[str, Role] = {
     "PromoteRule": Role.OPERATOR,
     "GiveFeedback": Role.OPERATOR,
     "GatherClue": Role.OPERATOR,  # who called whom
+    "ResetEntity": Role.OPERATOR,
     "SetRetention": Role.ADMIN,  # lets go of entries without a further word
     "EraseNumber": Role.ADMIN,
     "GrantAccess": Role.ADMIN,

@@ -18,10 +18,11 @@ from interceptor.engine.answers import ListTrace as ListTrace
 from interceptor.engine.answers import NumberTrace as NumberTrace
 from interceptor.engine.answers import RuleTrace as RuleTrace
 from interceptor.engine.answers import TrialState as TrialState
+from interceptor.engine.entity import EntityNow
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.snapshot import Companion
+from interceptor.engine.spec import KeyPart, Spec
 from interceptor.engine.spec import ListContent as ListContent
-from interceptor.engine.spec import Spec
 from interceptor.engine.state import StateDirectory
 
 #: Calls as a structured array, one row a call: texts as fixed-width bytes (empty: absent), `present` has bit s set
@@ -293,6 +294,18 @@ class Engine:
 
         No prefix, no parent domain, no wider network counts. KeyError for an unknown list.
         """
+
+    def entity_kinds(self) -> dict[str, tuple[KeyPart, ...]]:
+        """The kinds of entity that the policy in force counts for, and the parts of their keys."""
+
+    def entity(self, kind: str, texts: Sequence[str], now_ms: int) -> list[EntityNow]:
+        """What is known of the entity of that kind, a text a part of its key; table by table, none when nothing is.
+
+        Raises KeyError for an unknown kind, CallError for a text that cannot be, ValueError for a wrong number of them.
+        """
+
+    def reset_entity(self, kind: str, texts: Sequence[str]) -> int:
+        """Ends all counters of that entity, from the next call on; how many tables had it. Raises as `entity` does."""
 
     def stats(self) -> dict[str, Any]:
         """Totals since the start: verdicts, rules (by id), list_hits, list_sizes, latency, entities, recent,

@@ -28,7 +28,7 @@ from interceptor.engine.snapshot cimport Companion, Snapshot, SnapshotHolder
 from interceptor.engine.stats cimport stats_latency
 from interceptor.engine.types cimport CHUNK, N_NUMBERS, Call, Decision as CDecision, Millis
 
-from interceptor.engine import residents, trace
+from interceptor.engine import entity, residents, trace
 from interceptor.engine.answers import (
     Answer, CallError, CounterTrace, Decision, Differing, Explanation, Flip, Judgement, ListTrace, NumberTrace,
     RuleTrace, TrialState,
@@ -281,6 +281,17 @@ cdef class Engine:
     cdef ListChanges _lists(self):
         self._snapshot()
         return self.changes
+
+    # --- entities
+
+    def entity_kinds(self):
+        return entity.kinds(self._snapshot().spec)
+
+    def entity(self, str kind, texts, long long now_ms):
+        return entity.show(self._snapshot(), kind, texts, now_ms)
+
+    def reset_entity(self, str kind, texts):
+        return entity.reset(self._snapshot(), kind, texts)
 
     # --- candidates
 

@@ -93,6 +93,12 @@ class EntityTable:
     def set_of(self, a: int, b: int) -> int:
         """Index of the set of 14 slots the entity falls into."""
 
+    def forget(self, a: int, b: int) -> bool:
+        """Drops the entity, whatever it has counted; False when it is not there."""
+
+    def seen(self, a: int, b: int, now: int) -> int | None:
+        """When the entity was last counted or protected, in ms, to a second at least; None when it is not there."""
+
     def live(self, now: int) -> int:
         """Entities touched within the longest window before `now` (ms). Reads one cache line for every 14 slots."""
 

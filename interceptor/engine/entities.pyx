@@ -1,7 +1,7 @@
 # The bounded table of one kind of entity: finds or makes an entity's record and bumps the columns in it. Owns its
 # memory, all of it reserved when the table is made; no clock.
 from libc.stddef cimport size_t
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
@@ -202,6 +202,38 @@ cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch*
     ic_unlock(&s.lock)
 
 
+# The entity goes, whatever it has counted; False when it is not there.
+cdef bint entities_forget(Entities* table, Key a, Key b) noexcept nogil:
+    cdef uint64_t hashed = hash_of(table, a, b)
+    cdef EntitySet* s = set_of(table, hashed)
+    cdef uint32_t way
+    ic_lock(&s.lock, &table.waited)
+    way = find_way(table, s, hashed, a, b)
+    if way != NO_WAY:
+        ic_changing(&s.lock, way)
+        drop_columns(table, <char*>record_of(table, s, way))
+        vacate(s, way)
+        ic_add64(&stripe_of(table, s).used, <uint64_t>-1)
+    ic_unlock(&s.lock)
+    return way != NO_WAY
+
+
+# When the entity was last touched, to the table's unit of time; -1: it is not there, or has expired.
+cdef Millis entities_seen(Entities* table, Key a, Key b, Millis now) noexcept nogil:
+    cdef uint64_t hashed = hash_of(table, a, b), units = units_of(table, now)
+    cdef EntitySet* s = set_of(table, hashed)
+    cdef Millis seen = -1
+    cdef SetTime time
+    cdef uint32_t way
+    ic_lock(&s.lock, &table.waited)
+    time = time_of(s, units)
+    way = find_way(table, s, hashed, a, b)
+    if way != NO_WAY and not (ways_expired(s, &time, table.horizon) >> way) & 1:
+        seen = <Millis>(units - <uint64_t>max(<int16_t>(time.now - s.age[way]), 0)) * table.unit
+    ic_unlock(&s.lock)
+    return seen
+
+
 cdef uint64_t entities_live(Entities* table, Millis now) noexcept nogil:
     cdef uint64_t live = 0, i, units = units_of(table, now)
     cdef SetTime time
@@ -333,6 +365,13 @@ cdef class EntityTable:
 
     def set_of(self, Key a, Key b):
         return scale(hash_of(self.table, a, b), self.table.n_sets)
+
+    def forget(self, Key a, Key b):
+        return bool(entities_forget(self.table, a, b))
+
+    def seen(self, Key a, Key b, Millis now):
+        cdef Millis seen = entities_seen(self.table, a, b, now)
+        return None if seen < 0 else seen
 
     def live(self, Millis now):
         cdef uint64_t live

@@ -15,6 +15,7 @@ from interceptor.runtime.clock import Clock
 from interceptor.runtime.clues import Clues
 from interceptor.runtime.demotion import Demotions
 from interceptor.runtime.desk import Desk
+from interceptor.runtime.entities import Entities
 from interceptor.runtime.events import DecisionLog, EventDrain
 from interceptor.runtime.expiry import Expiry
 from interceptor.runtime.guard import Guard
@@ -72,7 +73,8 @@ class Service:
     """One engine and its store, under one policy.
 
     `decide` and `explain` may be called by any number of threads; `load`, `open`, `reload` and `stop` by one at a time.
-    What operators ask goes to `lists`, `policies`, `decisions` and `clues`.
+    What operators ask goes to `lists`, `policies`, `decisions`, `clues` and
+    `entities`.
     """
 
     def __init__(self, settings: Settings, log: Log) -> None:
@@ -123,6 +125,7 @@ class Service:
         )
         self.decisions = Decisions(desk, loader, clock, show_numbers=shown)
         self.clues = Clues(engine, desk, clock)
+        self.entities = Entities(engine, desk, clock)
         self._expiry = Expiry(engine, loader, clock, log)
         self.upkeep = Upkeep(desk, self.trials, self.demotions, clock, log)
         self.imaging = Imaging(self.store, clock, log)

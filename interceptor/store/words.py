@@ -48,6 +48,7 @@ class Action(StrEnum):
     REVOKE = "revoke"
     READ = "read"
     CLUE = "clue"
+    RESET = "reset"
     REFUSED = "refused"
     CONFIRMED = "confirmed"
 

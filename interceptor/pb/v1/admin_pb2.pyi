@@ -1,5 +1,6 @@
 from interceptor.pb.v1 import access_pb2 as _access_pb2
 from interceptor.pb.v1 import clues_pb2 as _clues_pb2
+from interceptor.pb.v1 import entities_pb2 as _entities_pb2
 from interceptor.pb.v1 import interception_pb2 as _interception_pb2
 from interceptor.pb.v1 import lists_pb2 as _lists_pb2
 from interceptor.pb.v1 import policies_pb2 as _policies_pb2

@@ -6,6 +6,7 @@ import warnings
 from interceptor.pb.v1 import access_pb2 as interceptor_dot_v1_dot_access__pb2
 from interceptor.pb.v1 import admin_pb2 as interceptor_dot_v1_dot_admin__pb2
 from interceptor.pb.v1 import clues_pb2 as interceptor_dot_v1_dot_clues__pb2
+from interceptor.pb.v1 import entities_pb2 as interceptor_dot_v1_dot_entities__pb2
 from interceptor.pb.v1 import lists_pb2 as interceptor_dot_v1_dot_lists__pb2
 from interceptor.pb.v1 import policies_pb2 as interceptor_dot_v1_dot_policies__pb2
 
@@ -159,6 +160,16 @@ class AdminServiceStub:
                 '/interceptor.v1.AdminService/CheckClue',
                 request_serializer=interceptor_dot_v1_dot_clues__pb2.CheckClueRequest.SerializeToString,
                 response_deserializer=interceptor_dot_v1_dot_clues__pb2.CheckClueResponse.FromString,
+                _registered_method=True)
+        self.ShowEntity = channel.unary_unary(
+                '/interceptor.v1.AdminService/ShowEntity',
+                request_serializer=interceptor_dot_v1_dot_entities__pb2.ShowEntityRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_entities__pb2.ShowEntityResponse.FromString,
+                _registered_method=True)
+        self.ResetEntity = channel.unary_unary(
+                '/interceptor.v1.AdminService/ResetEntity',
+                request_serializer=interceptor_dot_v1_dot_entities__pb2.ResetEntityRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_entities__pb2.ResetEntityResponse.FromString,
                 _registered_method=True)
         self.ListAudit = channel.unary_unary(
                 '/interceptor.v1.AdminService/ListAudit',
@@ -371,6 +382,20 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ShowEntity(self, request, context):
+        """What is counted of one caller, handset, cell, trunk or pair now, in words.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetEntity(self, request, context):
+        """Ends the counters of one of them, from the next call on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAudit(self, request, context):
         """The audit trail, the last record first.
         """
@@ -535,6 +560,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.CheckClue,
                     request_deserializer=interceptor_dot_v1_dot_clues__pb2.CheckClueRequest.FromString,
                     response_serializer=interceptor_dot_v1_dot_clues__pb2.CheckClueResponse.SerializeToString,
+            ),
+            'ShowEntity': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowEntity,
+                    request_deserializer=interceptor_dot_v1_dot_entities__pb2.ShowEntityRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_entities__pb2.ShowEntityResponse.SerializeToString,
+            ),
+            'ResetEntity': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetEntity,
+                    request_deserializer=interceptor_dot_v1_dot_entities__pb2.ResetEntityRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_entities__pb2.ResetEntityResponse.SerializeToString,
             ),
             'ListAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAudit,
@@ -1217,6 +1252,60 @@ class AdminService:
             '/interceptor.v1.AdminService/CheckClue',
             interceptor_dot_v1_dot_clues__pb2.CheckClueRequest.SerializeToString,
             interceptor_dot_v1_dot_clues__pb2.CheckClueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowEntity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/ShowEntity',
+            interceptor_dot_v1_dot_entities__pb2.ShowEntityRequest.SerializeToString,
+            interceptor_dot_v1_dot_entities__pb2.ShowEntityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetEntity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/interceptor.v1.AdminService/ResetEntity',
+            interceptor_dot_v1_dot_entities__pb2.ResetEntityRequest.SerializeToString,
+            interceptor_dot_v1_dot_entities__pb2.ResetEntityResponse.FromString,
             options,
             channel_credentials,
             insecure,
