@@ -1,0 +1,281 @@
+"""Tables in files: what an earlier process has left is taken up, or left out where it does not fit."""
+
+import os
+import shutil
+import struct
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from interceptor.engine import state as states
+from interceptor.engine.columns import Act, Measure
+from interceptor.engine.entities import EntityTable
+from interceptor.engine.memory import LAYOUT
+from interceptor.engine.recent import RecentTable
+from interceptor.engine.state import HEAD, MAGIC, Label, StateDirectory, StateError
+
+SECRET, SEED, NOW, WAYS = b"0123456789abcdef", 7, 1_700_000_000_000, 14
+COLUMNS = ((int(Measure.MEASURE_COUNT), 3_600_000), (int(Measure.MEASURE_DISTINCT), 3_600_000))
+LABEL = Label("entities", 1_000, "caller", COLUMNS, ("calls", "callees"), 50)
+NBYTES = EntityTable.bytes_for(LABEL.slots, COLUMNS, LABEL.sketches)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(states, "PATIENCE", 0.05)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def table_of(state: StateDirectory) -> EntityTable:
+    region = state.take(LABEL, NBYTES)
+    return EntityTable(LABEL.slots, COLUMNS, sketches=LABEL.sketches, seed=SEED, region=region)
+
+
+def count(table: EntityTable, entity: int, element: int = 1) -> list[int]:
+    return table.touch(entity, 0, NOW, [(0, Act.ACT_COUNT, 0, 0), (1, Act.ACT_COUNT, element, 0)])
+
+
+def read(table: EntityTable, entity: int) -> list[int]:
+    return table.touch(entity, 0, NOW, [(0, Act.ACT_READ, 0, 0), (1, Act.ACT_READ, 0, 0)], peek=True)
+
+
+def left_behind(path: Path, entities: int = 100, elements: int = 1) -> dict[int, list[int]]:
+    """What a process counted that has ended since."""
+    state = StateDirectory(path, SECRET)
+    table = table_of(state)
+    for entity in range(1, entities + 1):
+        for element in range(elements):
+            count(table, entity, element)
+    state.close()
+    return {entity: read(table, entity) for entity in range(1, entities + 1)}
+
+
+def test_what_was_counted_is_there_for_the_next_process(path: Path) -> None:
+    counted = left_behind(path, entities=60, elements=30)  # more sketches than there are
+    state = StateDirectory(path, SECRET)
+    table = table_of(state)
+    assert {entity: read(table, entity) for entity in counted} == counted
+    assert (state.counts.attached, table.torn, table.used) == (1, 0, 60)
+    assert table.stats["sketches"]["used"] == 50
+    state.close()
+
+
+def test_a_new_entity_gets_a_sketch_that_an_earlier_process_gave_back(path: Path) -> None:
+    left_behind(path, entities=50, elements=30)
+    state = StateDirectory(path, SECRET)
+    table = table_of(state)
+    assert table.forget(1, 0)
+    for element in range(40):
+        reading = count(table, 99, element)
+    assert reading[1] > 35
+    assert table.stats["sketches"]["used"] == 50
+    assert read(table, 2)[1] >= 29
+    state.close()
+
+
+def words(path: Path, change: Callable[[int, bytes], int | None]) -> None:
+    """Changes the lock of each set of the table in the only file."""
+    (file,) = path.glob("*.table")
+    data = bytearray(file.read_bytes())
+    begin = len(data) - NBYTES
+    for at in range(begin, begin + (LABEL.slots + WAYS - 1) // WAYS * 64, 64):
+        lock = change(*struct.unpack_from("<I60s", data, at))
+        if lock is not None:
+            struct.pack_into("<I", data, at, lock)
+    with file.open("r+b") as opened:
+        opened.write(data)
+
+
+def test_a_record_that_was_being_changed_is_dropped_and_that_alone(path: Path) -> None:
+    counted = left_behind(path, elements=20)
+
+    def hold(lock: int, line: bytes) -> int | None:
+        tags = struct.unpack_from("<14H", line, 4)
+        used = [way for way in range(WAYS) if tags[way]]
+        return lock | 1 | (used[0] + 1) << 1 if used else None
+
+    words(path, hold)
+    state = StateDirectory(path, SECRET)
+    table = table_of(state)
+    sets = {table.set_of(entity, 0) for entity in counted}
+    dropped = [entity for entity in counted if not table.contains(entity, 0)]
+    assert table.torn == len(sets) == len(dropped)
+    assert {entity: read(table, entity) for entity in counted if entity not in dropped} == {
+        entity: values for entity, values in counted.items() if entity not in dropped
+    }
+    for entity in counted:  # no lock is held any more
+        count(table, entity)
+    state.close()
+
+
+def test_a_lock_that_was_held_for_looking_loses_nothing(path: Path) -> None:
+    counted = left_behind(path)
+    words(path, lambda lock, _: lock & ~0x1E | 1)
+    state = StateDirectory(path, SECRET)
+    table = table_of(state)
+    assert {entity: read(table, entity) for entity in counted} == counted
+    assert table.torn == 0
+    state.close()
+
+
+def test_entries_of_what_happened_lately_are_there_for_the_next_process(path: Path) -> None:
+    label, nbytes = Label("repeats", 500), RecentTable.bytes_for(500)
+    state = StateDirectory(path, SECRET)
+    table = RecentTable(500, SEED, state.take(label, nbytes))
+    for key in range(1, 100):
+        table.put(key, key, NOW, NOW + key * 1000, b"%d" % key)
+    state.close()
+    state = StateDirectory(path, SECRET)
+    again = RecentTable(500, SEED, state.take(label, nbytes))
+    for key in range(1, 100):
+        assert again.find(key, key, NOW) == (b"%d" % key).ljust(32, b"\0")
+    assert (len(again), again.torn, again.last_end) == (99, 0, NOW + 99_000)
+    state.close()
+
+
+def shorten(file: Path) -> None:
+    os.truncate(file, file.stat().st_size - 4096)
+
+
+def empty(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+def age(file: Path) -> None:
+    with file.open("r+b") as opened:
+        head = HEAD.unpack(opened.read(HEAD.size))
+        assert head[:2] == (MAGIC, LAYOUT)
+        opened.seek(0)
+        opened.write(HEAD.pack(MAGIC, LAYOUT + 1, *head[2:]))
+
+
+def scribble(file: Path) -> None:
+    with file.open("r+b") as opened:
+        opened.seek(HEAD.size + 5)
+        opened.write(b"\0\0")
+
+
+def lend(file: Path) -> None:
+    file.chmod(0o644)
+
+
+def replace_by_link(file: Path) -> None:
+    file.rename(file.with_suffix(".elsewhere"))
+    file.symlink_to(file.with_suffix(".elsewhere"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (shorten, "bytes, not"),
+        (empty, "is none of ours"),
+        (age, f"has layout {LAYOUT + 1}, this version has {LAYOUT}"),
+        (scribble, "has a damaged label"),
+        (lend, "this user alone"),
+        (replace_by_link, "symbolic links"),
+    ],
+)
+def test_what_does_not_fit_is_left_out_and_begun_anew(
+    path: Path, change: Callable[[Path], None], said: str
+) -> None:
+    left_behind(path)
+    (file,) = path.glob("*.table")
+    change(file)
+    state = StateDirectory(path, SECRET)
+    ((name, problem),) = state.counts.left_out
+    assert (name, said in problem) == (file.name, True), problem
+    assert read(table_of(state), 1) == [0, 0]
+    assert state.counts.attached == 0
+    state.close()
+
+
+def test_the_counters_of_another_installation_are_not_taken_up(path: Path) -> None:
+    left_behind(path)
+    state = StateDirectory(path, b"another's secret")
+    assert [problem for _, problem in state.counts.left_out] == ["belongs to another installation"]
+    state.close()
+
+
+def test_a_table_of_another_meaning_is_a_table_of_its_own_and_files_nobody_wants_go(path: Path) -> None:
+    left_behind(path)
+    state = StateDirectory(path, SECRET)
+    region = state.take(replace(LABEL, meanings=("calls", "others")), NBYTES)
+    assert region.fresh
+    assert len(list(path.glob("*.table"))) == 2
+    state.retain("entities", [region])
+    assert [label.meanings for label, _ in state.tables()] == [("calls", "others")]
+    assert len(list(path.glob("*.table"))) == 1
+    state.close()
+
+
+def test_what_somebody_began_to_make_and_died_is_removed(path: Path) -> None:
+    left_behind(path)
+    (path / "000009.new").write_bytes(b"x")
+    StateDirectory(path, SECRET).close()
+    assert sorted(file.name for file in path.iterdir()) == ["000001.table", "lock"]
+
+
+def test_one_process_at_a_time(path: Path) -> None:
+    state = StateDirectory(path, SECRET)
+    with pytest.raises(StateError, match=f"in use by process {os.getpid()}: end that first"):
+        StateDirectory(path, SECRET)
+    state.close()
+    StateDirectory(path, SECRET).close()
+
+
+def test_a_directory_that_others_can_use_is_refused(path: Path, tmp_path: Path) -> None:
+    path.mkdir(mode=0o755)
+    with pytest.raises(StateError, match="is not a directory that this user alone can use"):
+        StateDirectory(path, SECRET)
+    path.chmod(0o700)
+    (tmp_path / "link").symlink_to(path)
+    with pytest.raises(StateError, match="is not a directory that this user alone can use"):
+        StateDirectory(tmp_path / "link", SECRET)
+    if os.geteuid() == 0:
+        os.chown(path, 12345, 12345)
+        with pytest.raises(StateError, match="is not a directory that this user alone can use"):
+            StateDirectory(path, SECRET)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system in memory with little room."""
+    path = tmp_path / "small"
+    path.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k,mode=0700", "tmpfs", path]
+    if shutil.which("mount") is None or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("no file system may be mounted here")
+    yield path
+    subprocess.run(["umount", "--lazy", path], check=True)
+
+
+def test_where_there_is_no_room_the_start_says_so_and_no_call_ends_the_process(small: Path) -> None:
+    state = StateDirectory(small, SECRET)
+    with pytest.raises(
+        StateError, match=r"no room for \d+ bytes .entities of caller.: No space left on device"
+    ):
+        state.take(LABEL, NBYTES)
+    assert [file.name for file in small.iterdir()] == ["lock"]
+    state.close()
+
+
+def test_where_it_was_not_asked_for_a_table_without_room_is_the_processs_own(small: Path) -> None:
+    state = StateDirectory(small, SECRET, required=False)
+    table = table_of(state)
+    for entity in range(1, 1_000):
+        count(table, entity)
+    assert [name for name, _ in state.counts.private] == ["entities of caller"]
+    state.close()
+
+
+def test_a_file_system_that_cannot_be_written_is_refused(small: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+    with pytest.raises(StateError, match="Read-only file system; name a directory"):
+        StateDirectory(small, SECRET)
