@@ -34,6 +34,7 @@ MODULES = [
     "interceptor.engine.types",
     "interceptor.engine.opcodes",
     "interceptor.engine.memory",
+    "interceptor.engine.copying",
     "interceptor.engine.keys",
     "interceptor.engine.macs",
     "interceptor.engine.plan",

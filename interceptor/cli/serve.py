@@ -60,6 +60,15 @@ def serve(
             rich_help_panel=STORE,
         ),
     ] = None,
+    state_copy: Annotated[
+        float,
+        typer.Option(
+            metavar="MINUTES",
+            help="How often counters are copied to --data, for when memory is gone after a reboot. 0: never.",
+            min=0,
+            rich_help_panel=STORE,
+        ),
+    ] = 10.0,
     listen: Annotated[
         list[str],
         typer.Option(
@@ -244,6 +253,7 @@ def serve(
             data=data,
             store=store,
             state=state,
+            state_copy=state_copy,
             listen=tuple(listen),
             threads=threads,
             spin=spin,

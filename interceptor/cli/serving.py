@@ -37,6 +37,7 @@ class Options:
     data: Path | None
     store: str | None
     state: str | None
+    state_copy: float
     listen: tuple[str, ...]
     threads: int | None
     spin: float
@@ -71,6 +72,7 @@ class Options:
             policy=path,
             data=self.data or state_directory(),
             store_url=self.store,
+            copy_s=60 * self.state_copy,
             state=None if self.state == "none" else Path(self.state) if self.state else "default",
             home=self.home,
             cache=self.cache,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from interceptor.engine.copies import Part
 from interceptor.engine.memory import Region
 
 class EntityTable:
@@ -92,6 +93,9 @@ class EntityTable:
 
     def set_of(self, a: int, b: int) -> int:
         """Index of the set of 14 slots the entity falls into."""
+
+    def locked(self) -> list[Part]:
+        """Where in the region what lies under locks is."""
 
     def forget(self, a: int, b: int) -> bool:
         """Drops the entity, whatever it has counted; False when it is not there."""

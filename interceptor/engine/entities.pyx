@@ -7,7 +7,7 @@ from libc.string cimport memset
 
 from interceptor.engine.ahead cimport Ahead, ahead_fetch, ahead_note
 from interceptor.engine.atomics cimport (
-    add_lock_waits, ic_changed, ic_changing, ic_held, ic_load64_relaxed, ic_lock, ic_unlock,
+    add_lock_waits, ic_add64, ic_changed, ic_changing, ic_held, ic_load64_relaxed, ic_lock, ic_unlock,
 )
 from interceptor.engine.columns cimport (
     ACT_COUNT, ACT_END, ACT_READ, COLUMN_MAX, MEASURE_DISTINCT, MEASURE_LARGE, N_MEASURES, Column, Pools, column_bytes,
@@ -16,8 +16,8 @@ from interceptor.engine.columns cimport (
 from interceptor.engine.distinct cimport inside_of
 from interceptor.engine.entities cimport MAX_COLUMNS, MAX_LARGE, EntityStats, Measured, Touch
 from interceptor.engine.entity_records cimport (
-    KEY_BYTES, NO_WAY, STRIPES, Entities, Stripe, drop_columns, find_way, hash_of, record_of, record_size, set_of,
-    stripe_of, tag_of, take_way, units_of,
+    KEY_BYTES, NO_WAY, STRIPES, Entities, Stripe, drop_columns, find_way, hash_of, pool_parts, record_of, record_size,
+    set_of, stripe_of, tag_of, take_way, units_of,
 )
 from interceptor.engine.entity_sets cimport (
     ALL_WAYS, ERA, WAYS, EntitySet, SetTime, ic_number_of, time_of, vacate, way_hinted, ways_expired, ways_free,
@@ -365,6 +365,13 @@ cdef class EntityTable:
 
     def set_of(self, Key a, Key b):
         return scale(hash_of(self.table, a, b), self.table.n_sets)
+
+    def locked(self):
+        cdef Entities* table = self.table
+        cdef const char* base = self.region.base
+        parts = [(<char*>table.sets - base, sizeof(EntitySet), table.n_sets, table.records - base,
+                  WAYS * table.record_bytes)]
+        return parts + pool_parts(table.pools.sketches, base) + pool_parts(table.pools.registers, base)
 
     def forget(self, Key a, Key b):
         return bool(entities_forget(self.table, a, b))

@@ -10,6 +10,7 @@ from interceptor.engine.entity_sets cimport (
     ways_expired, ways_with,
 )
 from interceptor.engine.keys cimport mix, scale
+from interceptor.engine.sketches cimport Sketch, SketchPool
 from interceptor.engine.types cimport Key, Millis
 
 cdef enum:
@@ -136,3 +137,11 @@ cdef inline uint32_t take_way(Entities* table, EntitySet* s, uint64_t hashed, Ke
             protect(s, way, time)
         note_touch(s, way, time)
     return way
+
+
+# Where in a table's memory its sketches lie under their locks, for copies
+cdef inline list pool_parts(const SketchPool* pool, const char* base):
+    if pool.capacity == 0:
+        return []
+    return [(pool.sketches - base, sizeof(Sketch) + pool.inside, pool.capacity, <char*>pool.until - base,
+             sizeof(int64_t))]

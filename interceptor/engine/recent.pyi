@@ -1,5 +1,6 @@
 """What happened lately: a bounded table of entries that end by themselves."""
 
+from interceptor.engine.copies import Part
 from interceptor.engine.memory import Region
 
 class RecentTable:
@@ -67,6 +68,9 @@ class RecentTable:
 
     def __len__(self) -> int:
         """Entries held, ended ones that nothing has replaced yet included."""
+
+    def locked(self) -> list[Part]:
+        """Where in the region what lies under locks is."""
 
     @property
     def last_end(self) -> int:

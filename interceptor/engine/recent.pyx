@@ -252,6 +252,10 @@ cdef class RecentTable:
     def __len__(self) -> int:
         return ic_load64(&self.own.used)
 
+    def locked(self):
+        return [(<char*>self.own.sets - self.region.base, sizeof(RecentSet), self.own.n_sets,
+                 <char*>self.own.entries - self.region.base, RECENT_WAYS * sizeof(RecentEntry))]
+
     @property
     def last_end(self) -> int:
         cdef uint64_t i

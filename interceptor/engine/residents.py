@@ -53,7 +53,7 @@ def settle(
         tuple(meaning.decode("ascii") for meaning in meanings),
         sketches,
     )
-    return _resident(label, state.take(label, _nbytes(label)), seed)
+    return _resident(label, state.take(label, _nbytes(label)), seed, state)
 
 
 def earlier(state: StateDirectory | None, secret: bytes) -> list[Resident]:
@@ -65,7 +65,7 @@ def earlier(state: StateDirectory | None, secret: bytes) -> list[Resident]:
     for label in state.left(WHAT):
         region = state.attach(label, _nbytes(label))
         if region is not None:
-            residents.append(_resident(label, region, seed))
+            residents.append(_resident(label, region, seed, state))
             state.counts.torn += residents[-1].table.torn
     return residents
 
@@ -92,6 +92,7 @@ def recent(state: StateDirectory | None, what: str, entries: int, seed: int) -> 
         return RecentTable(entries, seed)
     label = Label(what, entries)
     table = RecentTable(entries, seed, state.take(label, RecentTable.bytes_for(entries)))
+    state.describe(table.region, table.locked())
     state.retain(what, [table.region])  # of another size
     state.counts.torn += table.torn
     return table
@@ -112,6 +113,7 @@ def _nbytes(label: Label) -> int:
     return EntityTable.bytes_for(label.slots, label.columns, label.sketches)
 
 
-def _resident(label: Label, region: Region, seed: int) -> Resident:
+def _resident(label: Label, region: Region, seed: int, state: StateDirectory) -> Resident:
     table = EntityTable(label.slots, label.columns, sketches=label.sketches, seed=seed, region=region)
+    state.describe(region, table.locked())
     return Resident(table, label.kind, tuple(meaning.encode("ascii") for meaning in label.meanings))

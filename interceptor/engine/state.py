@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from interceptor.engine.copies import CopyError, Part, Pause, read, write
 from interceptor.engine.memory import LAYOUT, Region
 
 MAGIC = b"icstate\0"
@@ -25,10 +26,9 @@ MAGIC = b"icstate\0"
 HEAD = struct.Struct("<8sIIQ32s")
 PAGE = 4096
 LONGEST_LABEL = 1 << 20
-SUFFIX = ".table"
+SUFFIX, COPY = ".table", ".copy"
 #: seconds for a process that was killed to let go of the directory
 PATIENCE = 5.0
-#: beyond the label and the table, what the system itself needs of a file system in memory
 FILE_OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -61,6 +61,7 @@ class _File:
     nbytes: int
     offset: int
     region: Region | None = None  #: taken by a table of this process
+    parts: tuple[Part, ...] = ()  #: where in it what lies under locks is
 
 
 @dataclass
@@ -68,6 +69,7 @@ class StateCounts:
     """What was met since the directory was opened."""
 
     attached: int = 0  #: tables taken up from an earlier process
+    restored: int = 0  #: of copies on disk
     torn: int = 0  #: entries dropped, for the earlier process had died while it changed them
     #: files left out, and why
     left_out: list[tuple[str, str]] = field(default_factory=list)
@@ -83,6 +85,7 @@ class StateDirectory:
     path : made if need be, of mode 0700
     secret : of the installation; tables of another one are not taken up
     required : whether a table for which there is no room is an error, or in the process's own memory
+    copies : a directory of copies on disk, which are read when the directory holds nothing: after a reboot
 
     Raises
     ------
@@ -90,8 +93,11 @@ class StateDirectory:
         when it is somebody else's, another process has it, or it cannot be made
     """
 
-    def __init__(self, path: Path, secret: bytes, *, required: bool = True) -> None:
+    def __init__(
+        self, path: Path, secret: bytes, *, required: bool = True, copies: Path | None = None
+    ) -> None:
         self.path = path
+        self.copies = copies
         self.counts = StateCounts()
         self._required = required
         self._owner = hashlib.sha256(b"interceptor state\0" + secret).hexdigest()[:32]
@@ -100,6 +106,8 @@ class StateDirectory:
         self._lock = _hold(path)
         try:
             self._look()
+            if not self._files and copies is not None:
+                self._restore(copies)
         except OSError as error:
             self.close()
             raise StateError(f"{path}: cannot be read: {error.strerror}; {WHAT_TO_DO}") from error
@@ -152,9 +160,49 @@ class StateDirectory:
             if each.label.what == what and (each.region is None or id(each.region) not in wanted):
                 self._remove(each)
 
-    def tables(self) -> list[tuple[Label, Region]]:
+    def tables(self) -> list[Label]:
         """What is taken."""
-        return [(each.label, each.region) for each in self._files if each.region is not None]
+        return [each.label for each in self._files if each.region is not None]
+
+    def describe(self, region: Region, parts: Iterable[Part]) -> None:
+        """Says where in a table's memory what lies under locks is: then it can be copied."""
+        for each in self._files:
+            if each.region is region:
+                each.parts = tuple(parts)
+
+    def copy(self, pause: Pause) -> int:
+        """Writes all tables to disk, beside whoever changes them, and removes copies of tables that there are no more.
+
+        Returns how many sets were too busy to be in it. Raises OSError, and copies made before stay.
+        """
+        assert self.copies is not None
+        self.copies.mkdir(mode=0o700, parents=True, exist_ok=True)
+        missed, made = 0, set()
+        for each in list(self._files):
+            if each.region is not None and each.parts:
+                path = self.copies / f"{each.path.stem}{COPY}"
+                missed += write(path, self._head(each.label, each.nbytes), each.region, each.parts, pause)
+                made.add(path)
+        for path in self.copies.iterdir():
+            if path.suffix in {COPY, ".new"} and path not in made:
+                path.unlink()
+        return missed
+
+    def _restore(self, copies: Path) -> None:
+        for path in sorted(copies.glob(f"*{COPY}")):
+            each = None
+            try:
+                found = self._read(path, whole=False)
+                region = self._make(found.label, found.nbytes)
+                each = self._files[-1]
+                read(path, found.offset, region)
+            except (_Unfit, CopyError, OSError) as problem:
+                if each is not None:
+                    self._remove(each)
+                self.counts.left_out.append((path.name, str(problem)))
+            else:
+                each.region = None  # until a table takes it up
+                self.counts.restored += 1
 
     # --- files
 
@@ -169,7 +217,7 @@ class StateDirectory:
                 except (_Unfit, OSError) as problem:
                     self._leave_out(path, str(problem))
 
-    def _read(self, path: Path) -> _File:
+    def _read(self, path: Path, *, whole: bool = True) -> _File:
         fd = _opened(path)
         try:
             head = os.pread(fd, HEAD.size, 0)
@@ -182,7 +230,9 @@ class StateDirectory:
             if hashlib.sha256(text).digest() != digest:
                 raise _Unfit("has a damaged label")
             offset = _offset(text)
-            if os.fstat(fd).st_size != offset + nbytes:
+            if not whole:
+                offset = HEAD.size + len(text)
+            elif os.fstat(fd).st_size != offset + nbytes:
                 raise _Unfit(f"has {os.fstat(fd).st_size} bytes, not {offset + nbytes}")
         finally:
             os.close(fd)
@@ -215,8 +265,8 @@ class StateDirectory:
         return each.region
 
     def _make(self, label: Label, nbytes: int) -> Region:
-        text = json.dumps({"owner": self._owner, **asdict(label)}).encode()
-        offset = _offset(text)
+        head = self._head(label, nbytes)
+        offset = _offset(head[HEAD.size :])
         self._number += 1
         path = self.path / f"{self._number:06d}{SUFFIX}"
         new = path.with_suffix(".new")
@@ -224,8 +274,7 @@ class StateDirectory:
         try:
             os.ftruncate(fd, offset + nbytes)
             region = Region(nbytes, fd, offset)
-            head = HEAD.pack(MAGIC, LAYOUT, len(text), nbytes, hashlib.sha256(text).digest())
-            os.pwrite(fd, head + text, 0)
+            os.pwrite(fd, head, 0)
             new.rename(path)
         except BaseException:
             with suppress(OSError):
@@ -235,6 +284,10 @@ class StateDirectory:
             os.close(fd)
         self._files.append(_File(path, label, nbytes, offset, region))
         return region
+
+    def _head(self, label: Label, nbytes: int) -> bytes:
+        text = json.dumps({"owner": self._owner, **asdict(label)}).encode()
+        return HEAD.pack(MAGIC, LAYOUT, len(text), nbytes, hashlib.sha256(text).digest()) + text
 
     def _remove(self, each: _File) -> None:
         self._files.remove(each)

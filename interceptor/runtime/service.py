@@ -30,7 +30,7 @@ from interceptor.runtime.policies import LivePolicies
 from interceptor.runtime.protection import Protection
 from interceptor.runtime.recent import RecentCalls
 from interceptor.runtime.remembering import Remembering
-from interceptor.runtime.state import Place, open_state, tell
+from interceptor.runtime.state import Copying, Place, open_state, tell
 from interceptor.runtime.tally import Tally
 from interceptor.runtime.trials import Trials
 from interceptor.runtime.upkeep import Upkeep
@@ -62,6 +62,7 @@ class Settings:
     calls_in_flight: int = 1 << 20  #: calls whose reports can be joined to their decision
     pass_sample: int = 1000  #: one of how many passed calls goes to the decision log
     state: Place = None  #: where counters lie; None: in memory of the process's own, and end with it
+    copy_s: float = 600.0  #: seconds between copies of them to disk; 0: none
     allow_bad: bool = False  #: keep the good rows of a list file of which more than 1 % are bad
 
 
@@ -128,6 +129,7 @@ class Service:
         self.entities = Entities(engine, desk, clock)
         self._expiry = Expiry(engine, loader, clock, log)
         self.upkeep = Upkeep(desk, self.trials, self.demotions, clock, log)
+        self.copying = Copying(self.state, settings.copy_s, clock, log)
         self.imaging = Imaging(self.store, clock, log)
         sink = (
             DecisionLog(settings.decision_log, self.outcomes, show_numbers=shown)
@@ -158,6 +160,7 @@ class Service:
         self._expiry.start()
         self.upkeep.start()
         self.imaging.start()
+        self.copying.start()
         self._drain.start()
         self.additions.start()
         self.ready = True
@@ -193,6 +196,7 @@ class Service:
         self._expiry.stop()
         self.upkeep.stop()
         self.imaging.stop()
+        self.copying.stop()
         self._drain.stop()
         self.additions.stop()
         self.loader.close()

@@ -20,6 +20,7 @@ class StandingCollector(Collector):
         """Called once a scrape."""
         if self._service.loader.current is not None:
             yield from self._of_the_store()
+            yield from self._of_state()
             yield from self._of_changes()
             yield from self._of_rules()
             yield from self._of_feedback()
@@ -50,6 +51,29 @@ class StandingCollector(Collector):
         for (name, source), at_ms in sorted(known.last_changes.items()):
             changed.add_metric([name, source], at_ms / 1000)
         yield changed
+
+    def _of_state(self) -> Iterator[Metric]:
+        state, copying = self._service.state, self._service.copying
+        if state is None:
+            return
+        counts = state.counts
+        yield gauge("interceptor_state_bytes", "Memory of counters that outlive the process.", state.nbytes)
+        yield total(
+            "interceptor_state_torn",
+            "Entries dropped, for an earlier process had died while it changed them.",
+            counts.torn,
+        )
+        yield total(
+            "interceptor_state_left_out",
+            "Tables of an earlier process that did not fit and were begun anew.",
+            len(counts.left_out),
+        )
+        yield gauge(
+            "interceptor_state_copy_timestamp_seconds",
+            "When counters were last copied to disk; 0: not yet.",
+            copying.made_ms / 1000,
+        )
+        yield gauge("interceptor_state_copy_seconds", "How long that took.", copying.seconds)
 
     def _of_changes(self) -> Iterator[Metric]:
         service = self._service

@@ -1,16 +1,23 @@
 """What the engine knows of calls, kept beyond the process: where it lies."""
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Literal
 
 from interceptor.engine.state import StateDirectory, StateError
+from interceptor.runtime.background import Background
+from interceptor.runtime.clock import Clock
+from interceptor.runtime.loader import step_back
 from interceptor.runtime.logs import Log
 
 #: of every user, in memory, until the machine is started anew
 SHARED_MEMORY = Path("/dev/shm")
 #: how large pages of shared memory come about: `never` costs every decision some misses more
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/shmem_enabled")
+
+#: bytes a second that a copy to disk takes of memory: calls are to notice nothing of it
+RATE = 150_000_000
 
 #: where state lies: None is memory of the process's own
 Place = Path | Literal["default"] | None
@@ -23,19 +30,66 @@ def default_place(secret: bytes, data: Path) -> Path:
 
 
 def open_state(place: Place, secret: bytes, data: Path, log: Log) -> StateDirectory | None:
-    """Opens the directory of the state, if there is to be one. Raises StateError for one that was asked for by name."""
+    """Opens the directory of the state, if there is to be one. Copies of it are in `data`.
+
+    Raises StateError for one that was asked for by name.
+    """
+    copies = data / "state"
     if place is None:
         return None
     if place != "default":
-        return StateDirectory(place, secret)
+        return StateDirectory(place, secret, copies=copies)
     place = default_place(secret, data)
     try:
         if not SHARED_MEMORY.is_dir():
             raise StateError(f"{SHARED_MEMORY}: there is no shared memory; name a directory by --state")
-        return StateDirectory(place, secret, required=False)
+        return StateDirectory(place, secret, required=False, copies=copies)
     except StateError as error:
         log.warning("counters will not outlive this process", problem=str(error))
         return None
+
+
+class Copying(Background):
+    """Copies the state to disk every so many seconds, at nice 19 and slowly; and once more, not slowly, at the end."""
+
+    def __init__(self, state: StateDirectory | None, period: float, clock: Clock, log: Log) -> None:
+        super().__init__("copying")
+        self._state = state
+        self._period = period
+        self._clock = clock
+        self._log = log
+        self._failing = False
+        self.made_ms = 0  #: when the last copy was made; 0: none yet
+        self.seconds = 0.0  #: that it took
+
+    def _run(self) -> None:
+        if self._state is None or not self._period:
+            return
+        step_back()
+        while not self._stopping.wait(self._period):
+            self._copy(self._state)
+        self._copy(self._state)
+
+    def _copy(self, state: StateDirectory) -> None:
+        begun = time.monotonic()
+        try:
+            missed = state.copy(self._pause)
+        except OSError as error:
+            if not self._failing:
+                self._log.warning(
+                    "counters not copied to disk, the last copy stays",
+                    directory=str(state.copies),
+                    problem=error.strerror or str(error),
+                )
+            self._failing = True
+            return
+        self._failing = False
+        self.made_ms, self.seconds = self._clock.now_ms(), time.monotonic() - begun
+        self._log.debug("counters copied to disk", seconds=round(self.seconds, 3), missed=missed)
+
+    def _pause(self, nbytes: int) -> None:
+        if not self._stopping.is_set():
+            time.sleep(nbytes / RATE)
 
 
 def tell(state: StateDirectory | None, log: Log) -> None:
@@ -52,6 +106,7 @@ def tell(state: StateDirectory | None, log: Log) -> None:
         directory=str(state.path),
         bytes=state.nbytes,
         attached=counts.attached,
+        restored=counts.restored,
         torn=counts.torn,
         large_pages=_large_pages(),
     )

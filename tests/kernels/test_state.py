@@ -4,10 +4,12 @@ import os
 import shutil
 import struct
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from interceptor.engine import state as states
@@ -210,7 +212,7 @@ def test_a_table_of_another_meaning_is_a_table_of_its_own_and_files_nobody_wants
     assert region.fresh
     assert len(list(path.glob("*.table"))) == 2
     state.retain("entities", [region])
-    assert [label.meanings for label, _ in state.tables()] == [("calls", "others")]
+    assert [label.meanings for label in state.tables()] == [("calls", "others")]
     assert len(list(path.glob("*.table"))) == 1
     state.close()
 
@@ -279,3 +281,77 @@ def test_a_file_system_that_cannot_be_written_is_refused(small: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small], check=True)
     with pytest.raises(StateError, match="Read-only file system; name a directory"):
         StateDirectory(small, SECRET)
+
+
+def test_a_copy_on_disk_is_read_when_the_memory_is_gone(path: Path, tmp_path: Path) -> None:
+    copies = tmp_path / "copies"
+    counted = left_behind(path, entities=60, elements=30)
+    state = StateDirectory(path, SECRET, copies=copies)
+    table = table_of(state)
+    state.describe(table.region, table.locked())
+    assert state.copy(lambda _: None) == 0
+    state.close()
+    shutil.rmtree(path)
+    state = StateDirectory(path, SECRET, copies=copies)
+    table = table_of(state)
+    assert {entity: read(table, entity) for entity in counted} == counted
+    assert (state.counts.restored, state.counts.attached, table.torn) == (1, 1, 0)
+    state.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda data: data[:-1], "ends in the middle"),
+        (lambda data: data[:-5000] + b"x" + data[-4999:], "is damaged"),
+        (lambda data: data[: len(data) // 2], "is damaged"),
+        (lambda data: b"", "is none of ours"),
+    ],
+)
+def test_a_copy_that_is_not_whole_is_none(
+    path: Path, tmp_path: Path, change: Callable[[bytes], bytes], said: str
+) -> None:
+    left_behind(path)
+    state = StateDirectory(path, SECRET, copies=tmp_path / "copies")
+    table = table_of(state)
+    state.describe(table.region, table.locked())
+    state.copy(lambda _: None)
+    state.close()
+    shutil.rmtree(path)
+    (copy,) = (tmp_path / "copies").iterdir()
+    copy.write_bytes(change(copy.read_bytes()))
+    state = StateDirectory(path, SECRET, copies=tmp_path / "copies")
+    assert [problem for _, problem in state.counts.left_out] == [said]
+    assert read(table_of(state), 1) == [0, 0]
+    state.close()
+
+
+def test_a_copy_made_while_calls_are_counted_has_each_entity_as_it_was_at_one_moment(
+    path: Path, tmp_path: Path
+) -> None:
+    state = StateDirectory(path, SECRET, copies=tmp_path / "copies")
+    table = table_of(state)
+    state.describe(table.region, table.locked())
+    keys = np.arange(1, 201, dtype=np.uint64).repeat(50)
+    going = threading.Event()
+
+    def call() -> None:
+        while not going.is_set():
+            table.touch_many(keys, np.zeros_like(keys), np.full(len(keys), NOW), np.ones_like(keys))
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    readings = []
+    for _ in range(5):
+        state.copy(lambda _: None)
+        other = StateDirectory(tmp_path / "other", SECRET, copies=tmp_path / "copies")
+        restored = table_of(other)
+        readings.append([read(restored, entity) for entity in range(1, 201)])
+        other.close()
+        shutil.rmtree(tmp_path / "other")
+    going.set()
+    thread.join()
+    for counts in zip(*readings, strict=True):  # they go up, and a call counts in both columns or in none
+        assert [calls for calls, _ in counts] == sorted(calls for calls, _ in counts)
+        assert all(callees == (calls > 0) for calls, callees in counts)
+    state.close()
