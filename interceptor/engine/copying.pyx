@@ -34,7 +34,7 @@ def copy_sets(Region region not None, part, uint64_t first, uint64_t n, unsigned
     cdef size_t at = part[0], size = part[1], beside_at = part[3], beside_size = part[4]
     cdef uint64_t i, count = part[2], used = 0, missed = 0
     cdef const char* head
-    cdef uint32_t word, tries
+    cdef uint32_t word, _
     if first + n > count or <size_t>heads.shape[0] < n * size or <size_t>besides.shape[0] < n * beside_size:
         raise ValueError(f"sets {first} to {first + n} of {count}: too many, or too little room")
     if at + count * size > region.nbytes or beside_at + count * beside_size > region.nbytes:
@@ -42,7 +42,7 @@ def copy_sets(Region region not None, part, uint64_t first, uint64_t n, unsigned
     with nogil:
         for i in range(n):
             head = region.base + at + (first + i) * size
-            for tries in range(<uint32_t>TRIES):
+            for _ in range(<uint32_t>TRIES):
                 word = ic_glance_begins(<const uint32_t*>head)
                 if word == 0:               # never locked, so never written
                     break
