@@ -171,7 +171,8 @@ sanitize: build
 	INTERCEPTOR_SANITIZE=address,undefined $(BIN)/python setup.py --quiet build --build-base build/sanitize --build-lib build/sanitize/lib --parallel 2
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so) $$(gcc -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc PYTHONPATH=build/sanitize/lib INTERCEPTOR_TREE=build/sanitize/lib \
-		$(BIN)/python -P -m pytest --capture=sys tests/kernels tests/dataplane tests/fault/test_changes_under_load.py \
+		$(BIN)/python -P -m pytest --capture=sys tests/kernels tests/dataplane tests/conformance/test_{judging,trials}.py \
+		tests/fault/test_changes_under_load.py \
 		-k "not idle_connections_cost_little"
 
 # What threads do to each other, under ThreadSanitizer: kernels that many use at once, and data-plane threads whose
@@ -181,7 +182,7 @@ sanitize-threads: build
 	INTERCEPTOR_SANITIZE=thread $(BIN)/python setup.py --quiet build --build-base build/thread --build-lib build/thread/lib --parallel 2
 	LD_PRELOAD="$$(gcc -print-file-name=libtsan.so)" TSAN_OPTIONS=halt_on_error=1 \
 	PYTHONPATH=build/thread/lib INTERCEPTOR_TREE=build/thread/lib $(BIN)/python -P -m pytest --capture=sys \
-		tests/kernels/test_{demotion,engine,entities,events,lists,live_lists,pairing,pairs,publication,recent,samples,trial}.py \
+		tests/kernels/test_{demotion,engine,entities,events,inflight,lists,live_lists,pairing,pairs,publication,recent,samples,trial}.py \
 		tests/fault/test_changes_under_load.py tests/dataplane/test_{connections,loop,tls}.py \
 		-k "not idle_connections_cost_little and not grpcio"
 
