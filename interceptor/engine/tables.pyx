@@ -5,7 +5,7 @@ import numpy as np
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
-from interceptor.engine.atomics cimport ic_load64, ic_lowest_bit, ic_prefetch, ic_prefetch_read
+from interceptor.engine.atomics cimport ic_load64, ic_load64_relaxed, ic_lowest_bit, ic_prefetch, ic_prefetch_read
 from interceptor.engine.lists cimport Lists, ListTable, Slot, lists_add, lists_find, lists_group
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.networks cimport NetworkTable
@@ -106,7 +106,7 @@ cdef uint64_t copy_slots(Lists* to, const Lists* table, const Move* move, uint64
     cdef uint64_t i, n = 4 * table.groups
     for i in range(first, n):
         if i + LOOKAHEAD < n:
-            ic_prefetch(lists_group(to, table.slots[i + LOOKAHEAD].key))
+            ic_prefetch(lists_group(to, ic_load64_relaxed(&table.slots[i + LOOKAHEAD].key)))
         if lists_add(to, ic_load64(&table.slots[i].key), moved_at(move, table, i)) < 0:
             return i
     return n

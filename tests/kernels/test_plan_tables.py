@@ -126,7 +126,7 @@ def test_the_second_start_does_not_import_phonenumbers(tmp_path: Path) -> None:
         "load_plan(Path(sys.argv[1])); print('phonenumbers' in sys.modules)"
     )
     said = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+        [sys.executable, "-P", "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert said.stdout == "False\n"
 
