@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from interceptor.policy import load_policy
-from service.running import Running, command, environment, run
+from service.running import Running, command, environment, run, write_policy
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
@@ -95,7 +95,8 @@ def test_an_analysts_day_goes_as_readme_shows(tmp_path: Path) -> None:
         program = tmp_path / "interceptor"
         program.write_text(
             f"#!/bin/sh\ncase $1 in decide) at={running.data.address};; *) at={running.control.address};; esac\n"
-            f'exec {shlex.join(command())} "$@" --server $at\n'
+            f'case $1 in simulate|replay) set -- "$@";; *) set -- "$@" --server $at;; esac\n'
+            f'exec {shlex.join(command())} "$@"\n'
         )
         program.chmod(0o700)
         environ = environment(PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}", TERM="xterm", COLUMNS="120")
@@ -139,7 +140,7 @@ def test_the_policy_of_one_page_loads(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text(text)
     spec = load_policy(path)
-    assert [rule.id for rule in spec.rules] == ["allowed", "listed", "sim-box", "trial"]
+    assert [rule.id for rule in spec.rules] == ["allowed", "listed", "sim-box", "relay", "trial"]
 
 
 def test_the_table_of_options_is_complete() -> None:
@@ -149,19 +150,29 @@ def test_the_table_of_options_is_complete() -> None:
     assert shown == offered - {"--help"}
 
 
-def test_the_table_of_metrics_is_complete(service: Running) -> None:
+@pytest.fixture(scope="module")
+def offered(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The metrics of a service that keeps state."""
+    directory = tmp_path_factory.mktemp("metrics")
+    running = Running(write_policy(directory), "--state", directory / "state")
+    try:
+        return set(re.findall(r"^# TYPE (interceptor_\w+)", running.page(), flags=re.MULTILINE))
+    finally:
+        running.stop()
+
+
+def test_the_table_of_metrics_is_complete(offered: set[str]) -> None:
     shown = {
         name
         for row in re.findall(r"^\| (`interceptor_.*?) \|", TEXT, flags=re.MULTILINE)
         for name in re.findall(r"`(interceptor_\w+)`", row)
     }
-    offered = set(re.findall(r"^# TYPE (interceptor_\w+)", service.page(), flags=re.MULTILINE))
     assert shown == offered
 
 
-def test_every_metric_named_exists(service: Running) -> None:
+def test_every_metric_named_exists(offered: set[str]) -> None:
     named = set(re.findall(r"\b(interceptor_[a-z_]+)\b", TEXT))
-    assert named <= set(re.findall(r"^# TYPE (interceptor_\w+)", service.page(), flags=re.MULTILINE))
+    assert named <= offered
 
 
 def test_every_make_target_named_exists() -> None:
