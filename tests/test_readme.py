@@ -84,7 +84,9 @@ def at_a_terminal(line: str, folder: Path, environ: dict[str, str]) -> str:
         finally:
             os.close(ours)
     # a progress bar is drawn over, and at last wiped out from the line below it
-    left = re.sub(r"[^\n]*\n(?:\r|\x1b\[\?25h)*\x1b\[1A\x1b\[2K", "", written.decode().replace("\r\n", "\n"))
+    left, n = written.decode().replace("\r\n", "\n"), 1
+    while n:  # one line at a time, the last first
+        left, n = re.subn(r"[^\n]*\n(?:\r|\x1b\[\?25h)*\x1b\[1A\x1b\[2K", "", left)
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[^\n]*\r", "", left)
     return re.sub(r" +$", "", plain, flags=re.MULTILINE)
 

@@ -8,6 +8,7 @@ from interceptor.engine.memory cimport Region
 cdef extern from * nogil:
     """
     #include <sched.h>
+    #include <time.h>
     /* What is read may be changed meanwhile, and is thrown away then: no race that matters. */
     #if defined(__has_feature)
     #if __has_feature(thread_sanitizer)
@@ -20,13 +21,18 @@ cdef extern from * nogil:
     static void ic_copy_words(uint64_t* to, const uint64_t* from, size_t nbytes) {
         for (size_t i = 0; i < nbytes / 8; i++) to[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
     }
-    static void ic_let_others(void) { sched_yield(); }
+    /* Whoever holds a lock may have lost its core: then it takes a scheduler's round until it goes on. */
+    static void ic_let_others(uint32_t tries) {
+        const struct timespec pause = {0, 1000000};
+        if (tries < 32) sched_yield();
+        else nanosleep(&pause, 0);
+    }
     """
     void ic_copy_words(uint64_t* to, const uint64_t* begin, size_t nbytes) noexcept
-    void ic_let_others() noexcept
+    void ic_let_others(uint32_t tries) noexcept
 
 cdef enum:
-    TRIES = 1000
+    TRIES = 1000                # a second
 
 
 def copy_sets(Region region not None, part, uint64_t first, uint64_t n, unsigned char[::1] heads,
@@ -34,7 +40,7 @@ def copy_sets(Region region not None, part, uint64_t first, uint64_t n, unsigned
     cdef size_t at = part[0], size = part[1], beside_at = part[3], beside_size = part[4]
     cdef uint64_t i, count = part[2], used = 0, missed = 0
     cdef const char* head
-    cdef uint32_t word, _
+    cdef uint32_t word, tries
     if first + n > count or <size_t>heads.shape[0] < n * size or <size_t>besides.shape[0] < n * beside_size:
         raise ValueError(f"sets {first} to {first + n} of {count}: too many, or too little room")
     if at + count * size > region.nbytes or beside_at + count * beside_size > region.nbytes:
@@ -42,7 +48,7 @@ def copy_sets(Region region not None, part, uint64_t first, uint64_t n, unsigned
     with nogil:
         for i in range(n):
             head = region.base + at + (first + i) * size
-            for _ in range(<uint32_t>TRIES):
+            for tries in range(<uint32_t>TRIES):
                 word = ic_glance_begins(<const uint32_t*>head)
                 if word == 0:               # never locked, so never written
                     break
@@ -53,7 +59,7 @@ def copy_sets(Region region not None, part, uint64_t first, uint64_t n, unsigned
                     if ic_glance_held(<const uint32_t*>head, word):
                         used += 1
                         break
-                ic_let_others()
+                ic_let_others(tries)
             else:
                 word = 0
                 missed += 1
