@@ -12,6 +12,7 @@ from interceptor.engine.number import parse
 from interceptor.engine.types import NumberStatus
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.desk import Desk
+from interceptor.runtime.entities import NUMBER, Entities
 from interceptor.runtime.evidence import VERSION, packed
 from interceptor.runtime.masking import masked
 from interceptor.runtime.why import moment, sentence
@@ -52,8 +53,9 @@ class Clue:
 class Clues:
     """Gathers packs. Any number of threads."""
 
-    def __init__(self, engine: Engine, desk: Desk, clock: Clock) -> None:
+    def __init__(self, engine: Engine, desk: Desk, entities: Entities, clock: Clock) -> None:
         self._engine = engine
+        self._entities = entities
         self._desk = desk
         self._clock = clock
 
@@ -140,9 +142,27 @@ class Clues:
         parties = _Parties(subject, text, decisions)
         yield from _seen(decisions)
         yield from _rules(decisions)
+        yield from self._counted(subject, text)
         yield from _shared(subject, decisions, parties)
         yield from self._listed(subject, text)
         yield from self._told(decisions, parties)
+
+    def _counted(self, subject: Subject, text: str) -> Iterator[dict[str, Any]]:
+        """What the counters say of it now."""
+        kind = NUMBER if subject is Subject.NUMBER else str(subject)
+        if kind != NUMBER and kind not in self._engine.entity_kinds():
+            return
+        for entity in self._entities.show([text], kind):
+            for counter in entity.counters:
+                yield {
+                    "kind": "counter",
+                    "name": counter.name,
+                    "value": counter.value,
+                    "of": entity.kind,
+                    "last_counted": moment(entity.seen_ms),
+                    "words": counter.meaning,
+                    "decision_ids": [],
+                }
 
     def _listed(self, subject: Subject, text: str) -> Iterator[dict[str, Any]]:
         if subject is Subject.CELL:

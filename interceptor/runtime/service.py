@@ -125,8 +125,8 @@ class Service:
             log=log,
         )
         self.decisions = Decisions(desk, loader, clock, show_numbers=shown)
-        self.clues = Clues(engine, desk, clock)
         self.entities = Entities(engine, desk, clock)
+        self.clues = Clues(engine, desk, self.entities, clock)
         self._expiry = Expiry(engine, loader, clock, log)
         self.upkeep = Upkeep(desk, self.trials, self.demotions, clock, log)
         self.copying = Copying(self.state, settings.copy_s, clock, log)

@@ -72,6 +72,8 @@ def test_a_clue_about_a_number_says_what_it_did_and_who_listed_it(ask: Ask, tmp_
         "local",
         True,
     )
+    (counter,) = of(pack, "counter")
+    assert (counter["name"], counter["value"]) == ("calls_1h", 2)
     assert {each["card"] for each in of(pack, "decision")} == {f"46000{CALLER[-10:]}"}
     assert all(item["decision_ids"] for item in pack if item["kind"] in {"seen", "rule", "decision"})
 
