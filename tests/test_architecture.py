@@ -19,6 +19,7 @@ FLOORS = {
     "policy": 2,
     "store": 2,
     "dataplane": 2,
+    "delivery": 2,
     "simulation": 2,
     "runtime": 3,
     "loadtest": 3,
@@ -45,6 +46,10 @@ ONLY = {
     "lark": {"policy"},
     "phonenumbers": {"numbering"},
     "typer": {"cli"},
+    "httpx": {"delivery"},
+    "valkey": {"delivery"},
+    "confluent_kafka": {"delivery"},
+    "opentelemetry": {"delivery"},
 }
 #: Kernels have no clock, no I/O and no threads of their own; engine.pyx, where Python threads enter, may.
 NOT_IN_ENGINE = re.compile(
