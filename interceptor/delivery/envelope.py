@@ -1,0 +1,66 @@
+"""What an event is: the record the spool keeps of it, and the CloudEvent (1.0, JSON) a sink delivers."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+#: what every type of ours starts with
+PREFIX = "interceptor."
+#: kinds of events, as a sinks file names them
+KINDS = ("decision", "reminder", "early-warning", "rule-demoted")
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Record(NamedTuple):
+    """An event for the spool, which gives it its number."""
+
+    kind: str  #: of KINDS
+    body: bytes  #: JSON: an object of `id`, `time` and `data`
+
+
+class Spooled(NamedTuple):
+    """An event as the spool kept it."""
+
+    sequence: int
+    at_ms: int  #: when it came to the spool, milliseconds since the Unix epoch
+    kind: str
+    body: bytes
+
+
+def record(kind: str, event_id: str, time_ms: int, data: Mapping[str, Any]) -> Record:
+    """An event to be spooled.
+
+    Parameters
+    ----------
+    kind
+        One of KINDS.
+    event_id
+        The same for the same event whenever it is made: who receives it twice knows it by this.
+    time_ms
+        When it happened.
+    data
+        Numbers whole: each sink masks them as it is told to.
+    """
+    return Record(kind, _encode({"id": event_id, "time": rfc3339(time_ms), "data": data}).encode())
+
+
+def rfc3339(time_ms: int) -> str:
+    """``2026-03-01T08:30:00.123Z``."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def cloud_event(spooled: Spooled, source: str) -> dict[str, Any]:
+    """The CloudEvent (structured mode) of a spooled event, numbers whole. Its sequence sorts as text does."""
+    body = json.loads(spooled.body)
+    return {
+        "specversion": "1.0",
+        "id": body["id"],
+        "source": source,
+        "type": PREFIX + spooled.kind,
+        "time": body["time"],
+        "sequence": f"{spooled.sequence:020d}",
+        "datacontenttype": "application/json",
+        "data": body["data"],
+    }
