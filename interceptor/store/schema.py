@@ -203,6 +203,15 @@ demotions = Table(
     Column("detail", Text, nullable=False),  # JSON: what was seen
 )
 
+#: what is not to be sent again before its time is over, by MACs: a number does not stand here
+sent = Table(
+    "sent",
+    metadata,
+    Column("until_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary(16), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 #: who may ask what of the control plane
 credentials = Table(
     "credentials",

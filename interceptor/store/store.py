@@ -20,6 +20,7 @@ from interceptor.store.lists import Lists
 from interceptor.store.policies import Policies
 from interceptor.store.privacy import Privacy
 from interceptor.store.schema import installation
+from interceptor.store.sent import Sent
 from interceptor.store.trail import AuditTrail
 from interceptor.store.undo import Undo
 
@@ -56,6 +57,7 @@ class Store:
         self.policies = Policies(database)
         self.demotions = Demotions(database)
         self.feedback = Feedback(database)
+        self.sent = Sent(database)
         self.credentials = Credentials(database)
         self.decisions = RememberedDecisions(directory.path / "decisions.sqlite")
         self.lists = Lists(database, plan, home, self.secret, bytes(found.audit_key))
