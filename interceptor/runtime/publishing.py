@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from interceptor.delivery.envelope import Record
 
 
@@ -17,7 +20,11 @@ class Decided(NamedTuple):
 
 
 class Maker(Protocol):
-    """Makes further events of decisions. On the drain's thread; raises nothing."""
+    """Makes further events of what the engine decided. On the drain's thread."""
 
-    def made(self, decisions: Sequence[Decided]) -> list[Record]:
-        """Events of a batch of decisions: each once, none that repeats an answer, none of a trial."""
+    def made(self, events: npt.NDArray[np.void]) -> list[Record]:
+        """Events of a batch off the ring, which has answers that repeat one and those of a trial in it as well."""
+
+    def spooled(self) -> None:
+        """What `made` gave last is in the spool, and may be remembered as sent: not before, for a crash in between
+        shall send it again."""
