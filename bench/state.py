@@ -3,6 +3,9 @@
 - the table of a process that was killed, taken up by the next one: promised within a second
 - its copy to disk: how long it takes, unthrottled, and how large it is
 - the same table restored from the copy, its memory gone: promised within ten seconds
+- the same of the whole service, which was asked about ten million callers: from its start to its first answer
+- what its copies cost calls: the longest answer of an open loop while one is made, beyond what idle cores keep a
+  call from, and beside the same without copies
 """
 
 import os
@@ -16,14 +19,34 @@ from pathlib import Path
 
 import numpy as np
 from _report import ROOT, Report, arguments
+from _service import CORES, Control, complain, drive, requests_of, serve, settle
 
 from interceptor.engine.columns import Measure
 from interceptor.engine.entities import EntityTable
-from interceptor.engine.residents import earlier, settle
+from interceptor.engine.residents import earlier
+from interceptor.engine.residents import settle as settle_table
 from interceptor.engine.state import StateDirectory
+from interceptor.loadtest.requests import Requests
 
 ENTITIES = 10_000_000
 READY, RESTORED = 1.0, 10.0  # seconds
+PAUSE_MS = 1.0
+RATE = 50_000  # calls a second beside a copy
+#: every caller is new: as many calls, as many entities
+POLICY = """\
+version: 1
+entities: {{caller: {slots}}}
+counters:
+  calls_1h: {{count: call, per: caller, window: 1h}}
+  callees_1h: {{distinct: callee, per: caller, window: 1h}}
+rules:
+  - id: fan-out
+    when: counters.callees_1h > 100 || counters.calls_1h > 100
+    verdict: warn
+    class: analytics
+    reason: fan-out
+default: pass
+"""
 SECRET = b"a benchmark's   "
 HOUR = 3_600_000
 NOW = 1_700_000_000_000
@@ -36,7 +59,7 @@ MEANT = [
 
 def fill(directory: Path, entities: int) -> None:
     """Counts a call of each entity, and ends as a process does that is killed."""
-    table = settle("caller", entities, MEANT, 1, StateDirectory(directory, SECRET)).table
+    table = settle_table("caller", entities, MEANT, 1, StateDirectory(directory, SECRET)).table
     count_each(table, entities)
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -93,7 +116,70 @@ def main() -> None:
         report.figure("entities there", used, "entities")
         report.promise("restored", seconds, RESTORED, "s")
         state.close()
+        del _table, state
+        shutil.rmtree(directory)
+    the_service(report, entities)
     report.close()
+
+
+def the_service(report: Report, entities: int) -> None:
+    """Killed and started again, with so many callers known; its copies made beside calls; restored from one."""
+    requests = requests_of("never-repeat", listed=1, seed=report.args.seed, calls=400_000)
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryDirectory(dir=shared) as memory:
+        policy, directory = Path(scratch) / "policy.yaml", Path(memory) / "state"
+        policy.write_text(POLICY.format(slots=entities * 6 // 5))
+        options = ("--data", str(Path(scratch) / "data"), "--state", str(directory))
+        cores = sorted(CORES)
+
+        report.section("The service, after kill -9")
+        with serve(policy, *options, "--state-copy", "0", cores=cores) as service:
+            settle(service.listen, requests, calls=entities + entities // 50, seconds=600)
+            report.figure("entities counted", service.metric("interceptor_entities"), "entities")
+            service.process.kill()
+            service.process.wait()
+        ready = []
+        for _ in range(report.rounds(5, quick=2)):
+            begun = time.perf_counter()
+            with serve(policy, *options, "--state-copy", "0", cores=cores) as service:
+                ready.append(time.perf_counter() - begun)
+                there = service.metric("interceptor_entities")
+                service.process.kill()
+                service.process.wait()
+        report.figure("entities there", there, "entities")
+        report.promise("ready again", report.figure("from its start to ready", ready, "s"), READY, "s")
+
+        report.section(f"The service, copies beside {RATE:,} decisions/s")
+        control = Control()
+        longest = {}
+        for minutes, name in (("0", "without copies"), ("0.02", "with copies")):
+            with serve(policy, *options, "--state-copy", minutes, cores=cores) as service:
+                control.look(1.0 if report.args.quick else 5.0)
+                longest[name] = beside(report, service.listen, requests, name)
+                report.figure(
+                    f"seconds a copy takes, {name}", service.metric("interceptor_state_copy_seconds"), "s"
+                )
+        idle = control.percentile(100) / 1e3
+        report.figure("longest that idle cores are kept away", idle, "ms")
+        bound = max(idle, longest["without copies"])
+        report.promise("longest pause beyond both", max(longest["with copies"] - bound, 0), PAUSE_MS, "ms")
+
+        report.section("The service, after a reboot")
+        shutil.rmtree(directory)
+        begun = time.perf_counter()
+        with serve(policy, *options, "--state-copy", "0", cores=cores) as service:
+            report.promise("restored and ready", time.perf_counter() - begun, RESTORED, "s")
+            report.figure("entities there", service.metric("interceptor_entities"), "entities")
+
+
+def beside(report: Report, address: str, requests: Requests, name: str) -> float:
+    """An open loop; returns the longest answer in milliseconds."""
+    seconds = 6.0 if report.args.quick else 40.0
+    run = drive(address, requests, rate=RATE, duration=seconds, warm_up=1.0, connections=4)
+    complain(report, name, run)
+    for percent in (50, 99, 99.9):
+        report.figure(f"p{percent:g}, {name}", run.latency.percentile(percent) / 1e6, "ms")
+    return report.figure(f"longest answer, {name}", run.latency.percentile(100) / 1e6, "ms")
 
 
 if __name__ == "__main__":

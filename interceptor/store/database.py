@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import QueuePool
 
 from interceptor.store.words import StoreRefusedError, StoreUnavailableError
 
 FILE = "store.sqlite"
+#: how a store's tables came about, a file a step: v0001_lists.py is revision 0001
+MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST = max(step.name[1:5] for step in MIGRATIONS.glob("versions/v*.py"))
 #: says in a SQLite file's header whose it is: "INTC"
 APPLICATION_ID = 0x494E5443
 #: connections that read at the same time
@@ -299,14 +302,23 @@ def _postgresql(written: str) -> Database:
 # ---- tables --------------------------------------------------------------------------------------------------
 
 
+def _version(conn: Connection) -> str | None:
+    """Of the tables that are there: the revision of the last migration that they went through."""
+    if not inspect(conn).has_table("alembic_version"):
+        return None
+    return conn.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
 def _migrate(conn: Connection, place: str) -> None:
     """Makes the tables, or brings those of an older version up to date: in one transaction, or not at all."""
-    from alembic import command  # noqa: PLC0415 - a quarter of a second that only an opening store takes
+    if _version(conn) == NEWEST:
+        return
+    from alembic import command  # noqa: PLC0415 - a tenth of a second, which most starts need not take
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = conn
     try:

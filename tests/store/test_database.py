@@ -11,10 +11,11 @@ import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import bindparam, select
 
 from interceptor.engine.plan import NumberingPlan
-from interceptor.store.database import APPLICATION_ID, FILE, Database, Turns
+from interceptor.store.database import APPLICATION_ID, FILE, MIGRATIONS, NEWEST, Database, Turns
 from interceptor.store.directory import DataDirectory
 from interceptor.store.prepared import Prepared
 from interceptor.store.schema import lists, metadata
@@ -67,6 +68,10 @@ def test_a_prepared_statement_runs_with_all_of_its_parameters_or_not_at_all(stor
         assert of_list.first(conn, name="nothing") is None
         with pytest.raises(Exception, match="name"):
             of_list.rows(conn)
+
+
+def test_the_newest_migration_is_the_one_its_file_is_named_after() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [NEWEST]
 
 
 def test_a_store_of_a_newer_version_is_refused(reopen: Open) -> None:
