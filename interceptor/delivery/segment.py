@@ -1,0 +1,123 @@
+"""One file of the spool: records one after the other, and nothing else.
+
+A record is CRC-32 (of all that follows), length of the body, sequence, milliseconds since the epoch, kind, body.
+"""
+
+import mmap
+import os
+import struct
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from interceptor.delivery.envelope import KINDS, Spooled
+
+_CRC = struct.Struct("<I")
+_HEAD = struct.Struct("<IQqB")
+#: bytes of a record besides its body
+OVERHEAD = _CRC.size + _HEAD.size
+SUFFIX = ".events"
+
+_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+
+
+def written(event: Spooled) -> bytes:
+    """A record, as the file holds it."""
+    head = _HEAD.pack(len(event.body), event.sequence, event.at_ms, _NUMBERS[event.kind])
+    return _CRC.pack(zlib.crc32(event.body, zlib.crc32(head))) + head + event.body
+
+
+class Segment:
+    """A mapped file of records whose numbers ascend from `first`.
+
+    One thread writes, any number read: a reader goes no further than `end`, which moves when a record is whole.
+    """
+
+    def __init__(self, path: Path, first: int, data: mmap.mmap, end: int) -> None:
+        self.path = path
+        self.first = first  #: no record has a lower number
+        self.end = end  #: where the records end
+        self.size = len(data)  #: of the file
+        self._data = data
+
+    @classmethod
+    def create(cls, folder: Path, first: int, size: int) -> "Segment":
+        """A file of `size` bytes, all of them taken: a full disk is an OSError here, and never a signal later."""
+        path = folder / f"{first:020d}{SUFFIX}"
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(fd, 0, size)
+            return cls(path, first, mmap.mmap(fd, size), 0)
+        except BaseException:
+            path.unlink()
+            raise
+        finally:
+            os.close(fd)
+
+    @classmethod
+    def open(cls, path: Path) -> "Segment | None":
+        """A file there is; None for an empty one, which goes. What it holds is looked at when it is read."""
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            size = os.fstat(fd).st_size
+            if not size:
+                path.unlink()
+                return None
+            return cls(path, first_of(path), mmap.mmap(fd, size), size)
+        finally:
+            os.close(fd)
+
+    def put(self, records: Iterable[bytes]) -> int:
+        """Writes the records there is room for, and returns how many those are."""
+        fitting: list[bytes] = []
+        room = self.size - self.end
+        for record in records:
+            room -= len(record)
+            if room < 0:
+                break
+            fitting.append(record)
+        data = b"".join(fitting)
+        self._data[self.end : self.end + len(data)] = data
+        self.end += len(data)
+        return len(fitting)
+
+    def at(self, place: int, least: int) -> tuple[Spooled, int] | None:
+        """The record at a place, and the place behind it; None when it is damaged, or its number below `least`."""
+        if place + OVERHEAD > self.end:
+            return None
+        (crc,) = _CRC.unpack_from(self._data, place)
+        length, sequence, at_ms, kind = _HEAD.unpack_from(self._data, place + _CRC.size)
+        behind = place + OVERHEAD + length
+        if behind > self.end or sequence < least or kind >= len(KINDS):
+            return None
+        if zlib.crc32(self._data[place + _CRC.size : behind]) != crc:
+            return None
+        return Spooled(sequence, at_ms, KINDS[kind], self._data[place + OVERHEAD : behind]), behind
+
+    def cut(self) -> tuple[int, bool]:
+        """Ends records and file before the first that is not whole.
+
+        Returns the number behind the last whole one, and whether there was anything behind it but room.
+        """
+        place, least = 0, self.first
+        while (found := self.at(place, least)) is not None:
+            event, place = found
+            least = event.sequence + 1
+        torn = bool(self._data[place : self.end].strip(b"\0"))
+        self.end = place
+        self.seal()
+        return least, torn
+
+    def seal(self) -> None:
+        """Gives back what was taken and not written. Nothing is written to it from here on."""
+        os.truncate(self.path, self.end)
+        self.size = self.end
+
+    def remove(self) -> None:
+        """The file goes; who reads it still can."""
+        self.path.unlink(missing_ok=True)
+
+
+def first_of(path: Path) -> int:
+    """The number a file's name begins with."""
+    return int(path.name.removesuffix(SUFFIX))
