@@ -3,12 +3,22 @@
 import difflib
 import ipaddress
 import re
+from importlib.resources import files
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 Kind = Literal["decision", "reminder", "early-warning", "rule-demoted"]
@@ -17,6 +27,28 @@ Said = Literal["pass", "warn", "block"]
 
 class SinksError(ValueError):
     """A sinks file that cannot be used: each problem with its field and what to do, a line each."""
+
+
+#: what words may leave room for: who called, and when
+PLACES = ("caller", "time")
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
+
+
+def _known_zone(name: str) -> str:
+    if name not in (files("tzdata") / "zones").read_text().split():
+        raise ValueError(f"{name!r} is no zone of time: write one like Asia/Shanghai")
+    return name
+
+
+def _fillable(words: str) -> str:
+    try:
+        places = [(name, spec, how) for _, name, spec, how in Formatter().parse(words) if name is not None]
+    except ValueError as error:
+        raise ValueError(f"{words!r}: {error}; a brace itself is written twice") from None
+    for name, spec, how in places:
+        if name not in PLACES or spec or how:
+            raise ValueError(f"{{{name}}} is no place for anything: there are {{caller}} and {{time}}")
+    return words
 
 
 class Entry(BaseModel):
@@ -145,11 +177,48 @@ AnySink = Annotated[
 ]
 
 
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]  # BCP 47
+Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_fillable)]
+Category = Annotated[str, Field(min_length=1, max_length=64)]  # a rule's reason
+
+
+class RemindersEntry(Entry):
+    """Messages for people whose call was warned about. What is shipped says the rest: policies/reminders.yaml."""
+
+    timezone: Zone | None = None  #: of days and quiet hours; None: that of the service's home region
+    quiet_hours: str | None = "22:00-07:00"  #: in which nobody is to be woken; null: none
+    language: Language = "zh"
+    templates: dict[
+        Category, dict[Language, Words] | None
+    ] = {}  #: before the shipped ones; null: says nothing
+    to_caller: tuple[
+        Category, ...
+    ] = ()  #: whose caller is in danger, and reads them; besides the shipped ones
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _hours(cls, said: str | None) -> str | None:
+        times = said.split("-") if said is not None else ["0:00", "0:01"]
+        if len(times) != 2 or not all(map(_CLOCK.fullmatch, times)) or times[0] == times[1]:
+            raise ValueError(f"{said!r} are no hours: write them like 22:00-07:00, in quotes")
+        return said
+
+
+class EarlyWarningsEntry(Entry):
+    """Events of numbers that become highly suspected."""
+
+    timezone: Zone | None = None  #: of days; None: that of the service's home region
+    days: Annotated[int, Field(ge=1, le=31)] = 1  #: for so long a number is not warned of again
+
+
 class Sinks(Entry):
     """A sinks file."""
 
     version: Literal[1]
     spool: SpoolEntry = SpoolEntry()
+    reminders: RemindersEntry | None = None  #: None: there are none
+    early_warnings: EarlyWarningsEntry | None = None  #: None: there are none
     sinks: Annotated[tuple[AnySink, ...], Field(min_length=1)]
 
     @field_validator("sinks")
@@ -160,6 +229,17 @@ class Sinks(Entry):
             if names.count(name) > 1:
                 raise ValueError(f"two sinks are called {name}: a sink's place in the spool goes by its name")
         return sinks
+
+    @model_validator(mode="after")
+    def _made(self) -> "Sinks":
+        for kind, section in (("reminder", "reminders"), ("early-warning", "early_warnings")):
+            for sink in self.sinks:
+                asked = "events" in sink.model_fields_set and kind in sink.events
+                if asked and getattr(self, section) is None:
+                    raise ValueError(
+                        f"sink {sink.name} takes {kind} events, and none are made: write a section `{section}: {{}}`"
+                    )
+        return self
 
 
 def read_settings(path: Path) -> Sinks:
@@ -222,7 +302,11 @@ _MODELS: dict[str, type[BaseModel]] = {
     "kafka": KafkaEntry,
     "otlp": OtlpEntry,
 }
-_SECTIONS: dict[str, type[BaseModel]] = {"spool": SpoolEntry}
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "spool": SpoolEntry,
+    "reminders": RemindersEntry,
+    "early_warnings": EarlyWarningsEntry,
+}
 
 
 def _problem(said: dict[str, Any], details: ErrorDetails) -> str:

@@ -1,6 +1,5 @@
 """Decisions made into events for the spool, and what else is made of them: reminders, early warnings."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
