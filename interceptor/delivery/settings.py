@@ -29,8 +29,8 @@ class SinksError(ValueError):
     """A sinks file that cannot be used: each problem with its field and what to do, a line each."""
 
 
-#: what words may leave room for: who called, and when
-PLACES = ("caller", "time")
+#: what words may leave room for: the number at the other end, and when the call was
+PLACES = ("number", "time")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 
 
@@ -47,7 +47,7 @@ def _fillable(words: str) -> str:
         raise ValueError(f"{words!r}: {error}; a brace itself is written twice") from None
     for name, spec, how in places:
         if name not in PLACES or spec or how:
-            raise ValueError(f"{{{name}}} is no place for anything: there are {{caller}} and {{time}}")
+            raise ValueError(f"{{{name}}} is no place for anything: there are {{number}} and {{time}}")
     return words
 
 

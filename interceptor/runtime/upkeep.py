@@ -85,5 +85,6 @@ class Upkeep(Background):
         if now - self._asked >= FACTS:
             self._asked = now
             self.known = Known(revision, facts.last_changes(store.database), store.feedback.precision())
+            store.sent.sweep(self._clock.now_ms())
         else:
             self.known = replace(self.known, revision=revision)
