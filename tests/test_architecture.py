@@ -36,7 +36,13 @@ ONLY = {
     "grpc": {"control", "client", "pb", "cli.connection"},  # `interceptor decide` is a client
     "grpc_health": {"control", "client"},
     "grpc_reflection": {"control"},
-    "prometheus_client": {"runtime.metrics", "runtime.families", "runtime.standing", "runtime.traffic"},
+    "prometheus_client": {
+        "runtime.metrics",
+        "runtime.families",
+        "runtime.standing",
+        "runtime.traffic",
+        "runtime.outlets",
+    },
     "sqlite3": {"store"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},

@@ -147,6 +147,15 @@ def serve(
         bool,
         typer.Option("--show-numbers", help="Whole telephone numbers in the decision log; masked otherwise."),
     ] = False,
+    sinks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Send warned and blocked calls to where this file says: files, webhooks, Valkey, Kafka, "
+            "OpenTelemetry. It is read at the start.",
+            show_default=False,
+        ),
+    ] = None,
     pass_sample: Annotated[
         int, typer.Option(help="Every how many passed calls one goes to the decision log; 0: none.", min=0)
     ] = 1000,
@@ -265,6 +274,7 @@ def serve(
             home=home,
             decision_log=decision_log,
             show_numbers=show_numbers,
+            sinks=sinks,
             pass_sample=pass_sample,
             calls_in_flight=calls_in_flight,
             allow_bad_rows=allow_bad_rows,

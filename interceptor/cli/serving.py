@@ -17,6 +17,7 @@ from interceptor.control.server import ControlServer, Tls
 from interceptor.control.zone import ZoneServer
 from interceptor.dataplane.server import DataPlane
 from interceptor.dataplane.tls import TlsServer
+from interceptor.delivery.settings import SinksError, read_settings
 from interceptor.engine.memory import take_at_once
 from interceptor.engine.state import StateError
 from interceptor.runtime.addresses import ListenError, endpoint, guard, local
@@ -49,6 +50,7 @@ class Options:
     home: str
     decision_log: Path | None
     show_numbers: bool
+    sinks: Path | None
     pass_sample: int
     calls_in_flight: int
     allow_bad_rows: bool
@@ -63,11 +65,15 @@ class Options:
     log_level: str
 
     def settings(self) -> Settings:
-        """Raises Failure when there is no such policy."""
+        """Raises Failure when there is no such policy, or the sinks file is none."""
         try:
             path = None if self.policy is None else policy_path(self.policy)
         except FileNotFoundError as error:
             raise Failure(f"--policy {error}") from None
+        try:
+            sinks = None if self.sinks is None else read_settings(self.sinks)
+        except SinksError as error:
+            raise Failure(str(error)) from None
         return Settings(
             policy=path,
             data=self.data or state_directory(),
@@ -78,6 +84,7 @@ class Options:
             cache=self.cache,
             decision_log=self.decision_log,
             show_numbers=self.show_numbers,
+            sinks=sinks,
             pass_sample=self.pass_sample,
             calls_in_flight=self.calls_in_flight,
             allow_bad=self.allow_bad_rows,

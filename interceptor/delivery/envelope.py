@@ -7,16 +7,15 @@ from typing import Any, NamedTuple
 
 #: what every type of ours starts with
 PREFIX = "interceptor."
-#: kinds of events, as a sinks file names them
-KINDS = ("decision", "reminder", "early-warning", "rule-demoted")
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+#: JSON on one line
+encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Record(NamedTuple):
     """An event for the spool, which gives it its number."""
 
-    kind: str  #: of KINDS
+    kind: str  #: of settings.KINDS
     body: bytes  #: JSON: an object of `id`, `time` and `data`
 
 
@@ -35,7 +34,7 @@ def record(kind: str, event_id: str, time_ms: int, data: Mapping[str, Any]) -> R
     Parameters
     ----------
     kind
-        One of KINDS.
+        One of `settings.KINDS`.
     event_id
         The same for the same event whenever it is made: who receives it twice knows it by this.
     time_ms
@@ -43,7 +42,7 @@ def record(kind: str, event_id: str, time_ms: int, data: Mapping[str, Any]) -> R
     data
         Numbers whole: each sink masks them as it is told to.
     """
-    return Record(kind, _encode({"id": event_id, "time": rfc3339(time_ms), "data": data}).encode())
+    return Record(kind, encoded({"id": event_id, "time": rfc3339(time_ms), "data": data}).encode())
 
 
 def rfc3339(time_ms: int) -> str:

@@ -10,7 +10,8 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from interceptor.delivery.envelope import KINDS, Spooled
+from interceptor.delivery.envelope import Spooled
+from interceptor.delivery.settings import KINDS
 
 _CRC = struct.Struct("<I")
 _HEAD = struct.Struct("<IQqB")
@@ -18,7 +19,7 @@ _HEAD = struct.Struct("<IQqB")
 OVERHEAD = _CRC.size + _HEAD.size
 SUFFIX = ".events"
 
-_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+_NUMBERS: dict[str, int] = {kind: number for number, kind in enumerate(KINDS)}
 
 
 def written(event: Spooled) -> bytes:

@@ -6,7 +6,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 from string import Formatter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import yaml
@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 Kind = Literal["decision", "reminder", "early-warning", "rule-demoted"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Said = Literal["pass", "warn", "block"]
 
 
@@ -68,12 +69,7 @@ class SinkEntry(Entry):
     """What every kind of sink may say."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-    events: Annotated[tuple[Kind, ...], Field(min_length=1)] = (
-        "decision",
-        "reminder",
-        "early-warning",
-        "rule-demoted",
-    )
+    events: Annotated[tuple[Kind, ...], Field(min_length=1)] = KINDS
     verdicts: Annotated[tuple[Said, ...], Field(min_length=1)] = ("warn", "block")  #: of decisions
     rules: tuple[str, ...] | None = None  #: only what these rules said; None: all
     numbers: Literal["masked", "whole"] = "masked"
@@ -160,6 +156,8 @@ class OtlpEntry(SinkEntry):
     """A span a decision, to an OpenTelemetry collector over OTLP/HTTP."""
 
     kind: Literal["otlp"]
+    events: tuple[Literal["decision"]] = ("decision",)
+    verdicts: Annotated[tuple[Said, ...], Field(min_length=1)] = ("pass", "warn", "block")
     url: str  #: with its path: https://collector:4318/v1/traces
     one_in: Annotated[int, Field(ge=1)] = 1  #: calls of which one is traced
     secret_file: Path | None = None  #: the value of the Authorization header

@@ -27,7 +27,7 @@ _NAME = re.compile(rf"\d{{20}}{re.escape(SUFFIX)}")
 Teller = Callable[[str], None]
 
 
-class SpoolError(Exception):
+class SpoolError(ValueError):
     """The spool's directory cannot be used; the message says what to do."""
 
 

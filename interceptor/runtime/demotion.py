@@ -5,7 +5,7 @@ more must find no off switch.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from interceptor.engine.engine import Engine
@@ -99,11 +99,21 @@ class BlockRates:
 class Demotions:
     """Demotes rules of one engine, remembers it in the store, promotes them again when a person says so."""
 
-    def __init__(self, engine: Engine, desk: Desk, clock: Clock, log: Log) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        desk: Desk,
+        clock: Clock,
+        log: Log,
+        *,
+        heard: Callable[[Jump], None] | None = None,
+    ) -> None:
+        """`heard` is told of each rule that demoted itself."""
         self._engine = engine
         self._desk = desk
         self._clock = clock
         self._log = log
+        self._heard = heard
         self.rates = BlockRates()
         self._unwritten: dict[str, dict[str, object]] = {}  # demoted while the store was away
         self.total = 0
@@ -164,6 +174,8 @@ class Demotions:
             rule=jump.rule,
             **seen,
         )
+        if self._heard is not None:
+            self._heard(jump)
 
     def _write(self) -> None:
         for rule, detail in list(self._unwritten.items()):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from interceptor.delivery.rotation import RotatingFile
 from interceptor.engine.engine import Engine
 from interceptor.engine.types import BlockClass, NumberStatus, Verdict
 from interceptor.runtime.background import Background
@@ -18,7 +19,6 @@ from interceptor.runtime.logs import Log
 from interceptor.runtime.masking import masked
 from interceptor.runtime.outcomes import RecentOutcomes
 from interceptor.runtime.recent import RecentCalls
-from interceptor.runtime.rotation import RotatingFile
 from interceptor.runtime.tally import Tally
 
 #: takes a batch of events

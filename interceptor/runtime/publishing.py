@@ -1,21 +1,27 @@
 """Decisions made into events for the spool, and what else is made of them: reminders, early warnings."""
 
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from interceptor.delivery.envelope import Record
+from interceptor.delivery.envelope import Record, record
+from interceptor.delivery.outlets import Outlets
+from interceptor.delivery.settings import Sinks
+from interceptor.runtime.clock import Clock
+from interceptor.runtime.demotion import Jump
+from interceptor.runtime.events import CLASSES, VERDICTS, rows, text
+from interceptor.runtime.loader import step_back
+from interceptor.runtime.logs import Log
+from interceptor.runtime.masking import masked
+from interceptor.runtime.outcomes import RecentOutcomes
 
-
-class Decided(NamedTuple):
-    """A decision, as events tell it."""
-
-    decision_id: str
-    time_ms: int
-    #: what the event's `data` is, numbers whole: decision_id, verdict, rule, reason, policy_revision, and where there
-    #: is one block_class, caller, callee, trunk, switch, call_id, imei, imsi, cell, shadow_rules, emergency
-    data: dict[str, Any]
+#: where the spool lies in the service's --data, if the sinks file names no place
+FOLDER = "events"
+#: texts of an event that are told where there are any
+TEXTS = ("caller", "callee", "trunk", "switch", "call_id", "imei", "imsi", "cell")
 
 
 class Maker(Protocol):
@@ -27,3 +33,110 @@ class Maker(Protocol):
     def spooled(self) -> None:
         """What `made` gave last is in the spool, and may be remembered as sent: not before, for a crash in between
         shall send it again."""
+
+
+class Publishing:
+    """Puts what the sinks ask for into their spool; they deliver it on threads of their own.
+
+    Raises SinksError, SpoolError.
+    """
+
+    def __init__(
+        self,
+        settings: Sinks,
+        outcomes: RecentOutcomes,
+        makers: Sequence[Maker],
+        *,
+        data: Path,
+        identity: str,
+        secret: bytes,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        self.outlets = Outlets(
+            settings,
+            directory=data / FOLDER,
+            source=f"interceptor/{identity}",
+            masked=masked,
+            key=secret,
+            begin=step_back,
+            clock=clock.now_ms,
+            log=log,
+        )
+        self._outcomes = outcomes
+        self._makers = makers
+        self._clock = clock
+        self._log = log
+        told = [sink.verdicts for sink in settings.sinks if "decision" in sink.events]
+        self._verdicts = [value for value, name in VERDICTS.items() if any(name in said for said in told)]
+        self._next = 0  # number of the ring's next event
+        self._failing = False
+
+    def start(self) -> None:
+        """Begins to deliver, what an earlier process has left first."""
+        self.outlets.start()
+
+    def stop(self) -> None:
+        """After the last `take`. What is not delivered yet is when the service runs again."""
+        self.outlets.stop()
+
+    def take(self, events: npt.NDArray[np.void]) -> None:
+        """A batch of the engine's events. What the ring had no room for leaves numbers out."""
+        behind = int(events["sequence"][-1]) + 1
+        if lost := behind - self._next - len(events):
+            self.outlets.spool.skip(lost)
+        self._next = behind
+        which = (
+            (events["trial"] == 0) & (events["repeated"] == 0) & np.isin(events["verdict"], self._verdicts)
+        )
+        records = [self._decision(event) for event in rows(events, which)]
+        for maker in self._makers:
+            records += maker.made(events)
+        if self._append(records):
+            for maker in self._makers:
+                maker.spooled()
+
+    def demoted(self, jump: Jump) -> None:
+        """A rule has turned itself into a warning. From any thread."""
+        now = self._clock.now_ms()
+        data = {
+            "rule": jump.rule,
+            "blocked": jump.blocked,
+            "calls": jump.calls,
+            "window_ms": jump.window_ms,
+            "usual_share": jump.usual,
+        }
+        self._append([record("rule-demoted", f"{jump.rule}@{now}", now, data)])
+
+    def _append(self, records: list[Record]) -> bool:
+        try:
+            self.outlets.spool.append(records)
+        except OSError as error:
+            if not self._failing:
+                self._log.error("events cannot be kept for their sinks, calls go on", problem=str(error))
+            self._failing = True
+            return False
+        self._failing = False
+        return True
+
+    def _decision(self, event: dict[str, Any]) -> Record:
+        policy = self._outcomes[event["revision"]]
+        outcome = policy.at(event["rule"])
+        decision = f"{event['decision']:016x}"
+        data: dict[str, Any] = {
+            "decision_id": decision,
+            "verdict": VERDICTS[event["verdict"]],
+            "rule": outcome.rule,
+            "reason": outcome.reason,
+            "policy_revision": event["revision"],
+        }
+        if event["block_class"]:
+            data["block_class"] = CLASSES[event["block_class"]]
+        for name in TEXTS:
+            if event[name]:
+                data[name] = text(event[name])
+        if event["shadow"]:
+            data["shadow_rules"] = policy.shadow(event["shadow"])
+        if event["emergency"]:
+            data["emergency"] = True
+        return record("decision", decision, event["time_ms"], data)

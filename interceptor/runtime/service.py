@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from interceptor.delivery.settings import Sinks
 from interceptor.engine.engine import Decision, Engine, Explanation
 from interceptor.numbering import load_plan
 from interceptor.runtime.additions import Additions
@@ -28,6 +29,7 @@ from interceptor.runtime.masking import masked
 from interceptor.runtime.outcomes import RecentOutcomes
 from interceptor.runtime.policies import LivePolicies
 from interceptor.runtime.protection import Protection
+from interceptor.runtime.publishing import Publishing
 from interceptor.runtime.recent import RecentCalls
 from interceptor.runtime.remembering import Remembering
 from interceptor.runtime.state import Copying, Place, open_state, tell
@@ -63,6 +65,7 @@ class Settings:
     pass_sample: int = 1000  #: one of how many passed calls goes to the decision log
     state: Place = None  #: where counters lie; None: in memory of the process's own, and end with it
     copy_s: float = 600.0  #: seconds between copies of them to disk; 0: none
+    sinks: Sinks | None = None  #: where events go; None: nowhere
     allow_bad: bool = False  #: keep the good rows of a list file of which more than 1 % are bad
 
 
@@ -79,7 +82,7 @@ class Service:
     """
 
     def __init__(self, settings: Settings, log: Log) -> None:
-        """Opens store and state. Raises StoreError, StateError when that cannot be."""
+        """Opens store, state and spool. Raises StoreError, StateError, SinksError, SpoolError when that cannot be."""
         self._settings = settings
         self._log = log
         self.clock = clock = Clock()
@@ -108,7 +111,9 @@ class Service:
         guard = Guard(engine, self.recent, Protection(plan, settings.home, desk.contents), show_numbers=shown)
         leave = Leave(clock, self.tally)
         self.trials = Trials(engine, desk, self.outcomes, clock, log, show_numbers=shown)
-        self.demotions = Demotions(engine, desk, clock, log)
+        self.publishing = None if settings.sinks is None else self._publishing(settings.sinks)
+        heard = None if self.publishing is None else self.publishing.demoted
+        self.demotions = Demotions(engine, desk, clock, log, heard=heard)
         self.additions = Additions(engine, loader, desk, clock, log)
         self.remembering = Remembering(desk, self.outcomes, clock, log)
         self.lists = LiveLists(desk, loader, guard, leave, clock)
@@ -136,7 +141,9 @@ class Service:
             if settings.decision_log is not None
             else None
         )
-        listeners = (self.remembering.take, self.additions.take, self.trials.take)
+        listeners = [self.remembering.take, self.additions.take, self.trials.take]
+        if self.publishing is not None:
+            listeners.append(self.publishing.take)
         self._drain = EventDrain(
             engine,
             sink,
@@ -161,6 +168,8 @@ class Service:
         self.upkeep.start()
         self.imaging.start()
         self.copying.start()
+        if self.publishing is not None:
+            self.publishing.start()
         self._drain.start()
         self.additions.start()
         self.ready = True
@@ -198,6 +207,8 @@ class Service:
         self.imaging.stop()
         self.copying.stop()
         self._drain.stop()
+        if self.publishing is not None:
+            self.publishing.stop()
         self.additions.stop()
         self.loader.close()
         self.store.close()
@@ -229,6 +240,18 @@ class Service:
         if not self.ready or loaded is None:
             raise NotReadyError("the service has no policy in force yet: ask again when health says SERVING")
         return self.engine.explain(call, self.clock.now_ms()), loaded
+
+    def _publishing(self, sinks: Sinks) -> Publishing:
+        return Publishing(
+            sinks,
+            self.outcomes,
+            (),
+            data=self._settings.data,
+            identity=self.store.identity,
+            secret=self.store.secret,
+            clock=self.clock,
+            log=self._log,
+        )
 
     def _take(self, loaded: Loaded) -> None:
         """Counts and tells what is in force."""

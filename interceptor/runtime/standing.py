@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from interceptor.runtime import outlets
 from interceptor.runtime.families import counter, gauge, total
 from interceptor.runtime.service import Service
 from interceptor.store.feedback import Count
@@ -24,6 +25,8 @@ class StandingCollector(Collector):
             yield from self._of_changes()
             yield from self._of_rules()
             yield from self._of_feedback()
+            if self._service.publishing is not None:
+                yield from outlets.families(self._service.publishing.outlets)
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: what there is shows when it is collected."""

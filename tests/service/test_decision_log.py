@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from interceptor.runtime.masking import masked
-from interceptor.runtime.rotation import RotatingFile
+from interceptor.delivery.rotation import RotatingFile
 from service.running import CALLEE, LISTED, Running, write_policy
 
 CALL = {

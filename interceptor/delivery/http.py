@@ -1,0 +1,59 @@
+"""HTTP POST, and what the answer means for a sink."""
+
+import ssl
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import httpx
+
+from interceptor.delivery.settings import SinksError
+from interceptor.delivery.sink import Away, Refused
+
+#: answers that no further attempt changes: the events are wrong, or too many. Others (a wrong path, a wrong secret, a
+#: receiver that is overloaded) are for somebody to put right, and the events wait for that.
+FINAL = frozenset({400, 413, 415, 422})
+#: of an answer that is told
+EXCERPT = 200
+
+
+class Post:
+    """One connection to one URL. It follows no redirection, and no proxy out of the environment.
+
+    Raises SinksError for a CA that cannot be read.
+    """
+
+    def __init__(self, url: str, *, ca_file: Path | None, timeout_s: float) -> None:
+        self._url = url
+        try:
+            trusted = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+        except OSError as error:
+            raise SinksError(f"ca_file {ca_file}: {error}: name a file of certificates (PEM)") from None
+        self._client = httpx.Client(verify=trusted, timeout=timeout_s, trust_env=False)
+
+    def send(self, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """The body of a good answer. Raises Away, Refused."""
+        try:
+            answer = self._client.post(self._url, content=body, headers=dict(headers))
+        except httpx.HTTPError as error:
+            raise Away(f"{self._url}: {type(error).__name__}: {error}") from None
+        if answer.is_success:
+            return answer.content
+        said = f"{self._url}: {answer.status_code} {' '.join(answer.text.split())[:EXCERPT]}".rstrip()
+        if answer.status_code in FINAL:
+            raise Refused(said)
+        raise Away(said, retry_after(answer.headers.get("retry-after", "")))
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def retry_after(value: str) -> float:
+    """Seconds that a Retry-After header asks for (RFC 9110 section 10.2.3); 0 for none and for what is none."""
+    if value.isdecimal():
+        return float(value)
+    try:
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except (TypeError, ValueError):
+        return 0.0
