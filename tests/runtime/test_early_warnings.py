@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def test_the_time_in_which_it_is_not_told_of_again_can_be_longer(store: Store) -
     warnings = warning(store, days=7)
     days = [day for day in range(28) if told(warnings, warned(**BLOCKED, at=NOON + day * DAY))]
     assert len(days) in (4, 5)
-    assert {later - earlier for earlier, later in zip(days[1:], days[2:], strict=False)} == {7}
+    assert {later - earlier for earlier, later in pairwise(days[1:])} == {7}
 
 
 def test_a_crash_before_it_is_remembered_tells_it_again_under_its_id(store: Store) -> None:
