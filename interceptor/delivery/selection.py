@@ -9,7 +9,7 @@ from interceptor.delivery.settings import SinkEntry
 from interceptor.delivery.sink import Event
 
 #: fields of an event's data that hold a number, or may
-PRIVATE = ("caller", "callee", "call_id", "imei", "imsi", "text")
+PRIVATE = ("to", "caller", "callee", "call_id", "imei", "imsi", "text")
 
 
 class Selection:

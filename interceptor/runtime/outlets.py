@@ -1,11 +1,19 @@
 """Prometheus metrics of events on their way out: the spool, and each sink."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from interceptor.delivery.outlets import Outlets
 from interceptor.runtime.families import counter, gauge, total
+
+
+def made(name: str, text: str, label: str, counts: Mapping[tuple[str, str], int]) -> Metric:
+    """How many events were made, by what they are about and what became of them."""
+    family = counter(name, text, label, "outcome")
+    for labels, count in sorted(counts.items()):
+        family.add_metric(labels, count)
+    return family
 
 
 def families(outlets: Outlets) -> Iterator[Metric]:

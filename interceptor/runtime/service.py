@@ -5,17 +5,21 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from interceptor.delivery.settings import Sinks
 from interceptor.engine.engine import Decision, Engine, Explanation
+from interceptor.engine.plan import NumberingPlan
 from interceptor.numbering import load_plan
+from interceptor.policy.zones import zone_of
 from interceptor.runtime.additions import Additions
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.clues import Clues
 from interceptor.runtime.demotion import Demotions
 from interceptor.runtime.desk import Desk
+from interceptor.runtime.earlywarnings import EarlyWarnings
 from interceptor.runtime.entities import Entities
 from interceptor.runtime.events import DecisionLog, EventDrain
 from interceptor.runtime.expiry import Expiry
@@ -26,12 +30,14 @@ from interceptor.runtime.live import LiveLists
 from interceptor.runtime.loader import Fault, Loaded, Loader, LoadError, Progress
 from interceptor.runtime.logs import Log
 from interceptor.runtime.masking import masked
+from interceptor.runtime.once import Once
 from interceptor.runtime.outcomes import RecentOutcomes
 from interceptor.runtime.policies import LivePolicies
 from interceptor.runtime.protection import Protection
 from interceptor.runtime.publishing import Publishing
 from interceptor.runtime.recent import RecentCalls
 from interceptor.runtime.remembering import Remembering
+from interceptor.runtime.reminders import Reminders
 from interceptor.runtime.state import Copying, Place, open_state, tell
 from interceptor.runtime.tally import Tally
 from interceptor.runtime.trials import Trials
@@ -111,7 +117,9 @@ class Service:
         guard = Guard(engine, self.recent, Protection(plan, settings.home, desk.contents), show_numbers=shown)
         leave = Leave(clock, self.tally)
         self.trials = Trials(engine, desk, self.outcomes, clock, log, show_numbers=shown)
-        self.publishing = None if settings.sinks is None else self._publishing(settings.sinks)
+        self.reminders: Reminders | None = None
+        self.early_warnings: EarlyWarnings | None = None
+        self.publishing = None if settings.sinks is None else self._publishing(settings.sinks, plan)
         heard = None if self.publishing is None else self.publishing.demoted
         self.demotions = Demotions(engine, desk, clock, log, heard=heard)
         self.additions = Additions(engine, loader, desk, clock, log)
@@ -241,11 +249,17 @@ class Service:
             raise NotReadyError("the service has no policy in force yet: ask again when health says SERVING")
         return self.engine.explain(call, self.clock.now_ms()), loaded
 
-    def _publishing(self, sinks: Sinks) -> Publishing:
+    def _publishing(self, sinks: Sinks, plan: NumberingPlan) -> Publishing:
+        store, home = self.store, zone_of(self._settings.home)
+        once = partial(Once, store.sent, store.secret, self._log)
+        if sinks.reminders is not None:
+            self.reminders = Reminders(sinks.reminders, self.outcomes, once(), plan, home)
+        if sinks.early_warnings is not None:
+            self.early_warnings = EarlyWarnings(sinks.early_warnings, self.outcomes, once(), home)
         return Publishing(
             sinks,
             self.outcomes,
-            (),
+            [maker for maker in (self.reminders, self.early_warnings) if maker is not None],
             data=self._settings.data,
             identity=self.store.identity,
             secret=self.store.secret,

@@ -27,10 +27,22 @@ class StandingCollector(Collector):
             yield from self._of_feedback()
             if self._service.publishing is not None:
                 yield from outlets.families(self._service.publishing.outlets)
+                yield from self._of_persons()
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: what there is shows when it is collected."""
         return iter(())
+
+    def _of_persons(self) -> Iterator[Metric]:
+        reminders, warnings = self._service.reminders, self._service.early_warnings
+        if reminders is not None:
+            text = "Warned calls whose party at risk was told of it: made, repeated that day, no_template, unreachable."
+            yield outlets.made("interceptor_reminders", text, "category", reminders.counts)
+        if warnings is not None:
+            text = (
+                "Calls of numbers that are highly suspected: made, an event was made of the first; repeated."
+            )
+            yield outlets.made("interceptor_early_warnings", text, "reason", warnings.counts)
 
     def _of_the_store(self) -> Iterator[Metric]:
         upkeep, image = self._service.upkeep, self._service.store.images.made

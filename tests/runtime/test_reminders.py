@@ -71,7 +71,7 @@ def test_who_was_called_is_told_what_the_call_may_have_been(store: Store, plan: 
 def test_it_is_told_in_the_operators_language(store: Store, plan: NumberingPlan) -> None:
     (event,) = sent(reminding(store, plan, language="en"), warned("loan"))
     assert event["data"]["text"].startswith(
-        f"Fraud warning: the call from {CALLER} (11-22 12:00) may offer a false loan"
+        f"Fraud warning: the call from {CALLER} at 11-22 12:00 may offer a false loan"
     )
     assert event["data"]["language"] == "en"
 
