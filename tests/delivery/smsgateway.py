@@ -1,0 +1,95 @@
+"""An SMS gateway as an operator has one: takes CloudEvents by HTTP, checks their signature, and can be down."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+SECRET = "whsec_" + base64.b64encode(b"what the gateway and we know").decode()
+
+
+class Gateway:
+    """On a port of its own, of this machine alone; a thread a connection."""
+
+    def __init__(self) -> None:
+        self._server: ThreadingHTTPServer | None = None
+        self._arrived = threading.Condition()
+        self.port = 0
+        self.events: list[dict[str, Any]] = []  #: in the order of their arrival, as often as they came
+        self.up()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/messages"
+
+    @property
+    def times(self) -> Counter[str]:
+        """How often each event came, by its id."""
+        return Counter(event["id"] for event in self.events)
+
+    def up(self) -> None:
+        """Answers, on the port that it had."""
+        gateway = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                genuine = gateway.is_genuine(dict(self.headers.items()), body)
+                if genuine:
+                    gateway.take(json.loads(body))
+                self.send_response(204 if genuine else 403)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
+
+    def down(self) -> None:
+        """Refuses connections."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+        self._server = None
+
+    def is_genuine(self, headers: dict[str, str], body: bytes) -> bool:
+        """Whether the service signed it (standardwebhooks.com)."""
+        said = {name.lower(): value for name, value in headers.items()}
+        signed = f"{said['webhook-id']}.{said['webhook-timestamp']}.".encode() + body
+        mac = hmac.digest(base64.b64decode(SECRET.removeprefix("whsec_")), signed, hashlib.sha256)
+        return said["webhook-signature"] == "v1," + base64.b64encode(mac).decode()
+
+    def take(self, events: list[dict[str, Any]]) -> None:
+        with self._arrived:
+            self.events += events
+            self._arrived.notify_all()
+
+    def data(self) -> list[dict[str, Any]]:
+        """What the different events say, in the order in which they first came."""
+        with self._arrived:
+            return list({event["id"]: event["data"] for event in self.events}.values())
+
+    def of(self, start: str, count: int, timeout: float = 30) -> list[dict[str, Any]]:
+        """Messages to numbers that start so, waited for until there are `count`."""
+        end = time.monotonic() + timeout
+        with self._arrived:
+            while (
+                len(found := [each for each in self.data() if each.get("to", "").startswith(start)]) < count
+            ):
+                left = end - time.monotonic()
+                assert left > 0, f"{len(found)} of {count} messages came within {timeout} s"
+                self._arrived.wait(left)
+        return found
