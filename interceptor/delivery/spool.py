@@ -198,14 +198,15 @@ class Spool:
             if _NAME.fullmatch(path.name) and first_of(path) < HIGHEST
         )
         found = [segment for path in paths if (segment := Segment.open(path)) is not None]
-        if found:
+        while found:
             last = found[-1]
             behind, torn = last.cut()
             if torn:
                 self.told(f"{last.path}: torn at byte {last.end}: what came behind it is lost")
             self.next = max(self.next, behind)
-            if not last.end:
-                found.pop().remove()
+            if last.end:
+                break
+            found.pop().remove()
         return found
 
 
@@ -221,6 +222,7 @@ class Reader:
         self._segment: Segment | None = None
         self._place = 0
         self._least = 0
+        cursor.write(self.at, self.dropped)
         #: it has to be delivered from here on
         self.committed = self.at
         #: when the oldest event came that is taken and not committed, milliseconds since the epoch; None: none is
@@ -266,10 +268,11 @@ class Reader:
                 self._enter(begun[-1] if begun else segments[0])
             segment = self._segment
             assert segment is not None
+            behind = segments[segments.index(segment) + 1 :]
             end = segment.end  # asked for after `segments`: one that has others behind it grows no more
             while self._place < end:
                 found = segment.at(self._place, self._least)
-                if found is None:
+                if found is None or (behind and found[0].sequence >= behind[0].first):
                     self._spool.told(
                         f"{segment.path}: damaged at byte {self._place}: the rest of the file is lost"
                     )
@@ -279,9 +282,9 @@ class Reader:
                 self._least = event.sequence + 1
                 if event.sequence >= self.at:
                     return event
-            if segment is segments[-1]:
+            if not behind:
                 return None
-            self._enter(segments[segments.index(segment) + 1])
+            self._enter(behind[0])
 
     def _enter(self, segment: Segment) -> None:
         self._segment, self._place, self._least = segment, 0, segment.first
