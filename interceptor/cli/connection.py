@@ -1,7 +1,7 @@
 """A connection to a running service: asks, streams, and turns what goes wrong into a line that says what to do."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,10 @@ class CutError(Exception):
     def __init__(self, message: str, *, said: bool = False) -> None:
         super().__init__(message)
         self.said = said
+
+
+class PassingError(Failure):
+    """The service is not there, ends, or is not ready: it may be when it is asked again."""
 
 
 class RefusedError(Failure):
@@ -74,16 +78,27 @@ class Connection:
 
     def take(self, method: str, request: Message, kind: type[Response]) -> Iterator[Response]:
         """The answers to a request, as they come."""
+        with self.follow(method, request, kind) as (answers, _):
+            yield from answers
+
+    @contextmanager
+    def follow(
+        self, method: str, request: Message, kind: type[Response]
+    ) -> Iterator[tuple[Iterable[Response], Callable[[], object]]]:
+        """The answers to a request, as they come, and what ends them from another thread."""
         with self._channel() as channel:
-            send = channel.unary_stream(
+            call = channel.unary_stream(
                 f"/interceptor.v1.{method}",
                 request_serializer=type(request).SerializeToString,
                 response_deserializer=kind.FromString,
-            )
+            )(request, metadata=self._metadata())
             try:
-                yield from send(request, metadata=self._metadata())
+                yield call, call.cancel
             except grpc.RpcError as error:
-                raise self._failure(error) from None
+                failure = self._failure(error)
+                if error.code() in CUT:
+                    raise PassingError(str(failure), failure.code) from None
+                raise failure from None
 
     @contextmanager
     def exchange(

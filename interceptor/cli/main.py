@@ -5,7 +5,19 @@ import sys
 
 import typer
 
-from interceptor.cli import ask, clue, entity, lists, loadtest, oversight, policies, replay, serve, simulate
+from interceptor.cli import (
+    ask,
+    clue,
+    entity,
+    lists,
+    loadtest,
+    oversight,
+    policies,
+    replay,
+    serve,
+    simulate,
+    top,
+)
 from interceptor.cli.failing import EXIT_FAILED, Failure
 
 EPILOG = (
@@ -26,6 +38,7 @@ ask.register(app)
 lists.register(app)
 policies.register(app)
 oversight.register(app)
+top.register(app)
 clue.register(app)
 entity.register(app)
 replay.register(app)

@@ -16,6 +16,7 @@ from interceptor.control.policies import Policies
 from interceptor.control.reads import Reads
 from interceptor.control.trail import Trail
 from interceptor.control.tries import Tries
+from interceptor.control.watching import Watch
 from interceptor.pb.v1 import admin_pb2
 from interceptor.runtime.logs import Log
 from interceptor.runtime.service import Service
@@ -51,6 +52,7 @@ class Admin:
             self._importing,
             Policies(service, service.policies),
             Decisions(service, service.decisions, reads),
+            Watch(service, reads),
             Clues(service.clues, store.audit),
             Entities(service.entities, reads),
             Trail(store.audit, service.lists),

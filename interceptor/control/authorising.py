@@ -33,6 +33,7 @@ ROLES: Mapping[str, Role] = {
     "ListPolicies": Role.VIEWER,
     "GetTrial": Role.VIEWER,
     "ExplainDecision": Role.VIEWER,
+    "WatchDecisions": Role.VIEWER,
     "CheckClue": Role.VIEWER,
     "ShowEntity": Role.VIEWER,
     "ListAudit": Role.VIEWER,

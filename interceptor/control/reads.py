@@ -37,6 +37,10 @@ class Reads:
         """Somebody asked why a call was decided as it was."""
         self._note(caller, f"decision {decision_id}", {})
 
+    def of_callers(self, caller: Caller, callers: int, *, whole: bool) -> None:
+        """Somebody watches who calls, for some minutes."""
+        self._note(caller, "callers", {"callers": callers, "whole": whole})
+
     def _note(self, caller: Caller, subject: str, detail: dict[str, object]) -> None:
         self._audit.note(
             at_ms=self._now_ms(), actor=caller.name, action=Action.READ, subject=subject, detail=detail

@@ -14,6 +14,7 @@ from interceptor.control import admin, interception
 from interceptor.control.admin import Admin
 from interceptor.control.allowing import AllowList
 from interceptor.control.interception import Interception
+from interceptor.control.watching import WATCHERS
 from interceptor.runtime.addresses import ListenError, guard, local
 from interceptor.runtime.logs import Log
 from interceptor.runtime.service import Service
@@ -21,8 +22,8 @@ from interceptor.runtime.service import Service
 LARGEST = (
     1 << 20
 ) + 4096  # bytes of one request, a piece of an import; each method has its own bound below it
-THREADS = 32
-STREAMS = THREADS // 2  # a stream holds a thread; the other half stays for single calls and operators
+STREAMS = 16  # of switches; a stream holds a thread
+THREADS = 2 * STREAMS + WATCHERS  # as many stay for single calls and operators
 QUEUED = 1024  # requests inside the server at once; the next one is refused, not queued
 
 
@@ -64,6 +65,7 @@ class ControlServer:
                 "--control on 127.0.0.1, let an admin in with `interceptor access grant NAME --role admin`, "
                 "start again; or name the clients with --tls-client-ca and --tls-allow"
             )
+        self._service = service
         self._tls = tls
         self._certificate: grpc.ServerCertificateConfiguration | None = None  # read, and not yet used
         self._reading = threading.Lock()
@@ -124,6 +126,7 @@ class ControlServer:
     def close(self, grace: float) -> None:
         """Health says NOT_SERVING, new requests are refused, those in flight finish within `grace` seconds."""
         self._health.enter_graceful_shutdown()
+        self._service.watching.stop()  # who watches would be waited for, all of `grace`
         self._server.stop(grace).wait()
         self._pool.shutdown()
         self._admin.close()

@@ -42,6 +42,7 @@ from interceptor.runtime.state import Copying, Place, open_state, tell
 from interceptor.runtime.tally import Tally
 from interceptor.runtime.trials import Trials
 from interceptor.runtime.upkeep import Upkeep
+from interceptor.runtime.watching import Watching
 from interceptor.runtime.why import Decisions
 from interceptor.store.store import Store
 from interceptor.store.words import StoreError
@@ -83,8 +84,7 @@ class Service:
     """One engine and its store, under one policy.
 
     `decide` and `explain` may be called by any number of threads; `load`, `open`, `reload` and `stop` by one at a time.
-    What operators ask goes to `lists`, `policies`, `decisions`, `clues` and
-    `entities`.
+    What operators ask goes to `lists`, `policies`, `decisions`, `watching`, `clues` and `entities`.
     """
 
     def __init__(self, settings: Settings, log: Log) -> None:
@@ -140,6 +140,9 @@ class Service:
         self.decisions = Decisions(desk, loader, clock, show_numbers=shown)
         self.entities = Entities(engine, desk, clock)
         self.clues = Clues(engine, desk, self.entities, clock)
+        self.watching = Watching(
+            engine, self.outcomes, clock, pass_sample=settings.pass_sample, show_numbers=shown
+        )
         self._expiry = Expiry(engine, loader, clock, log)
         self.upkeep = Upkeep(desk, self.trials, self.demotions, clock, log)
         self.copying = Copying(self.state, settings.copy_s, clock, log)
@@ -149,7 +152,7 @@ class Service:
             if settings.decision_log is not None
             else None
         )
-        listeners = [self.remembering.take, self.additions.take, self.trials.take]
+        listeners = [self.remembering.take, self.additions.take, self.trials.take, self.watching.take]
         if self.publishing is not None:
             listeners.append(self.publishing.take)
         self._drain = EventDrain(
@@ -180,6 +183,7 @@ class Service:
             self.publishing.start()
         self._drain.start()
         self.additions.start()
+        self.watching.start()
         self.ready = True
 
     def reload(self) -> Loaded:
@@ -214,6 +218,7 @@ class Service:
         self.upkeep.stop()
         self.imaging.stop()
         self.copying.stop()
+        self.watching.stop()
         self._drain.stop()
         if self.publishing is not None:
             self.publishing.stop()

@@ -4,6 +4,7 @@ from interceptor.pb.v1 import entities_pb2 as _entities_pb2
 from interceptor.pb.v1 import interception_pb2 as _interception_pb2
 from interceptor.pb.v1 import lists_pb2 as _lists_pb2
 from interceptor.pb.v1 import policies_pb2 as _policies_pb2
+from interceptor.pb.v1 import watch_pb2 as _watch_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor

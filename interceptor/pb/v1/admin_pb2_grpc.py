@@ -9,6 +9,7 @@ from interceptor.pb.v1 import clues_pb2 as interceptor_dot_v1_dot_clues__pb2
 from interceptor.pb.v1 import entities_pb2 as interceptor_dot_v1_dot_entities__pb2
 from interceptor.pb.v1 import lists_pb2 as interceptor_dot_v1_dot_lists__pb2
 from interceptor.pb.v1 import policies_pb2 as interceptor_dot_v1_dot_policies__pb2
+from interceptor.pb.v1 import watch_pb2 as interceptor_dot_v1_dot_watch__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -145,6 +146,11 @@ class AdminServiceStub:
                 '/interceptor.v1.AdminService/ExplainDecision',
                 request_serializer=interceptor_dot_v1_dot_policies__pb2.ExplainDecisionRequest.SerializeToString,
                 response_deserializer=interceptor_dot_v1_dot_policies__pb2.ExplainDecisionResponse.FromString,
+                _registered_method=True)
+        self.WatchDecisions = channel.unary_stream(
+                '/interceptor.v1.AdminService/WatchDecisions',
+                request_serializer=interceptor_dot_v1_dot_watch__pb2.WatchDecisionsRequest.SerializeToString,
+                response_deserializer=interceptor_dot_v1_dot_watch__pb2.WatchDecisionsResponse.FromString,
                 _registered_method=True)
         self.GiveFeedback = channel.unary_unary(
                 '/interceptor.v1.AdminService/GiveFeedback',
@@ -361,6 +367,14 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchDecisions(self, request, context):
+        """How calls are being decided, once a second: rates, latency, the hottest rules, lists and callers. RESOURCE_EXHAUSTED:
+        too many are watching already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GiveFeedback(self, request, context):
         """Says whether a decision was right. A wrong block releases the caller: an allow entry with an end.
         """
@@ -545,6 +559,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ExplainDecision,
                     request_deserializer=interceptor_dot_v1_dot_policies__pb2.ExplainDecisionRequest.FromString,
                     response_serializer=interceptor_dot_v1_dot_policies__pb2.ExplainDecisionResponse.SerializeToString,
+            ),
+            'WatchDecisions': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchDecisions,
+                    request_deserializer=interceptor_dot_v1_dot_watch__pb2.WatchDecisionsRequest.FromString,
+                    response_serializer=interceptor_dot_v1_dot_watch__pb2.WatchDecisionsResponse.SerializeToString,
             ),
             'GiveFeedback': grpc.unary_unary_rpc_method_handler(
                     servicer.GiveFeedback,
@@ -1171,6 +1190,33 @@ class AdminService:
             '/interceptor.v1.AdminService/ExplainDecision',
             interceptor_dot_v1_dot_policies__pb2.ExplainDecisionRequest.SerializeToString,
             interceptor_dot_v1_dot_policies__pb2.ExplainDecisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchDecisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/interceptor.v1.AdminService/WatchDecisions',
+            interceptor_dot_v1_dot_watch__pb2.WatchDecisionsRequest.SerializeToString,
+            interceptor_dot_v1_dot_watch__pb2.WatchDecisionsResponse.FromString,
             options,
             channel_credentials,
             insecure,
