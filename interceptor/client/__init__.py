@@ -10,8 +10,8 @@ It loads grpc and the generated messages, nothing else of this package.
 
 from interceptor.client.answer import Answer, BlockClass, Cause, Verdict
 from interceptor.client.asynchronous import AsyncScreening
+from interceptor.client.channel import Tls
 from interceptor.client.screening import Screening
-from interceptor.client.tls import Tls
 from interceptor.pb.v1.interception_pb2 import (
     DecideRequest,
     ReportCallRequest,

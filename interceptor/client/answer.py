@@ -24,6 +24,9 @@ class BlockClass(IntEnum):
     SUBSCRIBER = pb.BLOCK_CLASS_SUBSCRIBER  #: the called subscriber does not want this call (RFC 8197)
 
 
+GROUNDS = {each.value: each for each in BlockClass}
+
+
 class Cause:
     """Why a call was not decided: the values of `Answer.cause`."""
 
@@ -32,6 +35,7 @@ class Cause:
     UNAVAILABLE = "unavailable"  #: no service could be reached, or it is stopping
     OPEN = "open"  #: services failed a moment ago, and were not asked again (circuit breaker)
     REFUSED = "refused"  #: the service refused the question: it is malformed, or the switch may not ask
+    FORKING = "forking"  #: the process was forking all the while
     CLOSED = "closed"  #: `close()` was called
 
 
@@ -74,12 +78,12 @@ def otherwise(configured: Verdict | Answer) -> Answer:
 
 
 def decided(response: pb.DecideResponse) -> Answer:
-    """The service's decision. ValueError: a verdict this client does not know."""
+    """The service's decision. ValueError: a verdict that this client does not know."""
     return Answer(
         verdict=Verdict(response.verdict),
         rule=response.rule,
         reason=response.reason,
-        block_class=BlockClass(response.block_class),
+        block_class=GROUNDS.get(response.block_class, BlockClass.NONE),
         sip_code=response.sip_code,
         sip_reason=response.sip_reason,
         decision_id=response.decision_id,

@@ -1,41 +1,49 @@
-"""The client for asyncio: the same, awaited."""
+"""The client for asyncio: the same, awaited.
+
+Not on grpc.aio, whose poller does not outlive a fork and belongs to one event loop: questions are sent by the same
+lines as those of threads, and their answers are handed over to the loop that waits.
+"""
 
 import asyncio
 from collections.abc import Mapping
 from typing import Any, Self
 
-from interceptor.client.answer import Answer
-from interceptor.client.screening import Screening
+from interceptor.client.answer import Answer, Cause
+from interceptor.client.client import Client
+from interceptor.client.question import question
+from interceptor.client.undecided import Undecided
 from interceptor.pb.v1 import interception_pb2 as pb
 
 
-class AsyncScreening:
-    """As `Screening`, with the same parameters, to be awaited; of any event loop, also in a forked process."""
-
-    def __init__(self, *targets: Any, **settings: Any) -> None:
-        self._screening = Screening(*targets, **settings)
+class AsyncScreening(Client):
+    __doc__ = Client.__doc__
 
     async def decide(
         self, call: pb.DecideRequest | Mapping[str, Any] | None = None, /, **fields: Any
     ) -> Answer:
         """As `Screening.decide`. Cancelling it cancels the question."""
-        return await asyncio.to_thread(self._screening.decide, call, **fields)
+        request = question(call, fields)
+        asking, answer = self._asking(), None
+        for endpoint, seconds in asking:
+            try:
+                decision = asyncio.wrap_future(endpoint.begin(request, seconds))
+                answer = asking.decided(endpoint, await asyncio.wait_for(decision, seconds))
+                break
+            except TimeoutError:
+                asking.failed(
+                    endpoint, Undecided(Cause.DEADLINE, f"no answer within {seconds * 1000:.0f} ms")
+                )
+            except Undecided as why:
+                asking.failed(endpoint, why)
+        return self._answered(asking, request, answer)
 
-    def report_call(
-        self, report: pb.ReportCallRequest | Mapping[str, Any] | None = None, /, **fields: Any
-    ) -> bool:
-        """As `Screening.report_call`; it does not wait, so there is nothing to await."""
-        return self._screening.report_call(report, **fields)
+    async def connect(self, seconds: float = 1.0) -> bool:
+        """As `Screening.connect`."""
+        return await asyncio.to_thread(self.lines().connect, seconds)
 
-    def report_subscription(
-        self, report: pb.ReportSubscriptionRequest | Mapping[str, Any] | None = None, /, **fields: Any
-    ) -> bool:
-        """As `Screening.report_subscription`."""
-        return self._screening.report_subscription(report, **fields)
-
-    async def close(self) -> None:
+    async def close(self, seconds: float = 1.0) -> None:
         """As `Screening.close`."""
-        await asyncio.to_thread(self._screening.close)
+        await asyncio.to_thread(self._close, seconds)
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,0 +1,165 @@
+"""One service as one process sees it: its channel, its stream, and whether it is worth asking."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import grpc
+
+from interceptor.client.answer import Cause
+from interceptor.client.breaker import Breaker
+from interceptor.client.channel import Dialler
+from interceptor.client.gate import Gate
+from interceptor.client.stream import Decision, Stream
+from interceptor.client.undecided import Undecided, of_call
+from interceptor.pb.v1 import interception_pb2 as pb
+from interceptor.pb.v1.interception_pb2_grpc import InterceptionServiceStub
+
+HEALTH = "/grpc.health.v1.Health/Check"
+SERVING = b"\x08\x01"  # HealthCheckResponse{status: SERVING}; the request, about all services, is empty
+PROBE_S = 1.0  #: how long a health check may take
+PAUSE_S = 0.2  #: between two of them
+
+
+class Endpoint:
+    """All methods may be called from any thread. What is asked raises, or ends with, Undecided alone."""
+
+    def __init__(self, target: str, dialler: Dialler, gate: Gate, *, streaming: bool) -> None:
+        self.target = target
+        self.breaker = Breaker()
+        self._dialler = dialler
+        self._gate = gate
+        self._streaming = streaming
+        self._lock = threading.Lock()
+        self._channel: grpc.Channel | None = None
+        self._service: InterceptionServiceStub | None = None
+        self._stream: Stream | None = None
+        self._closed = threading.Event()
+
+    def decide(self, request: pb.DecideRequest, seconds: float) -> pb.DecideResponse:
+        """Asks, and waits for the decision."""
+        if self._streaming:
+            decision = self.begin(request, seconds)
+            try:
+                return decision.result(seconds)
+            except TimeoutError:
+                decision.cancel()
+                raise Undecided(Cause.DEADLINE, f"no answer within {seconds * 1000:.0f} ms") from None
+        self._enter(seconds)
+        try:
+            response: pb.DecideResponse = self._reached().Decide(request, timeout=seconds)
+            return response
+        except grpc.RpcError as error:
+            raise of_call(error) from None
+        except ValueError as hung_up:  # how grpcio says that another thread has closed the channel
+            raise Undecided(Cause.CLOSED, str(hung_up)) from None
+        finally:
+            self._gate.leave()
+
+    def begin(self, request: pb.DecideRequest, seconds: float) -> Decision:
+        """Asks, and returns the decision to come; cancelling that cancels the question."""
+        if not self._streaming:
+            return self.send("Decide", request, seconds)
+        return self._inside(seconds, lambda: self._shared(request, seconds))
+
+    def send(self, method: str, request: Any, seconds: float) -> Future[Any]:
+        """Calls a unary method, and returns its answer to come."""
+        return self._inside(seconds, lambda: self._alone(method, request, seconds))
+
+    def failed(self) -> None:
+        """It gave no answer. After several in a row it is watched from a thread, until it is well again."""
+        if self.breaker.failed():
+            threading.Thread(target=self._watch, name="interceptor-watch", daemon=True).start()
+
+    def healthy(self, seconds: float) -> bool:
+        """Whether it says within that time that it is serving; connects if need be."""
+        if not self._gate.enter(seconds):
+            return False
+        try:
+            self._reached()
+            assert self._channel is not None
+            check: Callable[..., bytes] = self._channel.unary_unary(HEALTH)  # type: ignore[call-arg]  # of its stubs
+            return check(b"", timeout=seconds, wait_for_ready=True) == SERVING
+        except (grpc.RpcError, ValueError):
+            return False
+        finally:
+            self._gate.leave()
+
+    def hang_up(self) -> None:
+        """Breaks off whatever is under way. The next question connects anew."""
+        self._end_stream()
+        with self._lock:
+            channel, self._channel, self._service = self._channel, None, None
+        if channel is not None:
+            channel.close()
+
+    def close(self) -> None:
+        """Hangs up for good: nothing is watched any more."""
+        self._closed.set()
+        self.hang_up()
+
+    def _watch(self) -> None:
+        self._end_stream()  # who still waits there would wait in vain
+        while not self.healthy(PROBE_S):
+            if self._closed.wait(PAUSE_S):
+                return
+        self.breaker.restored()
+
+    def _inside(self, seconds: float, ask: Callable[[], Future[Any]]) -> Future[Any]:
+        self._enter(seconds)
+        try:
+            answer = ask()
+        except ValueError as hung_up:
+            self._gate.leave()
+            raise Undecided(Cause.CLOSED, str(hung_up)) from None
+        except BaseException:
+            self._gate.leave()
+            raise
+        answer.add_done_callback(lambda _: self._gate.leave())
+        return answer
+
+    def _enter(self, seconds: float) -> None:
+        if not self._gate.enter(seconds):
+            raise Undecided(Cause.FORKING, "this process was forking")
+
+    def _alone(self, method: str, request: Any, seconds: float) -> Future[Any]:
+        answer: Future[Any] = Future()
+        call = getattr(self._reached(), method).future(request, timeout=seconds)
+        answer.add_done_callback(lambda _: call.cancel() if answer.cancelled() else None)
+        call.add_done_callback(lambda _: settle(answer, call))
+        return answer
+
+    def _shared(self, request: pb.DecideRequest, seconds: float) -> Decision:
+        service = self._reached()
+        with self._lock:
+            if self._stream is None or self._stream.ended:
+                self._stream = Stream(service)
+            stream = self._stream
+        return stream.ask(request, seconds)
+
+    def _reached(self) -> InterceptionServiceStub:
+        """The service's stub, on a channel of this process."""
+        with self._lock:
+            if self._service is None:
+                self._channel = self._dialler.dial(self.target)
+                self._service = InterceptionServiceStub(self._channel)  # type: ignore[no-untyped-call]
+            return self._service
+
+    def _end_stream(self) -> None:
+        with self._lock:
+            stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.end()
+
+
+def settle(answer: Future[Any], call: Any) -> None:
+    """Hands over what a call came to, unless nobody wants it any more."""
+    if not answer.set_running_or_notify_cancel():
+        return
+    try:
+        answer.set_result(call.result())
+    except grpc.RpcError as error:
+        answer.set_exception(of_call(error))
+    except grpc.FutureCancelledError:
+        answer.set_exception(Undecided(Cause.UNAVAILABLE, "the connection was closed"))

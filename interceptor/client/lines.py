@@ -1,0 +1,57 @@
+"""What one process has open: a line to each service, its reports on their way, and what it counted.
+
+A process that was forked has lines of its own. It must not touch those it inherited: gRPC's threads are not there, its
+locks may be held by nobody, and a connection would be written to by two.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from interceptor.client.channel import Dialler
+from interceptor.client.endpoint import Endpoint
+from interceptor.client.gate import Gate
+from interceptor.client.reports import Reports
+from interceptor.client.tally import Tally
+
+#: How long a fork waits for calls that are under way to end by themselves, and after they have been broken off.
+PATIENCE_S = 0.1
+BROKEN_OFF_S = 1.0
+
+
+class Lines:
+    """Nothing is connected before it is used."""
+
+    def __init__(self, targets: Sequence[str], dialler: Dialler, *, streaming: bool, room: int) -> None:
+        self.pid = os.getpid()
+        self.tally = Tally()
+        self._gate = Gate()
+        self.endpoints = [Endpoint(target, dialler, self._gate, streaming=streaming) for target in targets]
+        self.reports = Reports(self.endpoints, self.tally, room)
+
+    def connect(self, seconds: float) -> bool:
+        """Connects to all services at once. True: one says within that time that it is serving."""
+        threads = ThreadPoolExecutor(len(self.endpoints), "interceptor-connect")
+        try:
+            asked = [threads.submit(endpoint.healthy, seconds) for endpoint in self.endpoints]
+            return any(healthy.result() for healthy in as_completed(asked))
+        finally:
+            threads.shutdown(wait=False)
+
+    def before_fork(self) -> None:
+        """Nobody is inside gRPC when this returns, and nothing is connected."""
+        self._gate.shut()
+        self._gate.emptied(PATIENCE_S)
+        for endpoint in self.endpoints:
+            endpoint.hang_up()
+        self._gate.emptied(BROKEN_OFF_S)
+
+    def after_fork(self) -> None:
+        """In the parent: goes on, and connects anew."""
+        self._gate.open()
+
+    def close(self, seconds: float) -> None:
+        """Gives reports so long to be sent, and hangs up."""
+        self.reports.close(seconds)
+        for endpoint in self.endpoints:
+            endpoint.close()
