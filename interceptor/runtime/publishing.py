@@ -89,11 +89,9 @@ class Publishing:
         which = (
             (events["trial"] == 0) & (events["repeated"] == 0) & np.isin(events["verdict"], self._verdicts)
         )
-        records = [self._decision(event) for event in rows(events, which)]
+        self._append([self._decision(event) for event in rows(events, which)])
         for maker in self._makers:
-            records += maker.made(events)
-        if self._append(records):
-            for maker in self._makers:
+            if self._append(maker.made(events)):
                 maker.spooled()
 
     def demoted(self, jump: Jump) -> None:
