@@ -62,15 +62,18 @@ $(VENV)/locked: $(LOCK) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r $(LOCK)
 	@touch $@
 
-# promtool checks our metrics and alert rules. It is taken out of Debian's package, whose service would start otherwise.
-$(BIN)/promtool: | $(BIN)/python $(STAMP)/tools
-	@if command -v promtool >/dev/null; then ln -s "$$(command -v promtool)" $@; \
+# promtool checks our metrics and alert rules, and a Prometheus looks at a service under load. Both are taken out of
+# Debian's package, whose service would start otherwise.
+$(BIN)/promtool $(BIN)/prometheus &: | $(BIN)/python $(STAMP)/tools
+	@export PATH="$${PATH#*:}"; \
+	if command -v promtool >/dev/null && command -v prometheus >/dev/null; then \
+		ln -sf "$$(command -v promtool)" "$$(command -v prometheus)" $(CURDIR)/$(BIN)/; \
 	elif command -v apt-get >/dev/null; then \
-		echo "fetching promtool"; rm -rf build/promtool; mkdir -p build/promtool; cd build/promtool; \
+		echo "fetching promtool and prometheus"; rm -rf build/prometheus; mkdir -p build/prometheus; cd build/prometheus; \
 		$(APT) download -qq prometheus 2>/dev/null \
 			|| { $(SUDO) $(APT) update -qq; $(APT) download -qq prometheus; }; \
-		dpkg-deb -x prometheus_*.deb .; cp usr/bin/promtool $(CURDIR)/$@; \
-	else echo "make: no promtool here: its tests are skipped"; fi
+		dpkg-deb -x prometheus_*.deb .; mv usr/bin/promtool usr/bin/prometheus $(CURDIR)/$(BIN)/; rm -rf $(CURDIR)/build/prometheus; \
+	else echo "make: no promtool and no prometheus here: their tests are skipped"; fi
 
 # What tests and benchmarks use beside us: certificates are made with openssl, h2load asks besides our own generator, and
 # resolvers load our policy zones and PostgreSQL keeps a store (not where installing them would start them as services:
@@ -108,6 +111,11 @@ $(VENV)/installed: pyproject.toml $(VENV)/locked
 proto: $(VENV)/locked
 	$(BIN)/python proto/generate.py
 
+# So are the dashboards: after a change under interceptor/integrations/grafana/.
+.PHONY: dashboards
+dashboards: $(VENV)/installed
+	$(BIN)/python -m interceptor.integrations.grafana.generate
+
 # ------------------------------------------------------------------------------------------------- running
 
 .PHONY: serve
@@ -131,7 +139,7 @@ test: prepared
 # Beside each other, as much of it keeps one core busy, or none.
 .PHONY: prepared
 prepared:
-	$(MAKE) --no-print-directory --jobs 2 build checked lint $(BIN)/promtool $(STAMP)/tools
+	$(MAKE) --no-print-directory --jobs 2 build checked lint $(BIN)/prometheus $(STAMP)/tools
 
 .PHONY: test-long
 test-long: prepared

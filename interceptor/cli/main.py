@@ -8,6 +8,7 @@ import typer
 from interceptor.cli import (
     ask,
     clue,
+    dashboards,
     entity,
     lists,
     loadtest,
@@ -44,6 +45,7 @@ entity.register(app)
 replay.register(app)
 loadtest.register(app)
 simulate.register(app)
+dashboards.register(app)
 
 
 def main() -> None:

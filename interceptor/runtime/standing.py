@@ -6,6 +6,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from interceptor.runtime import outlets
+from interceptor.runtime.demotion import demotable
 from interceptor.runtime.families import counter, gauge, total
 from interceptor.runtime.service import Service
 from interceptor.store.feedback import Count
@@ -122,11 +123,14 @@ class StandingCollector(Collector):
     def _of_rules(self) -> Iterator[Metric]:
         demoted = GaugeMetricFamily(
             "interceptor_rule_demoted",
-            "1 for a rule that warns in place of blocking, until somebody promotes it.",
+            "1 for a rule that warns in place of blocking, until somebody promotes it; 0 for one that may come to it.",
             labels=["rule"],
         )
-        for rule in sorted(self._service.engine.demoted):
-            demoted.add_metric([rule], 1)
+        engine = self._service.engine
+        now = engine.demoted
+        for each in engine.spec.rules:
+            if demotable(each):
+                demoted.add_metric([each.id], each.id in now)
         yield demoted
         yield total(
             "interceptor_rule_demotions",

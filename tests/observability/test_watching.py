@@ -1,0 +1,158 @@
+"""A service under load, watched by a real Prometheus: panels have something to show, alerts something to compare."""
+
+import json
+import math
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from interceptor.pb.v1 import interception_pb2 as pb
+from interceptor.pb.v1 import policies_pb2
+from observability.watching import BOARDS, Prometheus, alerts, operands, program, promtool, queries
+from service.operating import add, becomes
+from service.running import CALLEE, LISTED, POLICY, Running, command, environment, refused, write_policy
+
+SUSPECT, DIALLER = "+8613700137001", "+8613700137002"
+#: what comes of changes that the guard refuses, some scrapes after them
+GUARD = 'ALERTS{alertname="InterceptorGuardRefuses",alertstate="firing"}'
+#: a list that a feed fills, and nobody ordinary calls too often
+WATCHED = (
+    POLICY.replace("> 2,", "> 0,")
+    .replace("> 5,", "> 1000,")
+    .replace("  watch:", "  reported: {kind: number}\n  watch:")
+    .replace(
+        "default: pass",
+        "  - {id: reported, when: call.caller in lists.reported, verdict: warn, class: list}\ndefault: pass",
+    )
+)
+#: values of these labels are no people's: bounds of buckets, a hash, addresses of our own
+NO_NUMBERS = {"le", "digest", "instance", "file"}
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("watched")
+
+
+@pytest.fixture(scope="module")
+def service(directory: Path) -> Iterator[Running]:
+    policy = write_policy(directory, WATCHED)
+    running = Running(policy, "--state", directory / "state", "--decision-log", directory / "decisions.log")
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def prometheus(service: Running, directory: Path) -> Iterator[Prometheus]:
+    """It has seen some seconds of load, and one of whatever else happens to a service."""
+    program("prometheus")
+    everything_once(service)
+    watching = Prometheus(directory, [service.metrics])
+    try:
+        load = command(
+            "loadtest", "--target", service.data.address, "--scenario", "mixed", "--calls", "20000",
+            "--listed", directory / "fraud.csv", "--rate", "300", "--duration", "8",
+        )  # fmt: skip
+        done = subprocess.run(
+            load, capture_output=True, text=True, timeout=120, check=False, env=environment()
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        ripe(watching)
+        everything_once(service)
+        becomes(lambda: bool(watching.values(GUARD)))
+        yield watching
+    finally:
+        watching.stop()
+
+
+def everything_once(service: Running) -> None:
+    """What the load has not: warnings, entries of rules, reports, feedback, changes of lists, and what is refused."""
+    add(service, SUSPECT, "reported", "police")
+    blocked = service.decide(caller=LISTED, callee=CALLEE)
+    service.decide(caller=SUSPECT, callee=CALLEE)
+    service.decide(caller=DIALLER, callee=CALLEE, user_agent="friendly-scanner", call_id="one")
+    messages = [
+        pb.DecideStreamRequest(id=1, call=pb.DecideRequest(caller=SUSPECT)).SerializeToString(),
+        b"\xff",
+    ]
+    assert len(list(service.data.stream(messages))) == 2
+    refused(lambda: service.data.raw("InterceptionService/Decide", b"\xff"))
+    report = pb.ReportCallRequest(call_id="one", event=pb.CALL_EVENT_ANSWERED)
+    service.data.ask("InterceptionService/ReportCall", report, pb.ReportCallResponse)
+    for _ in range(5):
+        refused(lambda: add(service, "110", "reported"))
+    right = policies_pb2.GiveFeedbackRequest(decision_id=blocked.decision_id, right=True)
+    becomes(lambda: told(service, right))
+
+
+def told(service: Running, right: policies_pb2.GiveFeedbackRequest) -> bool:
+    """Whether feedback was taken: a decision is remembered a moment after it was made."""
+    try:
+        service.admin("GiveFeedback", right)
+    except grpc.RpcError as error:
+        assert "is not remembered" in (error.details() or "")
+        return False
+    return True
+
+
+def ripe(watching: Prometheus, seconds: float = 60) -> None:
+    """Waits for what comes last: the service asks its store for facts now and then."""
+    last = ("interceptor:feed_age:seconds", "interceptor_source_precision")
+    becomes(lambda: all(watching.values(name) for name in last), seconds)
+
+
+def test_every_rule_is_evaluated_without_a_fault(prometheus: Prometheus) -> None:
+    rules = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
+    assert {rule["name"] for rule in rules} >= alerts().keys()
+    assert [(rule["name"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"] == []
+    recorded = [rule["name"] for rule in rules if rule["type"] == "recording"]
+    assert [name for name in recorded if not prometheus.values(name)] == []
+
+
+def test_an_alert_fires_and_says_why(prometheus: Prometheus) -> None:
+    (alert,) = (each for each in prometheus.ask("alerts")["alerts"] if each["labels"]["alertname"] in GUARD)
+    assert alert["state"] == "firing"
+    assert re.match(
+        r"the guard has refused [\d.]+ changes within the hour \(127", alert["annotations"]["summary"]
+    )
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_every_panel_has_something_to_show(prometheus: Prometheus, path: Path) -> None:
+    empty = [
+        f"{title}: {expr}"
+        for title, expr in queries(json.loads(path.read_text()))
+        if not shown(prometheus, expr)
+    ]
+    assert empty == []
+
+
+@pytest.mark.parametrize("name", alerts())
+def test_every_alert_has_something_to_compare(prometheus: Prometheus, name: str) -> None:
+    assert [expr for expr in operands(alerts()[name]["expr"]) if not shown(prometheus, expr)] == []
+
+
+def shown(prometheus: Prometheus, expr: str) -> bool:
+    """Whether an expression has a value that is a number."""
+    return any(not math.isnan(value) for value in prometheus.values(expr))
+
+
+def test_the_page_of_a_service_under_load_is_as_prometheus_wants_it(
+    service: Running, prometheus: Prometheus
+) -> None:
+    assert prometheus.values("up") == [1]
+    done = promtool("check", "metrics", stdin=service.page())
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_no_label_carries_a_number(prometheus: Prometheus) -> None:
+    for label in prometheus.ask("labels"):
+        if label not in NO_NUMBERS:
+            values = prometheus.ask(f"label/{label}/values")
+            assert [value for value in values if re.search(r"\d{6}", value)] == [], label
