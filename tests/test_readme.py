@@ -154,9 +154,14 @@ def test_the_table_of_options_is_complete() -> None:
 
 @pytest.fixture(scope="module")
 def offered(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The metrics of a service that keeps state."""
+    """The metrics of a service that keeps state and tells what happens."""
     directory = tmp_path_factory.mktemp("metrics")
-    running = Running(write_policy(directory), "--state", directory / "state")
+    sinks = directory / "sinks.yaml"
+    sinks.write_text(
+        "version: 1\nreminders: {}\nearly_warnings: {}\n"
+        f"sinks: [{{name: one, kind: file, path: {directory / 'events'}}}]\n"
+    )
+    running = Running(write_policy(directory), "--state", directory / "state", "--sinks", sinks)
     try:
         return set(re.findall(r"^# TYPE (interceptor_\w+)", running.page(), flags=re.MULTILINE))
     finally:

@@ -1,6 +1,7 @@
 """Reminders and early warnings from a real service to a real gateway: once, and whole where they may be."""
 
 import json
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from delivery.smsgateway import SECRET, Gateway
-from interceptor.delivery.settings import SinksError, read_settings
+from interceptor.delivery.settings import RemindersEntry, SinksError, read_settings
+from interceptor.runtime.reminders import Wording
 from service.running import Running
 
 POLICY = """
@@ -232,3 +234,19 @@ def test_a_section_that_cannot_be_used_is_told(section: str, said: str, tmp_path
     with pytest.raises(SinksError) as refused:
         read_settings(tmp_path / "sinks.yaml")
     assert said in str(refused.value)
+
+
+def test_the_file_that_readme_shows_can_be_used(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    (shown,) = [block for language, block in fenced if not language and "\nreminders:" in block]
+    (tmp_path / "sinks.yaml").write_text(shown)
+    sinks = read_settings(tmp_path / "sinks.yaml")
+    assert sinks.reminders is not None
+    assert set(sinks.reminders.templates) == {"false-loan", "burst"}
+    assert [sink.name for sink in sinks.sinks] == ["sms", "soc"]
+
+
+def test_the_message_that_readme_shows_is_the_shipped_one() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    assert "> " + Wording(RemindersEntry()).text("false-loan", "+8613800138000", "11-22 14:05") in text
