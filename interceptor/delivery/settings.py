@@ -69,13 +69,20 @@ class SinkEntry(Entry):
     """What every kind of sink may say."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-    events: Annotated[tuple[Kind, ...], Field(min_length=1)] = KINDS
-    verdicts: Annotated[tuple[Said, ...], Field(min_length=1)] = ("warn", "block")  #: of decisions
+    events: tuple[Kind, ...] = KINDS
+    verdicts: tuple[Said, ...] = ("warn", "block")  #: of decisions
     rules: tuple[str, ...] | None = None  #: only what these rules said; None: all
     numbers: Literal["masked", "whole"] = "masked"
     keep_hours: Annotated[float, Field(gt=0)] = 72.0  #: what could not be delivered for so long is let go
     batch: Annotated[int, Field(ge=1, le=10_000)] = 500  #: events delivered at once, at most
     insecure: bool = False  #: plain text to other machines
+
+    @field_validator("events", "verdicts")
+    @classmethod
+    def _some(cls, said: tuple[str, ...]) -> tuple[str, ...]:
+        if not said:
+            raise ValueError("there are none: name one at least, or leave it out")
+        return said
 
 
 class FileEntry(SinkEntry):
@@ -157,7 +164,7 @@ class OtlpEntry(SinkEntry):
 
     kind: Literal["otlp"]
     events: tuple[Literal["decision"]] = ("decision",)
-    verdicts: Annotated[tuple[Said, ...], Field(min_length=1)] = ("pass", "warn", "block")
+    verdicts: tuple[Said, ...] = ("pass", "warn", "block")
     url: str  #: with its path: https://collector:4318/v1/traces
     one_in: Annotated[int, Field(ge=1)] = 1  #: calls of which one is traced
     secret_file: Path | None = None  #: the value of the Authorization header
@@ -217,11 +224,13 @@ class Sinks(Entry):
     spool: SpoolEntry = SpoolEntry()
     reminders: RemindersEntry | None = None  #: None: there are none
     early_warnings: EarlyWarningsEntry | None = None  #: None: there are none
-    sinks: Annotated[tuple[AnySink, ...], Field(min_length=1)]
+    sinks: tuple[AnySink, ...]
 
     @field_validator("sinks")
     @classmethod
     def _named_once(cls, sinks: tuple[AnySink, ...]) -> tuple[AnySink, ...]:
+        if not sinks:
+            raise ValueError("there are none: write one at least")
         names = [sink.name for sink in sinks]
         for name in names:
             if names.count(name) > 1:
@@ -326,7 +335,8 @@ def _message(said: dict[str, Any], place: list[str | int], details: ErrorDetails
         return "is missing: write it"
     if kind == "extra_forbidden":
         keys = _keys_beside(said, place)
-        like = difflib.get_close_matches(str(place[-1]), keys, 1)
+        name = str(place[-1])
+        like = [key for key in keys if key.startswith(name)] or difflib.get_close_matches(name, keys, 1)
         return f"is no key; {f'did you mean {like[0]}?' if like else 'there are ' + ', '.join(keys)}"
     if kind == "value_error":
         return str(context["error"])
