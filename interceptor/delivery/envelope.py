@@ -3,11 +3,15 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 #: what every type of ours starts with
 PREFIX = "interceptor."
 
+#: a text as JSON has it
+quoted = encode_basestring
 #: JSON on one line
 encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -42,12 +46,26 @@ def record(kind: str, event_id: str, time_ms: int, data: Mapping[str, Any]) -> R
     data
         Numbers whole: each sink masks them as it is told to.
     """
-    return Record(kind, encoded({"id": event_id, "time": rfc3339(time_ms), "data": data}).encode())
+    return record_of(kind, event_id, time_ms, encoded(data))
+
+
+def record_of(kind: str, event_id: str, time_ms: int, data: str) -> Record:
+    """The same, of data that is JSON already."""
+    return Record(
+        kind,
+        f'{{"id":{quoted(event_id)},"time":"{rfc3339(time_ms)}","data":{data}}}'.encode(errors="replace"),
+    )
 
 
 def rfc3339(time_ms: int) -> str:
     """``2026-03-01T08:30:00.123Z``."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    seconds, milliseconds = divmod(time_ms, 1000)
+    return f"{_second(seconds)}.{milliseconds:03}Z"
+
+
+@lru_cache(64)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def cloud_event(spooled: Spooled, source: str) -> dict[str, Any]:

@@ -116,11 +116,11 @@ class Spool:
         """
         with self._lock:
             at_ms = self._clock()
-            numbered = [(self.next + i, record) for i, record in enumerate(records)]
+            first = self.next
             self._go_on(len(records), 0)  # before they are written: no number is given twice
             left = [
                 (number, data)
-                for number, (kind, body) in numbered
+                for number, (kind, body) in enumerate(records, first)
                 if len(data := written(Spooled(number, at_ms, kind, body))) <= self._size
             ]
             kept = len(left)

@@ -1,18 +1,18 @@
 """Decisions made into events for the spool, and what else is made of them: reminders, early warnings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from interceptor.delivery.envelope import Record, record
+from interceptor.delivery.envelope import Record, encoded, quoted, record, record_of
 from interceptor.delivery.outlets import Outlets
 from interceptor.delivery.settings import Sinks
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.demotion import Jump
-from interceptor.runtime.events import CLASSES, VERDICTS, rows, text
+from interceptor.runtime.events import CLASSES, VERDICTS, text
 from interceptor.runtime.loader import step_back
 from interceptor.runtime.logs import Log
 from interceptor.runtime.masking import masked
@@ -20,8 +20,12 @@ from interceptor.runtime.outcomes import RecentOutcomes
 
 #: where the spool lies in the service's --data, if the sinks file names no place
 FOLDER = "events"
-#: texts of an event that are told where there are any
+#: what is told of an event: its id and time, what its rule and policy say
+NAMES = ("decision", "time_ms", "revision", "rule", "verdict", "block_class", "shadow", "emergency")
+#: and its texts, where there are any
 TEXTS = ("caller", "callee", "trunk", "switch", "call_id", "imei", "imsi", "cell")
+#: sayings of rules that are kept
+KNOWN = 4096
 
 
 class Maker(Protocol):
@@ -71,6 +75,7 @@ class Publishing:
         self._verdicts = [value for value, name in VERDICTS.items() if any(name in said for said in told)]
         self._next = 0  # number of the ring's next event
         self._failing = False
+        self._rules: dict[tuple[int, ...], str] = {}
 
     def start(self) -> None:
         """Begins to deliver, what an earlier process has left first."""
@@ -89,7 +94,7 @@ class Publishing:
         which = (
             (events["trial"] == 0) & (events["repeated"] == 0) & np.isin(events["verdict"], self._verdicts)
         )
-        self._append([self._decision(event) for event in rows(events, which)])
+        self._append(list(self._decisions(events[which])))
         for maker in self._makers:
             if self._append(maker.made(events)):
                 maker.spooled()
@@ -117,24 +122,37 @@ class Publishing:
         self._failing = False
         return True
 
-    def _decision(self, event: dict[str, Any]) -> Record:
-        policy = self._outcomes[event["revision"]]
-        outcome = policy.at(event["rule"])
-        decision = f"{event['decision']:016x}"
-        data: dict[str, Any] = {
-            "decision_id": decision,
-            "verdict": VERDICTS[event["verdict"]],
+    def _decisions(self, events: npt.NDArray[np.void]) -> Iterator[Record]:
+        for number, time_ms, *said in events[[*NAMES, *TEXTS]].tolist():
+            decision = f"{number:016x}"
+            texts = "".join(
+                f',"{name}":{quoted(text(value))}'
+                for name, value in zip(TEXTS, said[len(NAMES) - 2 :], strict=True)
+                if value
+            )
+            rule = self._rule(tuple(said[: len(NAMES) - 2]))
+            yield record_of("decision", decision, time_ms, f'{{"decision_id":"{decision}",{rule}{texts}}}')
+
+    def _rule(self, asked: tuple[int, ...]) -> str:
+        """What many decisions have in common, by the NAMES behind the time: the inside of an object of JSON."""
+        if (known := self._rules.get(asked)) is not None:
+            return known
+        revision, rule, verdict, block_class, shadow, emergency = asked
+        policy = self._outcomes[revision]
+        outcome = policy.at(rule)
+        said: dict[str, Any] = {
+            "verdict": VERDICTS[verdict],
             "rule": outcome.rule,
             "reason": outcome.reason,
-            "policy_revision": event["revision"],
+            "policy_revision": revision,
         }
-        if event["block_class"]:
-            data["block_class"] = CLASSES[event["block_class"]]
-        for name in TEXTS:
-            if event[name]:
-                data[name] = text(event[name])
-        if event["shadow"]:
-            data["shadow_rules"] = policy.shadow(event["shadow"])
-        if event["emergency"]:
-            data["emergency"] = True
-        return record("decision", decision, event["time_ms"], data)
+        if block_class:
+            said["block_class"] = CLASSES[block_class]
+        if shadow:
+            said["shadow_rules"] = policy.shadow(shadow)
+        if emergency:
+            said["emergency"] = True
+        if len(self._rules) >= KNOWN:
+            self._rules.clear()
+        self._rules[asked] = encoded(said)[1:-1]
+        return self._rules[asked]
