@@ -76,16 +76,17 @@ $(BIN)/promtool $(BIN)/prometheus &: | $(BIN)/python $(STAMP)/tools
 	else echo "make: no promtool and no prometheus here: their tests are skipped"; fi
 
 # What tests and benchmarks use beside us: certificates are made with openssl, h2load asks besides our own generator, and
-# resolvers load our policy zones, PostgreSQL keeps a store and Redis takes events (not where installing them would start them as services:
-# their tests are skipped there).
+# resolvers load our policy zones, PostgreSQL keeps a store, Redis takes events, Kamailio asks about SIPp's calls (not where
+# installing them would start them as services: their tests are skipped there).
 $(STAMP)/tools: Makefile | $(STAMP)/system
 	@missing=; command -v openssl >/dev/null || missing+=" openssl"; command -v h2load >/dev/null || missing+=" nghttp2-client"; \
 	if [ ! -d /run/systemd/system ]; then \
 		command -v valkey-server >/dev/null || command -v redis-server >/dev/null || missing+=" redis-server"; \
 		command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=" postgresql"; \
-		PATH=$$PATH:/usr/sbin; for resolver in unbound:unbound named:bind9; do \
-			command -v $${resolver%:*} >/dev/null || missing+=" $${resolver#*:}"; \
+		PATH=$$PATH:/usr/sbin; for program in unbound:unbound named:bind9 kamailio:kamailio sipp:sip-tester; do \
+			command -v $${program%:*} >/dev/null || missing+=" $${program#*:}"; \
 		done; \
+		ls /usr/lib/*/kamailio/modules/app_python3.so >/dev/null 2>&1 || missing+=" kamailio-python3-modules"; \
 	fi; \
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null; then \
 		echo "installing$$missing"; \

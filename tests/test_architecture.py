@@ -20,6 +20,7 @@ FLOORS = {
     "store": 2,
     "dataplane": 2,
     "delivery": 2,
+    "integrations": 2,
     "simulation": 2,
     "runtime": 3,
     "loadtest": 3,
@@ -31,6 +32,8 @@ FLOORS = {
 BESIDES = {"numbering": {"interceptor.engine.plan"}}
 #: The client is what a switch loads: pb and grpc alone.
 CLIENT_MAY_IMPORT = {"interceptor.pb", "interceptor.client", "grpc"}
+#: What Kamailio loads, once for each of its processes: that client, and no more.
+KAMAILIO_MAY_IMPORT = {"interceptor.client", "interceptor.integrations.kamailio", "KSR"}
 #: Foreign package -> the only rooms (or modules) that see it.
 ONLY = {
     "grpc": {"control", "client", "pb", "cli.connection"},  # `interceptor decide` is a client
@@ -157,6 +160,18 @@ def test_the_client_sees_pb_and_grpc_alone() -> None:
         and module.split(".")[0] not in sys.stdlib_module_names
         and not any((module + ".").startswith(name + ".") for name in CLIENT_MAY_IMPORT | {"google.protobuf"})
         and module != "interceptor"
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_kamailio_loads_the_client_alone() -> None:
+    wrong = [
+        f"{path} imports {module}"
+        for path, room, module in seen(".py")
+        if module_of(ROOT / path).startswith("integrations.kamailio.")
+        and module.split(".")[0] not in sys.stdlib_module_names
+        and not any(f"{module}.".startswith(f"{name}.") for name in KAMAILIO_MAY_IMPORT)
+        and module != "interceptor.integrations"
     ]
     assert not wrong, "\n".join(wrong)
 
