@@ -9,7 +9,9 @@ from pathlib import Path
 
 import grpc
 import pytest
+from prometheus_client import CollectorRegistry, start_http_server
 
+from interceptor.client import Screening, Verdict
 from interceptor.pb.v1 import interception_pb2 as pb
 from interceptor.pb.v1 import policies_pb2
 from observability.watching import BOARDS, Prometheus, alerts, operands, program, promtool, queries
@@ -26,9 +28,15 @@ WATCHED = (
     .replace("  watch:", "  reported: {kind: number}\n  watch:")
     .replace(
         "default: pass",
-        "  - {id: reported, when: call.caller in lists.reported, verdict: warn, class: list}\ndefault: pass",
+        "  - {id: reported, when: call.caller in lists.reported, verdict: warn, reason: false-loan}\ndefault: pass",
     )
 )
+SINKS = """
+version: 1
+reminders: {{quiet_hours: null}}
+early_warnings: {{}}
+sinks: [{{name: desk, kind: file, path: {}}}]
+"""
 #: values of these labels are no people's: bounds of buckets, a hash, addresses of our own
 NO_NUMBERS = {"le", "digest", "instance", "file"}
 
@@ -39,9 +47,35 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def switch(service: Running) -> Iterator["Switch"]:
+    begun = Switch(service.data.address)
+    yield begun
+    begun.stop()
+
+
+class Switch:
+    """It asks through the client, whose metrics it serves."""
+
+    def __init__(self, engine: str) -> None:
+        registry = CollectorRegistry()
+        self.client = Screening(engine, deadline_ms=10_000, registry=registry)
+        self._server, self._thread = start_http_server(0, "127.0.0.1", registry)
+        self.metrics = f"127.0.0.1:{self._server.server_port}"
+
+    def stop(self) -> None:
+        self.client.close()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
 def service(directory: Path) -> Iterator[Running]:
     policy = write_policy(directory, WATCHED)
-    running = Running(policy, "--state", directory / "state", "--decision-log", directory / "decisions.log")
+    sinks = directory / "sinks.yaml"
+    sinks.write_text(SINKS.format(directory / "events.jsonl"))
+    kept = ("--state", directory / "state", "--decision-log", directory / "decisions.log", "--sinks", sinks)
+    running = Running(policy, *kept)
     try:
         yield running
     finally:
@@ -49,11 +83,11 @@ def service(directory: Path) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def prometheus(service: Running, directory: Path) -> Iterator[Prometheus]:
+def prometheus(service: Running, switch: Switch, directory: Path) -> Iterator[Prometheus]:
     """It has seen some seconds of load, and one of whatever else happens to a service."""
     program("prometheus")
-    everything_once(service)
-    watching = Prometheus(directory, [service.metrics])
+    everything_once(service, switch)
+    watching = Prometheus(directory, engines=[service.metrics], switches=[switch.metrics])
     try:
         load = command(
             "loadtest", "--target", service.data.address, "--scenario", "mixed", "--calls", "20000",
@@ -64,18 +98,20 @@ def prometheus(service: Running, directory: Path) -> Iterator[Prometheus]:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         ripe(watching)
-        everything_once(service)
+        everything_once(service, switch)
         becomes(lambda: bool(watching.values(GUARD)))
         yield watching
     finally:
         watching.stop()
 
 
-def everything_once(service: Running) -> None:
+def everything_once(service: Running, switch: Switch) -> None:
     """What the load has not: warnings, entries of rules, reports, feedback, changes of lists, and what is refused."""
     add(service, SUSPECT, "reported", "police")
     blocked = service.decide(caller=LISTED, callee=CALLEE)
-    service.decide(caller=SUSPECT, callee=CALLEE)
+    assert switch.client.decide(caller=SUSPECT, callee=CALLEE).verdict == Verdict.WARN
+    assert not switch.client.decide(pb.DecideRequest(caller="1" * 5000)).decided
+    switch.client.report_call(call_id="one", event="answered")
     service.decide(caller=DIALLER, callee=CALLEE, user_agent="friendly-scanner", call_id="one")
     messages = [
         pb.DecideStreamRequest(id=1, call=pb.DecideRequest(caller=SUSPECT)).SerializeToString(),
@@ -83,8 +119,6 @@ def everything_once(service: Running) -> None:
     ]
     assert len(list(service.data.stream(messages))) == 2
     refused(lambda: service.data.raw("InterceptionService/Decide", b"\xff"))
-    report = pb.ReportCallRequest(call_id="one", event=pb.CALL_EVENT_ANSWERED)
-    service.data.ask("InterceptionService/ReportCall", report, pb.ReportCallResponse)
     for _ in range(5):
         refused(lambda: add(service, "110", "reported"))
     right = policies_pb2.GiveFeedbackRequest(decision_id=blocked.decision_id, right=True)
@@ -146,7 +180,7 @@ def shown(prometheus: Prometheus, expr: str) -> bool:
 def test_the_page_of_a_service_under_load_is_as_prometheus_wants_it(
     service: Running, prometheus: Prometheus
 ) -> None:
-    assert prometheus.values("up") == [1]
+    assert prometheus.values("up") == [1, 1]
     done = promtool("check", "metrics", stdin=service.page())
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 

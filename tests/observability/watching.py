@@ -89,15 +89,16 @@ def queries(board: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 class Prometheus:
-    """One that scrapes `targets` as our job every second and evaluates our rules as often."""
+    """One that scrapes `engines` and `switches` every second, as our jobs, and evaluates our rules as often."""
 
-    def __init__(self, directory: Path, targets: Iterable[str]) -> None:
+    def __init__(self, directory: Path, *, engines: Iterable[str], switches: Iterable[str]) -> None:
         for name in ("rules.yaml", "alerts.yaml"):
             text = (PROMETHEUS / name).read_text()
             (directory / name).write_text(re.sub(r"(?m)^    interval: .*\n", "", text))
         config = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text())
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-        config["scrape_configs"][0]["static_configs"] = [{"targets": list(targets)}]
+        for job, targets in zip(config["scrape_configs"], (engines, switches), strict=True):
+            job["static_configs"] = [{"targets": list(targets)}]
         (directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
         self._log = (directory / "log").open("w+")
         self._process = subprocess.Popen(

@@ -164,9 +164,99 @@ EVENTS = Row(
     ),
 )
 
+OUT = Row(
+    "Events out: of services with --sinks",
+    (
+        curves(
+            "Delivered, by sink",
+            "Events a second that a receiver has taken.",
+            Query("sum by (sink) (rate(interceptor_sink_delivered_total{@}[$__rate_interval]))", "{{sink}}"),
+            unit="ops",
+        ),
+        curves(
+            "Not delivered, by sink",
+            "Failed: attempts, tried again. Refused: events set aside for good. Dropped: events a sink will "
+            "never see. Lost: before they were in the spool, for all sinks.",
+            Query(
+                "sum by (sink) (rate(interceptor_sink_failures_total{@}[$__rate_interval]))",
+                "{{sink}}: failed",
+            ),
+            Query(
+                "sum by (sink) (rate(interceptor_sink_refused_total{@}[$__rate_interval]))",
+                "{{sink}}: refused",
+            ),
+            Query(
+                "sum by (sink) (rate(interceptor_sink_dropped_total{@}[$__rate_interval]))",
+                "{{sink}}: dropped",
+            ),
+            Query("sum(rate(interceptor_spool_lost_total{@}[$__rate_interval]))", "lost"),
+            unit="ops",
+            limit=ANY_BAD,
+        ),
+        curves(
+            "Waiting, by sink",
+            "How long the oldest event has waited that a sink tries to deliver. An alert stands after five "
+            "minutes.",
+            Query("max by (sink) (interceptor_sink_oldest_seconds{@})", "{{sink}}"),
+            unit="s",
+            limit=Steps(None, 300),
+        ),
+        curves(
+            "Backlog, by sink",
+            "Events from the last one delivered to the last one there is.",
+            Query("max by (sink) (interceptor_sink_backlog_events{@})", "{{sink}}"),
+            unit="short",
+        ),
+        curves(
+            "Reminders",
+            "Warned calls a second: a reminder was made, the person had it that day, there are no words for "
+            "the category, nobody reads there.",
+            Query("sum by (outcome) (rate(interceptor_reminders_total{@}[$__rate_interval]))", "{{outcome}}"),
+            unit="ops",
+            width=8,
+            stacked=True,
+        ),
+        curves(
+            "Reminders made, by category",
+            "Of fraud.",
+            Query(
+                'sum by (category) (rate(interceptor_reminders_total{@,outcome="made"}[$__rate_interval]))',
+                "{{category}}",
+            ),
+            unit="ops",
+            width=8,
+            stacked=True,
+        ),
+        curves(
+            "Early warnings",
+            "Numbers that newly became highly suspected, by why, a second; repeated: it was known.",
+            Query(
+                "sum by (reason, outcome) (rate(interceptor_early_warnings_total{@}[$__rate_interval]))",
+                "{{reason}} {{outcome}}",
+            ),
+            unit="ops",
+            width=8,
+        ),
+        figure(
+            "Spool",
+            "What the files of events take; the oldest go when more than its `megabytes` would be needed.",
+            Query("sum(interceptor_spool_bytes{@})"),
+            unit="bytes",
+            width=12,
+        ),
+        figure(
+            "Events",
+            "Made since the first start, by their sequence numbers.",
+            Query("sum(interceptor_spool_sequence{@})"),
+            unit="short",
+            width=12,
+        ),
+    ),
+)
+
 DETECTION = Board(
     "detection",
     "Detection",
     "The engine, the entities it counts for, the reports it lives on, and what becomes of its decisions.",
-    (ENGINE, ENTITIES, REPORTS, EVENTS),
+    (ENGINE, ENTITIES, REPORTS, EVENTS, OUT),
 )

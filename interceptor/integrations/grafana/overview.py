@@ -6,12 +6,14 @@ from interceptor.integrations.grafana.panels import (
     BAD,
     GOOD,
     VERDICTS,
+    WORRY,
     Column,
     Query,
     Steps,
     curves,
     figure,
     rows,
+    states,
 )
 
 WELL = Row(
@@ -174,6 +176,57 @@ ANSWERS = Row(
     ),
 )
 
+SWITCHES = Row(
+    "As switches see it (all whose client is scraped, whatever is chosen above)",
+    (
+        curves(
+            "Calls no engine decided, by cause",
+            "A second: they passed unscreened, or what the switch is configured to do instead. deadline: no "
+            "answer in time; unavailable, open: engines down or not reached; refused: the switch may not ask, "
+            "or asks wrongly.",
+            Query(
+                'sum by (cause) (rate(interceptor_client_calls_total{cause!=""}[$__rate_interval]))',
+                "{{cause}}",
+            ),
+            unit="cps",
+            limit=ANY_BAD,
+        ),
+        curves(
+            "How long switches wait",
+            "From the question to the answer, network and all.",
+            *(
+                Query(
+                    f"histogram_quantile({share}, "
+                    "sum by (le) (rate(interceptor_client_call_seconds_bucket[$__rate_interval])))",
+                    name,
+                )
+                for share, name in ((0.5, "p50"), (0.99, "p99"))
+            ),
+            unit="s",
+            logarithmic=True,
+            limit=Steps(None, 0.05),
+        ),
+        states(
+            "Engines, as switches reach them",
+            "Left alone: it failed a moment ago, and is not asked until it is well.",
+            Query(
+                "max by (instance, target) (interceptor_client_service_open)", "{{instance}} to {{target}}"
+            ),
+            words={"0": ("asked", GOOD), "1": ("left alone", BAD)},
+        ),
+        curves(
+            "Reports of switches",
+            "A second: how calls went on. Lost: more came than could be sent.",
+            Query(
+                "sum by (outcome) (rate(interceptor_client_reports_total[$__rate_interval]))", "{{outcome}}"
+            ),
+            Query("sum(interceptor_client_reports_waiting)", "waiting"),
+            unit="short",
+            colours={"lost": BAD, "refused": WORRY},
+        ),
+    ),
+)
+
 MACHINE = Row(
     "Processes",
     (
@@ -228,5 +281,5 @@ OVERVIEW = Board(
     "overview",
     "Overview",
     "Is it well, what does it answer, how fast, and on what.",
-    (WELL, CALLS, ANSWERS, MACHINE),
+    (WELL, CALLS, ANSWERS, SWITCHES, MACHINE),
 )
