@@ -64,6 +64,7 @@ MODULES = [
     "interceptor.engine.publication",
     "interceptor.engine.counting",
     "interceptor.engine.inflight",
+    "interceptor.engine.orphans",
     "interceptor.engine.feeding",
     "interceptor.engine.decide",
     "interceptor.engine.following",

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 STOPPING = {signal.SIGTERM, signal.SIGINT}
-SIGNALS = {*STOPPING, signal.SIGHUP}
+SIGNALS = {*STOPPING, signal.SIGHUP, signal.SIGUSR2}
 SECURITY = "Who may reach it"
 STORE = "What it keeps"
 SWITCHES = "The port for switches"
@@ -243,9 +243,18 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    takeover: Annotated[
+        bool,
+        typer.Option(
+            "--takeover",
+            help="Take over from the service that runs on the same --data, and refuse no call: its sockets and "
+            "counters, once policy and lists are loaded. It ends then. Without one: an ordinary start.",
+        ),
+    ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
-    """Runs the service until SIGTERM or Ctrl-C. SIGHUP reads policy file, list files and certificates again.
+    """Runs the service until SIGTERM or Ctrl-C. SIGHUP reads policy file, list files and certificates again; SIGUSR2
+    starts the program as it is installed by now, and lets it take over.
 
     Policy and lists are loaded first; then health says SERVING. A policy with problems ends the start, and on a reload
     leaves the last good one in force. Logs go to stderr: readable on a terminal, JSON lines elsewhere.
@@ -286,6 +295,7 @@ def serve(
             tls_allow=tuple(tls_allow or ()),
             insecure=insecure,
             zones=Zones(tuple(zone or ()), zone_listen, zone_key, tuple(zone_notify or ())),
+            takeover=takeover,
             log_level=log_level,
         )
     )

@@ -4,27 +4,41 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from interceptor.cli.failing import EXIT_USAGE, Failure
 from interceptor.cli.loading import progress_bar
 from interceptor.cli.serve import MOST_THREADS, SIGNALS, STOPPING
+from interceptor.cli.supervisor import Watchdog, tell
+from interceptor.cli.takeover import (
+    OPERATORS,
+    Succession,
+    bind_again,
+    control_of,
+    listening,
+    metrics_socket,
+    zone_sockets,
+)
 from interceptor.cli.zones import Zones
 from interceptor.control.server import ControlServer, Tls
 from interceptor.control.zone import ZoneServer
+from interceptor.dataplane.listeners import Listener
 from interceptor.dataplane.server import DataPlane
 from interceptor.dataplane.tls import TlsServer
 from interceptor.delivery.settings import SinksError, read_settings
 from interceptor.engine.memory import take_at_once
 from interceptor.engine.state import StateError
 from interceptor.runtime.addresses import ListenError, endpoint, guard, local
+from interceptor.runtime.handover import HandoverError, Predecessor, Sockets
 from interceptor.runtime.loader import Loaded, LoadError, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
 from interceptor.runtime.metrics import serve_metrics
-from interceptor.runtime.service import Service, Settings, state_directory
+from interceptor.runtime.page import Page
+from interceptor.runtime.service import NotReadyError, Service, Settings, state_directory
 from interceptor.store.words import StoreError
 
 PATIENCE = 0.02  # seconds between looks for a signal while lists load
@@ -62,6 +76,7 @@ class Options:
     tls_allow: tuple[str, ...]
     insecure: bool
     zones: Zones
+    takeover: bool
     log_level: str
 
     def settings(self) -> Settings:
@@ -109,15 +124,28 @@ class Fronts:
     plane: DataPlane
     encrypted: bool  #: the data plane has a certificate
     control: ControlServer
-    metrics: str | None  #: address of the page
+    page: Page | None
     zones: ZoneServer | None
 
-    def close(self, grace: float) -> None:
-        """Both planes stop at once: each has the whole of `grace`, in seconds."""
+    def close(self, grace: float, succession: Succession) -> None:
+        """Both planes stop at once: each has the whole of `grace`, in seconds.
+
+        A process that takes over goes on with the sockets, and waits for the control port.
+        """
+        if self.page is not None:
+            self.page.paths.stopping = True
+        if succession.left:
+            self.plane.own(False)
+            if self.zones is not None:
+                self.zones.shared = True
         with ThreadPoolExecutor(1, "stop") as other:
-            closing = other.submit(self.control.close, grace)
+            closing = other.submit(self._close_control, grace, succession)
             self.plane.close(grace)
             closing.result()
+
+    def _close_control(self, grace: float, succession: Succession) -> None:
+        self.control.close(min(grace, OPERATORS) if succession.left else grace)
+        succession.control_closed()
 
 
 def serve(options: Options) -> None:
@@ -126,26 +154,43 @@ def serve(options: Options) -> None:
     if options.log_level not in LEVELS:
         raise Failure(f"--log-level {options.log_level}: say {', '.join(LEVELS)}", EXIT_USAGE)
     log = open_log(options.log_level)
+    succession = Succession(log)
     with ExitStack() as stopping:
-        fronts = assemble(options, log, stopping)
-        stopping.callback(fronts.close, options.grace)
-        fronts.plane.start()
-        fronts.control.start()
-        fronts.service.open(load(fronts.service))
-        fronts.plane.open()
+        stopping.callback(succession.finish)
+        predecessor = succession.ask(options) if options.takeover else None
+        if predecessor is None:
+            fronts = assemble(options, log, stopping)
+            stopping.callback(fronts.close, options.grace, succession)
+            fronts.plane.start()
+            fronts.control.start()
+            fronts.service.open(load(fronts.service))
+            fronts.plane.open()
+        else:
+            fronts = follow_on(options, predecessor, log, stopping)
+            stopping.callback(fronts.close, options.grace, succession)
+            fronts.control.start()
+            succession.inherit(fronts.service)
         fronts.control.open()
         if fronts.zones is not None:
             fronts.zones.start()
+        succession.wait(fronts, options)
+        stopping.callback(succession.stop)
+        watchdog = Watchdog(fronts.service.engine.stats)
+        watchdog.start()
+        stopping.callback(watchdog.stop)
+        tell("READY=1")
         log.info(
             "serving",
             listen=list(fronts.plane.addresses),
             control=fronts.control.address,
-            metrics=fronts.metrics,
+            metrics=None if fronts.page is None else fronts.page.address,
             zones=None if fronts.zones is None else fronts.zones.port,
             ready_seconds=round(time.monotonic() - begun, 3),
             pid=os.getpid(),
         )
-        follow(fronts, log)
+        follow(fronts, succession, log)
+        if not succession.left:
+            tell("STOPPING=1")
         log.info("stopping", grace_seconds=options.grace)
     log.info("stopped")
 
@@ -159,11 +204,9 @@ def assemble(options: Options, log: Log, stopping: ExitStack) -> Fronts:
             guard(address, tls is not None, options.insecure)
         service = Service(settings, log)
         stopping.callback(service.stop)
-        plane = data_plane(options, service, tls)
+        plane = data_plane(options, service, tls, options.listen)
         stopping.callback(plane.close, 0)
-        control = ControlServer(
-            service, options.control, log, tls=tls, allowed=options.tls_allow, insecure=options.insecure
-        )
+        control = control_server(options, service, tls, log, options.control)
         page = metrics_page(options, service, plane, tls, stopping)
         zones = options.zones.served(service, log)
         if zones is not None:
@@ -173,12 +216,54 @@ def assemble(options: Options, log: Log, stopping: ExitStack) -> Fronts:
     return Fronts(service, plane, tls is not None, control, page, zones)
 
 
-def data_plane(options: Options, service: Service, tls: Tls | None) -> DataPlane:
+def follow_on(options: Options, predecessor: Predecessor, log: Log, stopping: ExitStack) -> Fronts:
+    """Makes the service beside the one that runs, answers calls on its sockets, and has it leave.
+
+    Up to then that one decides, whatever becomes of this process.
+    """
+    settings, tls, given = options.settings(), options.tls(), predecessor.given
+    take_at_once()
+    try:
+        for address in (*options.listen, options.control, *filter(None, [options.metrics])):
+            guard(address, tls is not None, options.insecure)
+        service = Service(settings, log, beside=True)
+        stopping.callback(service.stop)
+        plane = data_plane(options, service, tls, listening(options.listen, given))
+        stopping.callback(plane.close, 0)
+        service.open(load(service))
+        plane.start(opened=True)
+        answering = time.monotonic()
+        predecessor.leave()
+        plane.own(True)
+        predecessor.wait("control")
+        control = bind_again(
+            lambda address: control_server(options, service, tls, log, address),
+            control_of(options.control, given),
+        )
+        page = metrics_page(options, service, plane, tls, stopping, given=given)
+        zones = options.zones.served(service, log, zone_sockets(options.zones.listen, given))
+        if zones is not None:
+            stopping.callback(zones.stop)
+    except (HandoverError, ListenError, StateError, StoreError, ValueError) as error:
+        raise Failure(str(error)) from None
+    log.info("took over", pid=predecessor.pid, control_gap_seconds=round(time.monotonic() - answering, 3))
+    return Fronts(service, plane, tls is not None, control, page, zones)
+
+
+def control_server(
+    options: Options, service: Service, tls: Tls | None, log: Log, address: str
+) -> ControlServer:
+    return ControlServer(service, address, log, tls=tls, allowed=options.tls_allow, insecure=options.insecure)
+
+
+def data_plane(
+    options: Options, service: Service, tls: Tls | None, listen: Sequence[str | Listener]
+) -> DataPlane:
     """The compiled front, bound. Raises Failure, ValueError for a bad setting or file."""
     try:
         return DataPlane(
             service.engine,
-            listen=options.listen,
+            listen=listen,
             threads=options.threads or min(len(os.sched_getaffinity(0)), MOST_THREADS),
             clock_offset_ns=service.clock.offset_ns,
             tls=None if tls is None else TlsServer(tls.certificate, tls.key, tls.clients),
@@ -194,19 +279,26 @@ def data_plane(options: Options, service: Service, tls: Tls | None) -> DataPlane
 
 
 def metrics_page(
-    options: Options, service: Service, plane: DataPlane, tls: Tls | None, stopping: ExitStack
-) -> str | None:
-    """Address of the metrics page, if there is one."""
+    options: Options,
+    service: Service,
+    plane: DataPlane,
+    tls: Tls | None,
+    stopping: ExitStack,
+    *,
+    given: Sockets | None = None,
+) -> Page | None:
+    """The page of metrics and readiness, if there is to be one. given: by the process before."""
     if not options.metrics:
         return None
     # Where only this machine listens, the page is plain; to others it is as guarded as the rest.
     pem = None if tls is None or local(options.metrics) else (str(tls.certificate), str(tls.key))
     try:
-        page = serve_metrics(service, plane, *endpoint(options.metrics), pem)
+        bound = None if given is None else metrics_socket(options.metrics, given)
+        page = serve_metrics(service, plane, *endpoint(options.metrics), pem=pem, bound=bound)
     except OSError as error:
         raise Failure(f"--metrics {options.metrics}: {error.strerror or error}") from None
     stopping.callback(page.close)
-    return page.address
+    return page
 
 
 def load(service: Service) -> Loaded:
@@ -224,16 +316,20 @@ def load(service: Service) -> Loaded:
         raise Failure(str(error)) from None
 
 
-def follow(fronts: Fronts, log: Log) -> None:
-    """Reloads on SIGHUP; returns on SIGTERM and SIGINT."""
-    while signal.sigwait(SIGNALS) == signal.SIGHUP:
+def follow(fronts: Fronts, succession: Succession, log: Log) -> None:
+    """Reloads on SIGHUP, has a new process take over on SIGUSR2; returns on SIGTERM and SIGINT."""
+    while (received := signal.sigwait(SIGNALS)) not in STOPPING:
+        if received == signal.SIGUSR2:
+            succession.spawn()
+            continue
         log.info("reload asked for by SIGHUP")
+        tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         if fronts.encrypted:
             read_certificate(fronts, log)
-        try:
+        # What goes wrong is logged and counted; the last good policy stays.
+        with suppress(LoadError, StoreError, NotReadyError):
             fronts.service.reload()
-        except (LoadError, StoreError):
-            continue  # logged and counted; the last good policy stays
+        tell("READY=1")
 
 
 def read_certificate(fronts: Fronts, log: Log) -> None:

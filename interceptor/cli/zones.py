@@ -1,5 +1,6 @@
 """The zones that `interceptor serve --zone` serves to resolvers: lists of domains as DNS response policy zones."""
 
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,9 @@ class Zones:
     key: Path | None
     notify: tuple[str, ...]
 
-    def served(self, service: Service, log: Log) -> ZoneServer | None:
+    def served(
+        self, service: Service, log: Log, bound: tuple[socket.socket, socket.socket] | None = None
+    ) -> ZoneServer | None:
         """The server of them, bound; None: there are none. Raises Failure, ListenError."""
         if not self.zones:
             return None
@@ -29,7 +32,7 @@ class Zones:
             for name, list_name in named(self.zones)
         }
         key = None if self.key is None else read_key(self.key)
-        return ZoneServer(self.listen, feeds, key=key, log=log, notify=self.notify)
+        return ZoneServer(self.listen, feeds, key=key, log=log, notify=self.notify, bound=bound)
 
 
 def named(zones: Sequence[str]) -> list[tuple[str, str]]:

@@ -63,6 +63,8 @@ class ZoneServer:
         Who does not sign with it is refused. None: everybody is answered, on a loopback address only.
     notify
         Resolvers (``HOST:PORT``) that are told of each change at once (RFC 1996); others ask every 30 seconds.
+    bound
+        Sockets of the address, for datagrams and for connections, of a process that hands them over.
 
     Raises
     ------
@@ -78,6 +80,7 @@ class ZoneServer:
         key: dns.tsig.Key | None,
         log: Log,
         notify: Sequence[str] = (),
+        bound: tuple[socket.socket, socket.socket] | None = None,
     ) -> None:
         if key is None and not local(address):
             raise ListenError(
@@ -89,7 +92,9 @@ class ZoneServer:
         self._feeds = list(zip(made.values(), zones.values(), strict=True))
         self._answers = ZoneAnswers(made, key)
         self._notified = [endpoint(resolver) for resolver in notify]
-        self._udp, self._tcp = _bound(address)
+        self._udp, self._tcp = bound or _bound(address)
+        #: another process goes on with the sockets
+        self.shared = False
         self._udp.settimeout(PERIOD)  # to see that it is to stop
         self._tcp.settimeout(PERIOD)
         self._stopping = threading.Event()
@@ -100,6 +105,11 @@ class ZoneServer:
             threading.Thread(target=run, name=f"zones-{run.__name__}", daemon=True)
             for run in (self._follow, self._datagrams, self._accept)
         ]
+
+    @property
+    def sockets(self) -> tuple[socket.socket, socket.socket]:
+        """For datagrams, and for connections."""
+        return self._udp, self._tcp
 
     @property
     def port(self) -> int:
@@ -113,7 +123,9 @@ class ZoneServer:
     def stop(self) -> None:
         """Ends every transfer, and answers no longer."""
         self._stopping.set()
-        for each in (self._tcp, self._udp, *list(self._connections)):
+        # What is shut down is so for every process that has it: shared ones are left as soon as somebody looks.
+        own = () if self.shared else (self._tcp, self._udp)
+        for each in (*own, *list(self._connections)):
             with contextlib.suppress(OSError):  # it was not connected, or is gone
                 each.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:

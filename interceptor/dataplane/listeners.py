@@ -21,19 +21,22 @@ class Listener:
     socket: socket.socket
     address: str
     file: tuple[str, int] | None = None  #: of a Unix socket: its path and inode
+    owned: bool = True  #: False: another process listens on it too, and the file stays
 
     def close(self) -> None:
         """Nobody connects any more; the file of a Unix socket goes, if it still is ours."""
         self.socket.close()
-        if self.file is not None:
+        if self.file is not None and self.owned:
             with contextlib.suppress(OSError):
                 path, inode = self.file
                 if Path(path).lstat().st_ino == inode:
                     Path(path).unlink()
 
 
-def listen(addresses: Sequence[str], stall_ms: int) -> list[Listener]:
+def listen(addresses: Sequence[str | Listener], stall_ms: int) -> list[Listener]:
     """Listens on every address: ``HOST:PORT``, ``[IPV6]:PORT`` (port 0: any) or ``unix:PATH``.
+
+    A Listener is taken as it is.
 
     A name of several addresses, such as localhost, is listened to on all of them. Raises ValueError for what is no
     address and OSError, naming the address, for what cannot be bound; nothing stays bound then. Accepted sockets
@@ -42,7 +45,9 @@ def listen(addresses: Sequence[str], stall_ms: int) -> list[Listener]:
     bound: list[Listener] = []
     try:
         for address in addresses:
-            if address.startswith("unix:"):
+            if isinstance(address, Listener):
+                bound.append(address)
+            elif address.startswith("unix:"):
                 bound.append(_unix(address))
             else:
                 bound += _tcp(address, stall_ms)

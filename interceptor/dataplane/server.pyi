@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from interceptor.dataplane.listeners import Listener
 from interceptor.dataplane.tls import TlsServer
 from interceptor.engine.engine import Engine
 
@@ -17,7 +18,7 @@ class DataPlane:
         self,
         engine: Engine,
         *,
-        listen: Sequence[str],
+        listen: Sequence[str | Listener],
         threads: int,
         clock_offset_ns: int,
         tls: TlsServer | None,
@@ -37,7 +38,8 @@ class DataPlane:
     ) -> None:
         """Binds, and reads nothing yet.
 
-        listen: ``HOST:PORT``, ``[IPV6]:PORT`` or ``unix:PATH``; port 0 is any free one. clock_offset_ns: what is
+        listen: ``HOST:PORT``, ``[IPV6]:PORT`` or ``unix:PATH``; port 0 is any free one; or a
+        socket that listens already, of a process that hands it over. clock_offset_ns: what is
         added to CLOCK_MONOTONIC for the engine's clock. tls: None for plain sockets. client_names: who may ask, by the
         name in the client's certificate; None for anybody. spin_us: how long a thread that has run dry asks for more
         before it sleeps, in microseconds.
@@ -56,8 +58,15 @@ class DataPlane:
     def addresses(self) -> tuple[str, ...]:
         """What clients dial, in the order of `listen`, with the ports the system chose."""
 
-    def start(self) -> None:
-        """Starts the threads; health says NOT_SERVING and calls are UNAVAILABLE until `open`.
+    @property
+    def listeners(self) -> list[Listener]:
+        """The sockets; none when it has been closed."""
+
+    def own(self, owned: bool) -> None:
+        """Whether files of Unix sockets go when it is closed: not while another process listens on them too."""
+
+    def start(self, *, opened: bool = False) -> None:
+        """Starts the threads; health says NOT_SERVING and calls are UNAVAILABLE until `open`, or `opened`: not at all.
 
         Raises OSError when the system gives no more threads, files or memory, RuntimeError when it runs, has been
         closed, or the engine has no place for so many threads.

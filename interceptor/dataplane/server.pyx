@@ -1,6 +1,7 @@
 # The data plane's Python face: binds, starts the threads, ends them, and sums what they count.
 import os
 import threading
+from dataclasses import replace
 
 import cython
 
@@ -48,7 +49,7 @@ cdef class DataPlane:
     cdef object engine
     cdef TlsServer tls
     cdef object allowed         # the bytes that terms.names leads into
-    cdef list listeners
+    cdef readonly list listeners
     cdef list enlisted
     cdef object lock
     cdef int n_threads
@@ -117,6 +118,10 @@ cdef class DataPlane:
         self.addresses = tuple(dict.fromkeys(listener.address for listener in self.listeners))
         return 0
 
+    def own(self, bint owned):
+        with self.lock:
+            self.listeners = [replace(listener, owned=owned) for listener in self.listeners]
+
     cdef int _close_listeners(self) except -1:
         for listener in self.listeners:
             listener.close()
@@ -125,12 +130,14 @@ cdef class DataPlane:
 
     # --- starting
 
-    def start(self):
+    def start(self, *, bint opened=False):
         with self.lock:
             if self.n_running:
                 raise RuntimeError("the data plane runs already")
             if not self.listeners:
                 raise RuntimeError("the data plane has been closed: make another")
+            ic_store64(&self.orders.opened, opened)
+            ic_store64(&self.orders.serving, opened)
             try:
                 self._begin()
             except BaseException:

@@ -1,6 +1,7 @@
 # The way of a call, callable by any thread that holds no GIL. `now` is an argument; nothing here allocates or waits.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from interceptor.engine.atomics cimport ic_cas64, ic_load64_relaxed
 from interceptor.engine.ahead cimport Ahead
 from interceptor.engine.entities cimport Touch
 from interceptor.engine.events cimport Ring
@@ -81,3 +82,10 @@ cdef struct Trial:
 
 cdef void explain_call(const Snapshot* s, Worker* w, Call* call, Millis now, Decision* out,
                        uint8_t* outcome, bint* graced) noexcept nogil
+
+
+# A time that only goes up, whoever raises it.
+cdef inline void raise_to(uint64_t* until, Millis end) noexcept nogil:
+    cdef uint64_t was = ic_load64_relaxed(until)
+    while <Millis> was < end and not ic_cas64(until, &was, <uint64_t> end):
+        pass

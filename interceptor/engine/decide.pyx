@@ -315,12 +315,6 @@ cdef inline bint in_grace(const Snapshot* s, const Call* call, Millis now) noexc
             and recent_find(s.grace, call.key[<int> Field.F_CALLEE], 0, now, NULL))
 
 
-cdef inline void raise_to(uint64_t* until, Millis end) noexcept nogil:
-    cdef uint64_t was = ic_load64_relaxed(until)
-    while <Millis> was < end and not ic_cas64(until, &was, <uint64_t> end):
-        pass
-
-
 # --- 6. what is counted and told about it
 
 cdef inline void count_hits(Worker* w, uint64_t hits) noexcept nogil:

@@ -87,6 +87,13 @@ class Engine:
         more: they pass such a point between any two batches, and one that is asleep holds nothing up.
         """
 
+    def succeed(self, *, died: bool) -> None:
+        """The process beside is gone, with which the tables in the state directory were shared since the start.
+
+        died : before it was done: locks that it held are let go of, and entries that it was changing dropped (counted
+            as torn). Beside threads that decide.
+        """
+
     def enlist(self) -> Enlisted:
         """A place for a thread that decides without the GIL, before or after the first policy is published.
 

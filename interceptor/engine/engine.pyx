@@ -6,12 +6,13 @@ import cython
 
 from libc.stdint cimport uint8_t, uint64_t
 
+from interceptor.engine.atomics cimport ic_store64
 from interceptor.engine.batch cimport Batch, batch_decide, nanoseconds
 from interceptor.engine.border cimport load_mapping
 from interceptor.engine.changes cimport ListChanges
-from interceptor.engine.decide cimport Worker, decide_chunk, explain_call, take_up
+from interceptor.engine.decide cimport Worker, decide_chunk, explain_call, raise_to, take_up
 from interceptor.engine.events cimport EventRing
-from interceptor.engine.explaining cimport entries_met, number_read
+from interceptor.engine.explaining cimport decision, entries_met, number_read
 from interceptor.engine.inflight cimport FlightTable
 from interceptor.engine.intake cimport resolve
 from interceptor.engine.live cimport Beside
@@ -38,13 +39,13 @@ from interceptor.engine.border import CALL_DTYPE
 from interceptor.engine.judging import asked, judge
 from interceptor.engine.spec import ListContent
 from interceptor.engine.trials import Trials
-from interceptor.engine.types import BlockClass, Verdict
 
 __all__ = ["CALL_DTYPE", "DECISION_DTYPE", "Answer", "CallError", "CounterTrace", "Decision", "Differing", "Engine",
            "Explanation", "Flip", "Judgement", "ListContent", "ListTrace", "NumberTrace", "RuleTrace", "TrialState"]
 
 # A repeat comes within 32 s: as many reloads in that time are none of an operator's.
 SPECS_KEPT = 16
+LAST = (1 << 63) - 1
 NO_POLICY = "the engine has no policy yet: publish one first"
 
 
@@ -95,7 +96,8 @@ cdef class Engine:
         self.state, self.earlier = state, residents.earlier(state, self.secret)
         self.repeats = residents.recent(state, "repeats", repeats, seed)
         self.grace = residents.recent(state, "grace", 1 << 16, seed)
-        self.grace_until = self.grace.last_end
+        # another process may enter some that this one does not hear of
+        self.grace_until = LAST if state is not None and state.beside else self.grace.last_end
         self.added = RecentTable(added, seed)
         FlightTable.bytes_for(calls_in_flight)      # a size that cannot be is said now
         self.calls_in_flight = calls_in_flight
@@ -106,8 +108,7 @@ cdef class Engine:
         self.lock = threading.Lock()
         self.changes = ListChanges(seed, self.seats, threading.Lock(), self.lock)
         self.changes.publication = self.publication
-        self.past, self.totals, self.fed = [], trace.Totals(), set()
-        self.specs = {}
+        self.past, self.totals, self.fed, self.specs = [], trace.Totals(), set(), {}
 
     # --- policy
 
@@ -141,6 +142,12 @@ cdef class Engine:
                 _swept = self.trials.sweep()
                 _folded = self._fold()  # they go when the lock is free again: large tables take their time
             self.earlier = residents.keep(self.state, snapshot.residents)
+
+    def succeed(self, *, bint died):
+        with self.changes.building:
+            residents.succeed(self.state, self._snapshot().residents, (self.repeats, self.grace, self.flights), died)
+        ic_store64(&self.grace_until, self.grace.last_end)
+        raise_to(&self.grace_until, self.grace.last_end)    # what was entered meanwhile
 
     def enlist(self):
         return Enlisted(self)
@@ -222,15 +229,10 @@ cdef class Engine:
         try:
             self._load(seat, call, keep)
             explain_call(&snapshot.c, &seat.w, c, now_ms, &out, <uint8_t*> <char*> outcomes, &graced)
-            counters = []
-            for i in range(len(spec.counters)):
-                counters.append(CounterTrace(
-                    spec.counters[i].name, bool(seat.w.readable[i]),
-                    seat.w.counter[i] if seat.w.readable[i] else 0, bool(seat.w.counted[i])))
-            numbers = []
-            for i in range(<int> N_NUMBERS):
-                if c.number[i].status:
-                    numbers.append(number_read(self.plan, c, i))
+            counters = [CounterTrace(spec.counters[i].name, bool(seat.w.readable[i]),
+                                     seat.w.counter[i] if seat.w.readable[i] else 0, bool(seat.w.counted[i]))
+                        for i in range(len(spec.counters))]
+            numbers = [number_read(self.plan, c, i) for i in range(<int> N_NUMBERS) if c.number[i].status]
             on = entries_met(snapshot, self.added, &seat.w, c, now_ms)
             return Explanation(decision(self.specs.get(out.revision), out), trace.rules(spec, outcomes, out.rule),
                                tuple(counters), tuple(on), tuple(numbers), bool(c.emergency), bool(graced))
@@ -412,9 +414,3 @@ cdef class Enlisted:
         if batch.n and snapshot is NULL:
             raise RuntimeError(NO_POLICY)
         return batch.answers
-
-
-cdef object decision(spec, CDecision out):
-    return Decision(f"{out.id:016x}", Verdict(out.verdict), trace.rule_id(spec, out.rule), out.rule,
-                    BlockClass(out.block_class), out.revision, bool(out.repeated),
-                    () if spec is None else trace.shadow_ids(spec, out.shadow), out.errors)

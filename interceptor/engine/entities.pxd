@@ -58,12 +58,13 @@ cdef struct EntityStats:
 cdef size_t entities_bytes(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches) noexcept nogil
 cdef Entities* entities_new(uint64_t slots, const Measured* columns, uint32_t n, uint32_t sketches, uint64_t seed,
                             void* memory) noexcept nogil
-cdef uint64_t entities_attach(Entities* table) noexcept nogil   # how many torn records were dropped
+# How many torn records were dropped; none while the other process is alive, for what is locked is at work
+cdef uint64_t entities_attach(Entities* table, bint alive) noexcept nogil
 cdef void entities_free(Entities* table) noexcept nogil     # NULL is allowed
 cdef EntityStats entities_stats(Entities* table) noexcept nogil
 cdef uint64_t entities_live(Entities* table, Millis now) noexcept nogil     # scans every set
 
-# __cinit__(slots, columns: list[tuple[Measure, window_ms]], sketches, seed, region: Region = None)
+# __cinit__(slots, columns: list[tuple[Measure, window_ms]], sketches, seed, region: Region = None, alive: bool = False)
 cdef class EntityTable:
     cdef Entities* table
     cdef readonly Region region

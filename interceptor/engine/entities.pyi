@@ -24,6 +24,7 @@ class EntityTable:
         sketches: int = 0,
         seed: int = 0,
         region: Region | None = None,
+        alive: bool = False,
     ) -> None:
         """A table of at least `slots` entities.
 
@@ -35,6 +36,7 @@ class EntityTable:
             ones, 15,488 bytes each, but of those 1,024 at most
         seed : the installation's, so that nobody outside can aim at one set
         region : memory of `bytes_for` such a table, that may outlive the process; its own by default
+        alive : another process uses the region just now: both may, and nothing in it is mended
 
         Raises
         ------

@@ -104,15 +104,16 @@ cdef void entities_free(Entities* table) noexcept nogil:
 
 
 # A record that was being changed is dropped; what its set says beside it is whole at every step of a change.
-cdef uint64_t entities_attach(Entities* table) noexcept nogil:
+cdef uint64_t entities_attach(Entities* table, bint alive) noexcept nogil:
     cdef uint64_t i, torn = 0
     cdef int way
     cdef EntitySet* s
-    sketches_attach(table.pools.sketches)
-    sketches_attach(table.pools.registers)
+    if not alive:
+        sketches_attach(table.pools.sketches)
+        sketches_attach(table.pools.registers)
     for i in range(table.n_sets):
         s = &table.sets[i]
-        if ic_held(s.lock):
+        if ic_held(s.lock) and not alive:
             way = ic_changed(s.lock)
             if way >= 0:
                 drop_columns(table, <char*>record_of(table, s, way))
@@ -266,7 +267,8 @@ cdef int take_columns(uint64_t slots, columns, Measured* measured) except -1:
 
 
 cdef class EntityTable:
-    def __cinit__(self, uint64_t slots, columns, uint32_t sketches=0, uint64_t seed=0, Region region=None):
+    def __cinit__(self, uint64_t slots, columns, uint32_t sketches=0, uint64_t seed=0, Region region=None,
+                  bint alive=False):
         cdef Measured[32] measured
         cdef size_t nbytes
         self.columns = tuple((int(measure), int(window)) for measure, window in columns)
@@ -280,7 +282,7 @@ cdef class EntityTable:
             raise MemoryError(f"the system has no memory for {slots} entities; lower the budget")
         if not self.region.fresh:
             with nogil:
-                self.torn = entities_attach(self.table)
+                self.torn = entities_attach(self.table, alive)
 
     @staticmethod
     def bytes_for(uint64_t slots, columns, uint32_t sketches=0):

@@ -7,10 +7,10 @@ from interceptor.engine.snapshot cimport Lookup
 from interceptor.engine.types cimport Field, Number
 
 from interceptor.engine import domains, trace
-from interceptor.engine.answers import ListTrace, NumberTrace
+from interceptor.engine.answers import Decision, ListTrace, NumberTrace
 from interceptor.engine.keys import key_digits_of
 from interceptor.engine.spec import field_name
-from interceptor.engine.types import NumberStatus
+from interceptor.engine.types import BlockClass, NumberStatus, Verdict
 
 
 cdef object number_read(NumberingPlan plan, const Call* c, int field):
@@ -58,3 +58,9 @@ cdef list entries_met(SnapshotHolder snapshot, RecentTable added, const Worker* 
             if until is not None and (look.dynamic >> i) & 1:
                 found.append(ListTrace(field, name, text.decode(), until))
     return found
+
+
+cdef object decision(spec, CDecision out):
+    return Decision(f"{out.id:016x}", Verdict(out.verdict), trace.rule_id(spec, out.rule), out.rule,
+                    BlockClass(out.block_class), out.revision, bool(out.repeated),
+                    () if spec is None else trace.shadow_ids(spec, out.shadow), out.errors)

@@ -101,7 +101,7 @@ cdef FlightFound flights_begin(InFlight* flights, const Flight* call, Millis now
 cdef FlightFound flights_report(InFlight* flights, const Flight* otherwise, uint8_t bits, bint only_join, Millis now,
                                 Flight* before) noexcept nogil
 
-cdef class FlightTable:     # __cinit__(entries: int, seed: int, region: Region = None)
+cdef class FlightTable:     # __cinit__(entries: int, seed: int, region: Region = None, alive: bool = False)
     cdef InFlight* flights
     cdef InFlight own
     cdef readonly Region region

@@ -39,7 +39,9 @@ class FlightTable:
         When the system has no room.
     """
 
-    def __init__(self, entries: int, seed: int, region: Region | None = None) -> None: ...
+    def __init__(
+        self, entries: int, seed: int, region: Region | None = None, alive: bool = False
+    ) -> None: ...
     @staticmethod
     def bytes_for(entries: int) -> int:
         """How much memory a table for so many calls takes. Raises ValueError."""

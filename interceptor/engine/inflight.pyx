@@ -198,14 +198,15 @@ cdef size_t place(InFlight* flights, char* base) noexcept nogil:
     return used
 
 
-# Takes up what an earlier process has left; an entry that was being changed is dropped. How many were.
-cdef uint64_t attach(InFlight* flights) noexcept nogil:
+# Takes up what an earlier process has left; an entry that was being changed is dropped, unless that one is alive. How
+# many were.
+cdef uint64_t attach(InFlight* flights, bint alive) noexcept nogil:
     cdef uint64_t i, torn = 0
     cdef int way
     cdef FlightSet* of
     for i in range(flights.n_sets):
         of = &flights.sets[i]
-        if ic_held(of.lock):
+        if ic_held(of.lock) and not alive:
             way = ic_changed(of.lock)
             if way >= 0:
                 of.rank[way] = 0
@@ -222,7 +223,7 @@ cdef inline uint64_t sets_for(uint64_t entries) noexcept nogil:
 
 
 cdef class FlightTable:
-    def __cinit__(self, entries: int, seed: int, Region region=None):
+    def __cinit__(self, entries: int, seed: int, Region region=None, bint alive=False):
         self.flights = &self.own
         nbytes = self.bytes_for(entries)
         if region is not None and region.nbytes != nbytes:
@@ -232,7 +233,7 @@ cdef class FlightTable:
         self.region = Region(nbytes) if region is None else region
         place(&self.own, self.region.base)
         if not self.region.fresh:
-            self.torn = attach(&self.own)
+            self.torn = attach(&self.own, alive)
 
     @staticmethod
     def bytes_for(entries: int) -> int:

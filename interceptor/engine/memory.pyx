@@ -95,7 +95,7 @@ cdef extern from * nogil:
     void ic_release(void* p, size_t n) noexcept
     void ic_populate(void* p, size_t n) noexcept
 
-LAYOUT = 1
+LAYOUT = 2
 
 cdef enum:
     PAGE = 4096

@@ -45,7 +45,7 @@ cdef Millis recent_until(Recent* table, uint64_t a, uint64_t b, Millis now) noex
 cdef bint recent_put(Recent* table, uint64_t a, uint64_t b, Millis now, Millis until, const void* value,
                      bint fresh_only, bint bounded) noexcept nogil
 
-cdef class RecentTable:     # __cinit__(entries: int, seed: int, region: Region = None)
+cdef class RecentTable:     # __cinit__(entries: int, seed: int, region: Region = None, alive: bool = False)
     cdef Recent* table
     cdef Recent own
     cdef readonly Region region

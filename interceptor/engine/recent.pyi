@@ -15,6 +15,8 @@ class RecentTable:
         Of the installation. The low 64 bits are used.
     region : Region
         Memory of `bytes_for` such a table, that may outlive the process (default: its own).
+    alive : bool
+        Another process uses the region just now: both may, and nothing in it is mended.
 
     Raises
     ------
@@ -29,7 +31,9 @@ class RecentTable:
     its end is after `now`.
     """
 
-    def __init__(self, entries: int, seed: int, region: Region | None = None) -> None: ...
+    def __init__(
+        self, entries: int, seed: int, region: Region | None = None, alive: bool = False
+    ) -> None: ...
     @staticmethod
     def bytes_for(entries: int) -> int:
         """How much memory a table for so many entries takes. Raises ValueError."""

@@ -168,15 +168,16 @@ cdef uint64_t count_live(Recent* table, Millis now) noexcept nogil:
     return live
 
 
-# Takes up what an earlier process has left; an entry that was being changed is dropped. How many were.
-cdef uint64_t recent_attach(Recent* table) noexcept nogil:
+# Takes up what an earlier process has left; an entry that was being changed is dropped, unless that one is alive. How
+# many were.
+cdef uint64_t recent_attach(Recent* table, bint alive) noexcept nogil:
     cdef uint64_t i, torn = 0
     cdef int way
     cdef RecentSet* of
     table.used = 0
     for i in range(table.n_sets):
         of = &table.sets[i]
-        if ic_held(of.lock):
+        if ic_held(of.lock) and not alive:
             way = ic_changed(of.lock)
             if way >= 0:
                 of.end[way] = 0
@@ -195,7 +196,7 @@ cdef size_t lay_out(Recent* table, char* base) noexcept nogil:
 
 
 cdef class RecentTable:
-    def __cinit__(self, entries: int, seed: int, Region region=None):
+    def __cinit__(self, entries: int, seed: int, Region region=None, bint alive=False):
         self.table = &self.own
         self.own.seed = seed & 0xffffffffffffffff
         nbytes = self.bytes_for(entries)
@@ -205,7 +206,7 @@ cdef class RecentTable:
         self.own.n_sets = (entries + RECENT_WAYS - 1) // RECENT_WAYS
         lay_out(&self.own, self.region.base)
         if not self.region.fresh:
-            self.torn = recent_attach(&self.own)
+            self.torn = recent_attach(&self.own, alive)
 
     @staticmethod
     def bytes_for(entries: int) -> int:

@@ -9,6 +9,7 @@ from interceptor.engine.entities import EntityTable
 from interceptor.engine.inflight import FlightTable
 from interceptor.engine.keys import siphash_of
 from interceptor.engine.memory import Region
+from interceptor.engine.orphans import release
 from interceptor.engine.pairing import PairingTable
 from interceptor.engine.recent import RecentTable
 from interceptor.engine.state import Label, StateDirectory
@@ -91,7 +92,7 @@ def recent(state: StateDirectory | None, what: str, entries: int, seed: int) -> 
     if state is None:
         return RecentTable(entries, seed)
     label = Label(what, entries)
-    table = RecentTable(entries, seed, state.take(label, RecentTable.bytes_for(entries)))
+    table = RecentTable(entries, seed, state.take(label, RecentTable.bytes_for(entries)), alive=state.beside)
     state.describe(table.region, table.locked())
     state.retain(what, [table.region])  # of another size
     state.counts.torn += table.torn
@@ -103,10 +104,26 @@ def in_flight(state: StateDirectory | None, entries: int, seed: int) -> FlightTa
     if state is None:
         return FlightTable(entries, seed)
     label = Label("in_flight", entries)
-    table = FlightTable(entries, seed, state.take(label, FlightTable.bytes_for(entries)))
+    table = FlightTable(entries, seed, state.take(label, FlightTable.bytes_for(entries)), alive=state.beside)
     state.retain("in_flight", [table.region])  # of another size
     state.counts.torn += table.torn
     return table
+
+
+def succeed(
+    state: StateDirectory | None,
+    residents: Iterable[Resident],
+    others: Iterable[RecentTable | FlightTable | None],
+    died: bool,
+) -> None:
+    """The process beside is gone: the tables are this one's alone. died: what it had locked is let go of."""
+    if state is None or not state.beside:
+        return
+    if died:
+        for table in (*(resident.table for resident in residents), *others):
+            if table is not None:
+                state.counts.torn += release(table)
+    state.inherit()
 
 
 def _nbytes(label: Label) -> int:
@@ -114,6 +131,8 @@ def _nbytes(label: Label) -> int:
 
 
 def _resident(label: Label, region: Region, seed: int, state: StateDirectory) -> Resident:
-    table = EntityTable(label.slots, label.columns, sketches=label.sketches, seed=seed, region=region)
+    table = EntityTable(
+        label.slots, label.columns, sketches=label.sketches, seed=seed, region=region, alive=state.beside
+    )
     state.describe(region, table.locked())
     return Resident(table, label.kind, tuple(meaning.encode("ascii") for meaning in label.meanings))

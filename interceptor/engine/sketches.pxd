@@ -13,15 +13,20 @@ cdef struct Sketch:             # what is kept in it lies behind it
     uint32_t next               # on the free list: 1 + index of the next
     uint32_t[13] unused
 
-cdef struct SketchPool:
+cdef struct SketchHead:         # before the sketches: two processes may lend of one pool
     uint32_t lock
-    uint32_t capacity
     uint32_t fresh              # sketches never lent begin here: their pages are not even mapped
     uint32_t free               # 1 + index of the first returned sketch
     uint32_t used
     uint32_t hand
+    uint32_t[11] unused
+
+cdef struct SketchPool:
+    SketchHead* head
+    SketchHead empty            # of a pool without sketches, which has no memory
+    uint32_t capacity
     uint32_t inside             # bytes kept in a sketch, a multiple of 64
-    uint64_t reclaimed
+    uint64_t reclaimed          # by this process, as is the next
     uint64_t saturated
     uint64_t seed               # of the elements' hashes
     char* sketches
@@ -40,7 +45,8 @@ cdef struct SketchStats:
 cdef size_t sketches_bytes(uint32_t capacity, uint32_t inside) noexcept nogil
 # NULL: no memory
 cdef SketchPool* sketches_new(uint32_t capacity, uint32_t inside, uint64_t seed, void* memory) noexcept nogil
-cdef void sketches_attach(SketchPool* pool) noexcept nogil      # takes up what an earlier process has lent
+# Takes up what an earlier process has lent, and is dead. Of one that lives the pool is used as it is.
+cdef void sketches_attach(SketchPool* pool) noexcept nogil
 cdef void sketches_free(SketchPool* pool) noexcept nogil                            # NULL is allowed
 cdef SketchStats sketches_stats(SketchPool* pool) noexcept nogil
 

@@ -29,6 +29,7 @@ LONGEST_LABEL = 1 << 20
 SUFFIX, COPY = ".table", ".copy"
 #: seconds for a process that was killed to let go of the directory
 PATIENCE = 5.0
+_NO_LOCK = -1
 FILE_OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -86,6 +87,8 @@ class StateDirectory:
     secret : of the installation; tables of another one are not taken up
     required : whether a table for which there is no room is an error, or in the process's own memory
     copies : a directory of copies on disk, which are read when the directory holds nothing: after a reboot
+    beside : another process has the directory, and hands it over: its tables are used together with it, and no file is
+        removed, until `inherit`
 
     Raises
     ------
@@ -94,19 +97,28 @@ class StateDirectory:
     """
 
     def __init__(
-        self, path: Path, secret: bytes, *, required: bool = True, copies: Path | None = None
+        self,
+        path: Path,
+        secret: bytes,
+        *,
+        required: bool = True,
+        copies: Path | None = None,
+        beside: bool = False,
     ) -> None:
         self.path = path
+        self.beside = beside
         self.copies = copies
         self.counts = StateCounts()
         self._required = required
         self._owner = hashlib.sha256(b"interceptor state\0" + secret).hexdigest()[:32]
         self._files: list[_File] = []
         self._number = 0
-        self._lock = _hold(path)
+        self._retained: dict[str, set[int]] = {}  # while another process is beside
+        self._unfit: list[Path] = []
+        self._lock = _NO_LOCK if beside else _hold(path)
         try:
             self._look()
-            if not self._files and copies is not None:
+            if not self._files and copies is not None and not beside:
                 self._restore(copies)
         except OSError as error:
             self.close()
@@ -116,7 +128,20 @@ class StateDirectory:
         """Lets go of the directory; what is mapped stays mapped."""
         if self._lock >= 0:
             os.close(self._lock)
-            self._lock = -1
+            self._lock = _NO_LOCK
+
+    def inherit(self) -> None:
+        """The process beside is gone: takes the directory's lock, and removes what was not to be retained.
+
+        Raises StateError when somebody else was faster.
+        """
+        self._lock = _hold(self.path)
+        self.beside = False
+        for what, wanted in self._retained.items():
+            self._retain(what, wanted)
+        self._retained.clear()
+        for path in self._unfit:
+            path.unlink(missing_ok=True)
 
     @property
     def nbytes(self) -> int:
@@ -156,6 +181,12 @@ class StateDirectory:
     def retain(self, what: str, regions: Iterable[Region]) -> None:
         """Removes the files of this kind whose memory is not among these. What is mapped stays so until it is freed."""
         wanted = {id(region) for region in regions}
+        if self.beside:
+            self._retained[what] = wanted
+        else:
+            self._retain(what, wanted)
+
+    def _retain(self, what: str, wanted: set[int]) -> None:
         for each in list(self._files):
             if each.label.what == what and (each.region is None or id(each.region) not in wanted):
                 self._remove(each)
@@ -208,7 +239,7 @@ class StateDirectory:
 
     def _look(self) -> None:
         for path in sorted(self.path.iterdir()):
-            if path.suffix == ".new":  # whoever made it died
+            if path.suffix == ".new" and not self.beside:  # whoever made it died
                 path.unlink()
             elif path.suffix == SUFFIX:
                 self._number = max(self._number, int(path.stem) if path.stem.isdigit() else 0)
@@ -296,6 +327,9 @@ class StateDirectory:
 
     def _leave_out(self, path: Path, problem: str) -> None:
         self.counts.left_out.append((path.name, problem))
+        if self.beside:
+            self._unfit.append(path)
+            return
         with suppress(OSError):
             path.unlink()
 

@@ -6,7 +6,9 @@ moment waits here, bounded; what finds no room is counted, and ends with the pro
 
 import threading
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +86,17 @@ class Additions(Background):
                     self._waiting.append(entry)
                 else:
                     self.lost += 1
+
+    def give(self) -> list[dict[str, Any]]:
+        """What waits still, for the process that goes on."""
+        with self._lock:
+            return [asdict(entry) for entry in self._waiting]
+
+    def inherit(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        """What the process before could not keep any more. Raises TypeError for what is none of it."""
+        taken = [_Entry(**each) for each in entries]
+        with self._lock:
+            self._waiting.extend(taken[: max(WAITING - len(self._waiting), 0)])
 
     def _run(self) -> None:
         # Not stepped back: operators wait for the lock it takes.

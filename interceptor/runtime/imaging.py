@@ -50,10 +50,15 @@ class Imaging(Background):
                     )
                 self._failing = True
         with suppress(StoreError):
-            if facts.changed_since(self._store.database, self._made_at()) >= MANY:
+            if (
+                not self._store.database.frozen
+                and facts.changed_since(self._store.database, self._made_at()) >= MANY
+            ):
                 self._store.images.save(self._clock.now_ms())
 
     def _look(self) -> None:
+        if self._store.database.frozen:
+            return
         if not self._cleaned:
             self._store.imports.clean()
             self._cleaned = True

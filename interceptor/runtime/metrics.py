@@ -1,12 +1,11 @@
 """Prometheus metrics: read from the engine's counters when they are scraped, never touched by a call."""
 
+import socket
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from threading import Thread
 from typing import Any
 
-from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -15,6 +14,7 @@ from interceptor.engine.spec import Spec
 from interceptor.engine.types import Verdict
 from interceptor.runtime.families import NANO, counter, gauge, histogram, total
 from interceptor.runtime.loader import Loaded
+from interceptor.runtime.page import Page, Paths, serve
 from interceptor.runtime.service import Service
 from interceptor.runtime.standing import StandingCollector
 from interceptor.runtime.traffic import TrafficCollector, refused
@@ -235,26 +235,18 @@ class ServiceCollector(Collector):
         yield from (waits, seconds, longest)
 
 
-@dataclass(frozen=True)
-class MetricsServer:
-    """The page at http://ADDRESS/metrics."""
-
-    address: str
-    server: Any
-    thread: Thread
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
 def serve_metrics(
-    service: Service, plane: DataPlane, host: str, port: int, pem: tuple[str, str] | None = None
-) -> MetricsServer:
-    """Serves the metrics of service, data plane and this process; port 0 lets the system choose.
+    service: Service,
+    plane: DataPlane,
+    host: str,
+    port: int,
+    *,
+    pem: tuple[str, str] | None = None,
+    bound: socket.socket | None = None,
+) -> Page:
+    """Serves the metrics of service, data plane and this process, and whether it is ready; port 0: any.
 
-    pem: files of certificate and key; None serves plain text. Raises OSError.
+    pem, bound: `page.serve`. Raises OSError.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ServiceCollector(service, plane))
@@ -262,10 +254,11 @@ def serve_metrics(
     registry.register(StandingCollector(service))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    certificate, key = pem or (None, None)
-    server, thread = start_http_server(port, host, registry, certfile=certificate, keyfile=key)
-    shown = f"[{host}]" if ":" in host else host
-    return MetricsServer(f"{shown}:{server.server_port}", server, thread)
+    paths = Paths(
+        make_wsgi_app(registry),
+        lambda: "" if service.ready else "the service loads policy and lists, or is stopping",
+    )
+    return serve(paths, host, port, pem=pem, bound=bound)
 
 
 def kinds(entities: list[dict[str, Any]]) -> dict[str, Counter[str]]:

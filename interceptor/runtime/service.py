@@ -3,21 +3,21 @@
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from interceptor.delivery.settings import Sinks
+from interceptor.delivery.spool import SpoolError
 from interceptor.engine.engine import Decision, Engine, Explanation
-from interceptor.engine.plan import NumberingPlan
 from interceptor.numbering import load_plan
 from interceptor.policy.zones import zone_of
 from interceptor.runtime.additions import Additions
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.clues import Clues
-from interceptor.runtime.demotion import Demotions
+from interceptor.runtime.demotion import Demotions, Jump
 from interceptor.runtime.desk import Desk
 from interceptor.runtime.earlywarnings import EarlyWarnings
 from interceptor.runtime.entities import Entities
@@ -46,6 +46,9 @@ from interceptor.runtime.watching import Watching
 from interceptor.runtime.why import Decisions
 from interceptor.store.store import Store
 from interceptor.store.words import StoreError
+
+#: seconds in which a process that has handed over lets go of the spool
+SPOOL_FREE = 15.0
 
 
 def state_directory() -> Path:
@@ -87,8 +90,11 @@ class Service:
     What operators ask goes to `lists`, `policies`, `decisions`, `watching`, `clues` and `entities`.
     """
 
-    def __init__(self, settings: Settings, log: Log) -> None:
-        """Opens store, state and spool. Raises StoreError, StateError, SinksError, SpoolError when that cannot be."""
+    def __init__(self, settings: Settings, log: Log, *, beside: bool = False) -> None:
+        """Opens store, state and spool. Raises StoreError, StateError, SinksError, SpoolError when that cannot be.
+
+        beside: another process decides with the same state, and has the spool, until `succeed`.
+        """
         self._settings = settings
         self._log = log
         self.clock = clock = Clock()
@@ -98,7 +104,7 @@ class Service:
         self.store = Store.open(
             settings.data, settings.store_url, plan=plan, home=settings.home, clock=clock.now_ms
         )
-        self.state = open_state(settings.state, self.store.secret, settings.data, log)
+        self.state = open_state(settings.state, self.store.secret, settings.data, log, beside=beside)
         self.engine = engine = Engine(
             plan,
             home=settings.home,
@@ -119,9 +125,9 @@ class Service:
         self.trials = Trials(engine, desk, self.outcomes, clock, log, show_numbers=shown)
         self.reminders: Reminders | None = None
         self.early_warnings: EarlyWarnings | None = None
-        self.publishing = None if settings.sinks is None else self._publishing(settings.sinks, plan)
-        heard = None if self.publishing is None else self.publishing.demoted
-        self.demotions = Demotions(engine, desk, clock, log, heard=heard)
+        self._beside = beside
+        self.publishing = None if settings.sinks is None or beside else self._publishing(settings.sinks)
+        self.demotions = Demotions(engine, desk, clock, log, heard=self._demoted)
         self.additions = Additions(engine, loader, desk, clock, log)
         self.remembering = Remembering(desk, self.outcomes, clock, log)
         self.lists = LiveLists(desk, loader, guard, leave, clock)
@@ -152,14 +158,14 @@ class Service:
             if settings.decision_log is not None
             else None
         )
-        listeners = [self.remembering.take, self.additions.take, self.trials.take, self.watching.take]
+        self._listeners = [self.remembering.take, self.additions.take, self.trials.take, self.watching.take]
         if self.publishing is not None:
-            listeners.append(self.publishing.take)
+            self._listeners.append(self.publishing.take)
         self._drain = EventDrain(
             engine,
             sink,
             recent=self.recent,
-            listeners=listeners,
+            listeners=self._listeners,
             clock=clock,
             tally=self.tally,
             log=log,
@@ -177,14 +183,51 @@ class Service:
         tell(self.state, self._log)
         self._expiry.start()
         self.upkeep.start()
+        self.additions.start()
+        self.watching.start()
+        if not self._beside:
+            self._own()
+        if not self._beside or self._settings.sinks is None:
+            self._drain.start()
+        self.ready = True
+
+    def _own(self) -> None:
+        """Nobody else works with what it keeps."""
         self.imaging.start()
         self.copying.start()
         if self.publishing is not None:
             self.publishing.start()
-        self._drain.start()
-        self.additions.start()
-        self.watching.start()
-        self.ready = True
+
+    def succeed(self, *, died: bool, additions: Sequence[Mapping[str, Any]]) -> None:
+        """The process before is gone: what was shared with it is this one's alone.
+
+        died: before it was done. additions: what rules of its policy had put on lists and it could not keep. Raises
+        StateError when somebody else has taken the state, SinksError and SpoolError, when the rest is done.
+        """
+        self.additions.inherit(additions)
+        try:
+            self.engine.succeed(died=died)
+            if self._settings.sinks is not None:
+                self.publishing = self._published(self._settings.sinks)
+                self._listeners.append(self.publishing.take)
+        finally:
+            self._own()
+            if self._settings.sinks is not None:
+                self._drain.start()
+
+    def freeze(self, patience: float) -> None:
+        """Leaves what it keeps to another process, and goes on deciding. Raises StoreUnavailableError, as Store.freeze.
+
+        What changes something is refused from now on, as while the store is away.
+        """
+        with self._reloading:
+            self.store.freeze(patience)
+        self.copying.ours = False
+
+    def thaw(self) -> None:
+        """The other process has given up. Raises StoreRefusedError while it still has the store."""
+        self.store.thaw()
+        self.copying.ours = True
 
     def reload(self) -> Loaded:
         """Reads policy and lists again. Raises LoadError, StoreError: the last policy stays; and NotReadyError."""
@@ -193,6 +236,8 @@ class Service:
                 "the service is still loading, or stopping: ask again when health says SERVING"
             )
         with self._reloading:
+            if self.store.database.frozen:
+                raise NotReadyError("a new process is taking over: ask again in a moment")
             try:
                 loaded = self.policies.reload()
             except LoadError as error:
@@ -254,11 +299,26 @@ class Service:
             raise NotReadyError("the service has no policy in force yet: ask again when health says SERVING")
         return self.engine.explain(call, self.clock.now_ms()), loaded
 
-    def _publishing(self, sinks: Sinks, plan: NumberingPlan) -> Publishing:
+    def _demoted(self, jump: Jump) -> None:
+        if self.publishing is not None:
+            self.publishing.demoted(jump)
+
+    def _published(self, sinks: Sinks) -> Publishing:
+        """The same, when the process before has the spool until its end, which is near."""
+        until = time.monotonic() + SPOOL_FREE
+        while True:
+            try:
+                return self._publishing(sinks)
+            except SpoolError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+
+    def _publishing(self, sinks: Sinks) -> Publishing:
         store, home = self.store, zone_of(self._settings.home)
         once = partial(Once, store.sent, store.secret, self._log)
         if sinks.reminders is not None:
-            self.reminders = Reminders(sinks.reminders, self.outcomes, once(), plan, home)
+            self.reminders = Reminders(sinks.reminders, self.outcomes, once(), self.engine.plan, home)
         if sinks.early_warnings is not None:
             self.early_warnings = EarlyWarnings(sinks.early_warnings, self.outcomes, once(), home)
         return Publishing(

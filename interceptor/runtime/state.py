@@ -29,21 +29,23 @@ def default_place(secret: bytes, data: Path) -> Path:
     return SHARED_MEMORY / f"interceptor-{whose}"
 
 
-def open_state(place: Place, secret: bytes, data: Path, log: Log) -> StateDirectory | None:
+def open_state(
+    place: Place, secret: bytes, data: Path, log: Log, *, beside: bool = False
+) -> StateDirectory | None:
     """Opens the directory of the state, if there is to be one. Copies of it are in `data`.
 
-    Raises StateError for one that was asked for by name.
+    beside: another process has it, and hands it over. Raises StateError for one that was asked for by name.
     """
     copies = data / "state"
     if place is None:
         return None
     if place != "default":
-        return StateDirectory(place, secret, copies=copies)
+        return StateDirectory(place, secret, copies=copies, beside=beside)
     place = default_place(secret, data)
     try:
         if not SHARED_MEMORY.is_dir():
             raise StateError(f"{SHARED_MEMORY}: there is no shared memory; name a directory by --state")
-        return StateDirectory(place, secret, required=False, copies=copies)
+        return StateDirectory(place, secret, required=False, copies=copies, beside=beside)
     except StateError as error:
         log.warning("counters will not outlive this process", problem=str(error))
         return None
@@ -59,6 +61,7 @@ class Copying(Background):
         self._clock = clock
         self._log = log
         self._failing = False
+        self.ours = True  #: no other process goes on with the state, and copies it
         self.made_ms = 0  #: when the last copy was made; 0: none yet
         self.seconds = 0.0  #: that it took
 
@@ -68,7 +71,8 @@ class Copying(Background):
         step_back()
         while not self._stopping.wait(self._period):
             self._copy(self._state)
-        self._copy(self._state)
+        if self.ours:
+            self._copy(self._state)
 
     def _copy(self, state: StateDirectory) -> None:
         begun = time.monotonic()

@@ -91,6 +91,7 @@ class Database:
         self.staging = threading.Lock()
         self._readers, self._writer = readers, writer
         self._turns = Turns()
+        self.frozen = False  #: another process is to write from now on
 
     @classmethod
     def open(cls, data: Path, url: str | None = None) -> "Database":
@@ -138,12 +139,37 @@ class Database:
         Raises
         ------
         StoreUnavailableError
-            The database cannot be written now.
+            The database cannot be written now, or is frozen.
         """
-        with self._turns, _told(self.place, "written"), self._writer.connect() as conn, conn.begin():
+        with self._turns, _told(self.place, "written"), self._writing() as conn, conn.begin():
             if not self.is_sqlite:
                 conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER})")
             yield conn
+
+    def _writing(self) -> Connection:
+        if self.frozen:
+            raise StoreUnavailableError("a new process is taking over: ask again in a moment")
+        return self._writer.connect()
+
+    def freeze(self, patience: float) -> None:
+        """Refuses changes from now on, once those under way are done; who reads goes on reading.
+
+        Raises
+        ------
+        StoreUnavailableError
+            A large change is not done within `patience` seconds.
+        """
+        if not self.staging.acquire(timeout=patience):
+            raise StoreUnavailableError("a large change is being made: try again when it is done")
+        try:
+            with self._turns:
+                self.frozen = True
+        finally:
+            self.staging.release()
+
+    def thaw(self) -> None:
+        """Takes changes again."""
+        self.frozen = False
 
     def forget_log(self) -> None:
         """SQLite's log is emptied into the database, if nobody reads just now: what was erased is in neither then."""

@@ -23,6 +23,12 @@ class DataDirectory:
             It cannot be made, or not be written.
         """
         self.path = path
+        self._lock = -1
+        self.take()
+
+    def take(self) -> None:
+        """Takes it, as when it was made."""
+        path = self.path
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if path.stat().st_uid == os.geteuid() and path.stat().st_mode & 0o077:

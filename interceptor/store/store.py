@@ -116,6 +116,19 @@ class Store:
             directory.close()
             raise
 
+    def freeze(self, patience: float) -> None:
+        """Leaves the store to another process: changes are refused from now on, and the directory is free.
+
+        Raises StoreUnavailableError when a large change is not done within `patience` seconds: all is as it was.
+        """
+        self.database.freeze(patience)
+        self._directory.close()
+
+    def thaw(self) -> None:
+        """Takes it back. Raises StoreRefusedError while another process has it."""
+        self._directory.take()
+        self.database.thaw()
+
     def revision(self) -> int:
         """The last live revision; 0 before the first."""
         with self.database.read() as conn:

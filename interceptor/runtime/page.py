@@ -1,0 +1,141 @@
+"""The page for machines: what answers at /metrics, /healthz and /readyz."""
+
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from socketserver import ThreadingMixIn
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+#: takes a request and answers it (PEP 3333)
+App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+#: seconds that who asks may take for it
+PATIENCE = 10.0
+
+
+@dataclass
+class Paths:
+    """What is answered at which path.
+
+    Parameters
+    ----------
+    metrics
+        Answers at /metrics, and at / as ever.
+    waiting
+        Why no calls are to be sent here; empty: they are.
+    """
+
+    metrics: App
+    waiting: Callable[[], str]
+    stopping: bool = field(default=False)  #: the service is about to end
+
+    def __call__(self, asked: dict[str, Any], answer: Callable[..., Any]) -> Iterable[bytes]:
+        path = asked.get("PATH_INFO", "")
+        if path == "/healthz":  # who answers is alive
+            return _said(answer, HTTPStatus.OK, "alive")
+        if path == "/readyz":
+            why = "the service is stopping" if self.stopping else self.waiting()
+            return _said(answer, HTTPStatus.SERVICE_UNAVAILABLE if why else HTTPStatus.OK, why or "ready")
+        return self.metrics(asked, answer)
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+    request_queue_size = 64
+    encryption: ssl.SSLContext | None = None
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        one, where = super().get_request()
+        one.settimeout(PATIENCE)
+        return one, where
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """On a thread of its own: who is slow with the handshake keeps nobody else waiting."""
+        try:
+            if self.encryption is not None:
+                request = self.encryption.wrap_socket(request, server_side=True)
+            super().finish_request(request, client_address)
+        except OSError:
+            pass  # it hung up, or takes too long
+        finally:
+            self.shutdown_request(request)
+
+    def server_bind(self) -> None:
+        """Without a look for the host's name, which may wait for a resolver."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """A scrape is nothing to tell of."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that is served."""
+
+    address: str
+    paths: Paths
+    server: WSGIServer
+    thread: Thread
+
+    @property
+    def socket(self) -> socket.socket:
+        """That it listens on."""
+        return self.server.socket
+
+    def close(self) -> None:
+        """Answers no longer."""
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+def serve(
+    paths: Paths,
+    host: str,
+    port: int,
+    *,
+    pem: tuple[str, str] | None = None,
+    bound: socket.socket | None = None,
+) -> Page:
+    """Serves it; port 0 lets the system choose.
+
+    pem: files of certificate and key; None serves plain text. bound: a socket that listens already, of a process that
+    hands it over. Raises OSError.
+    """
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+    kind = type("_Server", (_Server,), {"address_family": family})
+    server: _Server = kind((host, port), _Quiet, bind_and_activate=False)
+    try:
+        if pem is not None:
+            server.encryption = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            server.encryption.load_cert_chain(*pem)
+        if bound is not None:
+            server.socket.close()
+            server.socket = bound
+            server.server_address = bound.getsockname()
+        else:
+            server.server_bind()
+            server.server_activate()
+        server.server_name, server.server_port = host, server.server_address[1]
+        server.setup_environ()
+        server.socket.setblocking(False)  # two processes may wake for one connection
+    except BaseException:
+        server.server_close()
+        raise
+    server.set_app(paths)
+    thread = Thread(target=server.serve_forever, name="page", daemon=True)
+    thread.start()
+    shown = f"[{host}]" if ":" in host else host
+    return Page(f"{shown}:{server.server_port}", paths, server, thread)
+
+
+def _said(answer: Callable[..., Any], status: HTTPStatus, text: str) -> Iterable[bytes]:
+    answer(f"{status.value} {status.phrase}", [("Content-Type", "text/plain; charset=utf-8")])
+    return [f"{text}\n".encode()]

@@ -1,0 +1,117 @@
+"""One process takes over from another under calls: none is refused, and what was counted goes on."""
+
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from interceptor.pb.v1 import interception_pb2 as pb
+from running.conftest import Serve
+from running.switches import check, counted, switches
+from service.operating import add, becomes
+from service.running import CALLEE, Running, environment, refused
+
+FROZEN = "a new process is taking over: nothing can be changed meanwhile"
+
+
+def kept_of_rules(service: Running, entries: int) -> bool:
+    return service.metric("interceptor_list_entries", list="noisy") == entries
+
+
+def test_takeovers_in_a_row_under_calls_refuse_none_and_count_each_once(
+    serve: Serve, scale: Callable[[int, int], int]
+) -> None:
+    service = serve()
+    asking = switches(service.data)
+    for turn in range(scale(2, 20)):
+        listed = f"+8613900000{turn:03d}"
+        add(service, listed)
+        noisy = service.decide(caller=f"+8613700000{turn:03d}", callee=CALLEE, user_agent="friendly")
+        newer = serve("--takeover")
+        assert newer.data.address == service.data.address
+        assert newer.control.address == service.control.address
+        assert newer.metrics == service.metrics
+        newer.event("the process before is gone")
+        assert newer.events()[-1]["in_order"]
+        assert service.process.wait(60) == 0
+        service = newer
+        assert service.decide(caller=listed, callee=CALLEE).verdict == pb.VERDICT_BLOCK
+        assert noisy.rule == "noisy"
+        becomes(partial(kept_of_rules, service, turn + 1))
+    add(service, "+8613900001111")
+    check(service, asking)
+
+
+def test_a_new_process_that_is_killed_in_the_middle_leaves_the_old_one_as_it_was(serve: Serve) -> None:
+    service = serve()
+    asking = switches(service.data)
+    arguments = [each for each in service.process.args if isinstance(each, str)]  # type: ignore[union-attr]
+    for times in range(2):
+        after = len(service.events())
+        with subprocess.Popen(
+            [*arguments, "--takeover"], stderr=subprocess.DEVNULL, env=environment()
+        ) as new:
+            service.event(FROZEN, after=after)
+            status, said = refused(lambda: add(service, "+8613900001112"))
+            new.send_signal(signal.SIGKILL)
+        assert (status, said) == ("UNAVAILABLE", "a new process is taking over: ask again in a moment")
+        service.event("changes are taken again", after=after)
+        add(service, f"+86139000011{20 + times}")
+    assert service.decide(caller="+8613900001121", callee=CALLEE).verdict == pb.VERDICT_BLOCK
+    newer = serve("--takeover")
+    assert service.process.wait(60) == 0
+    check(newer, asking)
+
+
+def test_an_old_process_that_is_killed_while_it_leaves_costs_its_own_connections_only(serve: Serve) -> None:
+    service = serve()
+    asking = switches(service.data)
+    newer = serve("--takeover")
+    service.signal(signal.SIGKILL)
+    newer.event("the process before is gone")
+    for each in asking:
+        each.hang_up()
+        told = counted(newer, each.caller)
+        assert each.asked - len(each.failed) <= told["calls"] <= each.asked
+    last = serve("--takeover")
+    assert newer.process.wait(60) == 0
+    assert counted(last, asking[0].caller)["calls"] > 0
+
+
+def test_without_anybody_to_take_over_from_it_is_an_ordinary_start(serve: Serve) -> None:
+    service = serve("--takeover")
+    assert service.events()[0]["event"] == "nobody to take over from: an ordinary start"
+    assert service.decide(caller="+8613900001113", callee=CALLEE).rule == "default"
+    assert service.stop() == 0
+    assert serve("--takeover").decide(caller="+8613900001113", callee=CALLEE).rule == "default"
+
+
+def test_a_unix_socket_is_taken_over_where_it_lies(tmp_path: Path, serve: Serve) -> None:
+    where = ("--listen", f"unix:{tmp_path / 'switch'}")
+    service = serve(*where)
+    newer = serve(*where, "--takeover")
+    assert service.process.wait(60) == 0
+    assert newer.decide(caller="+8613900001113", callee=CALLEE).rule == "default"
+    assert newer.stop() == 0
+    assert not (tmp_path / "switch").exists()
+
+
+def test_somebody_who_says_nothing_or_nonsense_takes_nothing_over(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = serve()
+    assert oct((tmp_path / "data" / "takeover").stat().st_mode & 0o777) == "0o600"
+    monkeypatch.chdir(tmp_path / "data")
+    for said in (b"", b"\x00\xff", b"[]", b'{"takeover": 99}'):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as one:
+            one.settimeout(30)
+            one.connect("takeover")
+            if said:
+                one.send(said)
+                assert one.recv(1000)[:11] in {b"", b'{"refused":'}
+    add(service, "+8613900001114")
+    assert not [event for event in service.events() if event["event"] == FROZEN]
