@@ -27,6 +27,7 @@ from _service import Control, Service, complain, drive, scratch, serve
 
 from interceptor.loadtest import encoding
 from interceptor.loadtest.encoding import Choice, Digits
+from interceptor.loadtest.generator import Generator
 from interceptor.loadtest.requests import Requests
 from interceptor.loadtest.scenarios import CALL_DIGITS, WARN, mobile
 
@@ -143,6 +144,10 @@ def be_gateway() -> None:
             self.send_response(204)
             self.end_headers()
 
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):  # the service was killed
+                super().handle()
+
         def log_message(self, *_: object) -> None:
             pass
 
@@ -181,9 +186,16 @@ def sinks(directory: Path, gateway: Gateway, megabytes: int) -> tuple[str, str]:
 
 
 def emptied(service: Service, seconds: float = 900.0) -> float:
-    """Waits until everything in the spool is delivered; how long that took."""
+    """Waits until all that was decided is in the spool, and delivered; how long that took."""
     begun = time.monotonic()
-    while service.metric("interceptor_sink_backlog_events"):
+
+    def behind() -> float:
+        told = service.metric("interceptor_reminders_total") + service.metric(
+            "interceptor_events_dropped_total"
+        )
+        return service.metric("interceptor_decisions_total") - told
+
+    while behind() or service.metric("interceptor_sink_backlog_events"):
         if time.monotonic() > begun + seconds:
             raise SystemExit(f"after {seconds:.0f} s not everything was delivered")
         time.sleep(0.2)
@@ -250,19 +262,20 @@ def a_million(report: Report, directory: Path, gateway: Gateway, requests: Reque
     answered = 0
     with serve(policy, *options) as service:
 
-        def kill(_: object) -> None:
+        def kill(run: Generator) -> None:
             time.sleep(before)
             gateway.ask("down")
             up.start()
             time.sleep(killed)
-            service.process.kill()
+            service.process.kill()  # among calls
+            run.stop()
 
         run = drive(
             service.listen,
             requests,
             meanwhile=kill,
             rate=args.rate,
-            duration=before + killed,
+            duration=before + killed + 60.0,
             connections=4,
             first=0,
         )
@@ -270,12 +283,19 @@ def a_million(report: Report, directory: Path, gateway: Gateway, requests: Reque
         service.process.wait()
     with serve(policy, *options) as service:
         # At least all of them once more: what the killed service had answered and not yet told.
-        left = max(args.warned - answered, people) + people // 100
+        left = max(args.warned - answered, people)
+
+        def enough(run: Generator) -> None:
+            while run.outcome.ok < left:
+                time.sleep(0.02)
+            run.stop()
+
         run = drive(
             service.listen,
             requests,
+            meanwhile=enough,
             rate=args.rate,
-            duration=left / args.rate,
+            duration=2 * left / args.rate + 60.0,
             connections=4,
             first=1000 * people,
         )
@@ -295,6 +315,9 @@ def a_million(report: Report, directory: Path, gateway: Gateway, requests: Reque
         "of these, sent again", counts["events"] - counts["decisions"] - counts["reminders"], "events"
     )
     report.figure("warned calls it knows", counts["decisions"], "events")
+    report.figure(
+        "answered, and not yet spooled when it was killed", answered - counts["decisions"] - lost, "calls"
+    )
     report.figure("lost before the spool (by number)", lost, "events")
     report.promise("reminders by id, beyond those who should have one", counts["reminders"] - people, 0, "")
     report.promise("people without a reminder", people - counts["read"], lost, "people")
