@@ -4,10 +4,12 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +23,8 @@ MODULE = next(Path("/usr/lib").glob("*/kamailio/modules/app_python3.so"), None)
 SHIPPED = Path(interceptor.__file__).parent / "integrations/kamailio"
 SCENARIOS = Path(__file__).parent / "scenarios"
 
+#: A number that is busy.
+BUSY = "sip:13900200486@127.0.0.1"
 #: SIPp's exit codes that say the calls are over: all went as the scenario says, or some did not.
 OVER = (0, 1)
 
@@ -61,6 +65,17 @@ class Message(NamedTuple):
     def status(self) -> int:
         return int(self.first.split()[1]) if self.first.startswith("SIP/2.0 ") else 0
 
+    @property
+    def final(self) -> bool:
+        return self.status >= 200
+
+
+def message(text: str) -> Message:
+    """What a datagram says."""
+    first, *lines = text.strip().splitlines()
+    fields = (line.partition(":") for line in lines)
+    return Message(first, tuple((name.strip(), value.strip()) for name, _, value in fields))
+
 
 def recorded(path: Path) -> list[Message]:
     """What a SIPp has received, in order."""
@@ -69,9 +84,7 @@ def recorded(path: Path) -> list[Message]:
     for block in blocks:
         said, _, text = block.partition("\n\n")
         if "message received" in said:
-            first, *lines = text.split("\n\n")[0].strip().splitlines()
-            fields = (line.partition(":") for line in lines)
-            found.append(Message(first, tuple((name.strip(), value.strip()) for name, _, value in fields)))
+            found.append(message(text.split("\n\n")[0]))
     return found
 
 
@@ -87,6 +100,37 @@ class Kind(NamedTuple):
     display: str = '"Bob"'
     contact: str = ""  #: parameters behind the Contact's URI
     headers: tuple[str, ...] = ()  #: further header fields
+
+
+def stranger(
+    port: int, *headers: bytes, caller: str, tag: str = "", call_id: str = "", to: str = BUSY
+) -> Message:
+    """The final answer to an INVITE as nobody's telephone writes it, to a number that is busy."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.bind(("127.0.0.1", 0))
+        sender.settimeout(0.5)
+        here = f"127.0.0.1:{sender.getsockname()[1]}"
+        name = uuid.uuid4().hex
+        lines = [
+            f"INVITE {to} SIP/2.0",
+            f"Via: SIP/2.0/UDP {here};branch=z9hG4bK{name}",
+            f"From: <sip:{caller}@example.net>;tag={name}",
+            f"To: <{to}>{tag}",
+            f"Call-ID: {call_id or name}",
+            "CSeq: 1 INVITE",
+            f"Contact: <sip:{here}>",
+            "Max-Forwards: 70",
+        ]
+        text = b"\r\n".join([*(line.encode() for line in lines), *headers, b"Content-Length: 0", b"", b""])
+        for _ in range(60):
+            sender.sendto(text, ("127.0.0.1", port))
+            try:
+                while not (answer := message(sender.recv(65536).decode())).final:
+                    pass
+                return answer
+            except TimeoutError:
+                continue  # it is sent again, as over UDP it has to be
+    raise AssertionError("an INVITE was not answered")
 
 
 class Party:
@@ -192,7 +236,7 @@ class Callers(Party):
         found = {
             message.one("Call-ID"): message
             for message in recorded(self.messages)
-            if message.status >= 200 and message.one("CSeq") == "1 INVITE"
+            if message.final and message.one("CSeq") == "1 INVITE"
         }
         return list(found.values())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kamailio.telephony import Called, Callers, Kamailio, Message
+from kamailio.telephony import Called, Callers, Kamailio, Message, stranger
 from kamailio.world import CALLS, FIRST_OF_SIMBOX, KINDS, called_by, caller, settings, write_policy
 from service.running import CALLEE, Running
 
@@ -190,6 +190,34 @@ def test_a_call_nobody_answered_is_reported_as_ended(world: World, kind: str) ->
         }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [b"User-Agent: \xff\xfe\x80", b'P-Asserted-Identity: "\xc3" <tel:+8613800138000>'],
+        [b"User-Agent: " + b"x" * 3000, b"Privacy: " + b"y" * 2000, b"Diversion: <tel:" + b"1" * 2000 + b">"],
+        [b"P-Asserted-Identity: " + b"<" * 4000, b"History-Info: " + b'"' * 4001, b"Identity: ..;;"],
+        [b"User-Agent: a\x01\x02\x7fb", b"Contact: *"],
+    ],
+)
+def test_nobody_gets_through_by_writing_nonsense(world: World, headers: list[bytes]) -> None:
+    assert stranger(world.kamailio.port, *headers, caller="+8613700990000").status == 603
+    assert stranger(world.kamailio.port, *headers, caller="+8613700770000").status == 486
+
+
+def test_a_call_id_that_was_used_before_gets_nobody_through(world: World) -> None:
+    port = world.kamailio.port
+    assert stranger(port, caller="+8613700770001", call_id="used").status == 486
+    assert stranger(port, caller="+8613700990000", call_id="used").status == 603
+
+
+def test_a_to_tag_of_no_call_gets_nobody_through(world: World) -> None:
+    route = f"Route: <sip:127.0.0.1:{world.kamailio.port};lr>".encode()
+    there = f"sip:13900200486@127.0.0.1:{world.called.port}"
+    for number, status in (("+8613700990000", 603), ("+8613700770002", 486)):
+        answer = stranger(world.kamailio.port, route, caller=number, tag=";tag=made-up", to=there)
+        assert answer.status == status
+
+
 def test_kamailio_counts_what_became_of_calls(world: World) -> None:
     made = sum(len(kind.calls) for kind in KINDS.values()) + len(FIRST_OF_SIMBOX.calls)
     counted = {
@@ -206,3 +234,8 @@ def test_no_number_is_in_kamailios_log(world: World) -> None:
     log = world.kamailio.log()
     assert "BLOCK rule=listed reason=listed-fraud decision=" in log
     assert "+86" not in log
+
+
+def test_kamailio_does_not_start_with_settings_that_are_wrong(telephony: None, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=r"interceptor\.toml: targets: name at least one"):
+        Kamailio(tmp_path, "targets = []", 1)

@@ -38,12 +38,21 @@ def place(name: str) -> str:
 
 def test_what_every_invite_says() -> None:
     assert read(Trunk()) == {
-        "call_id": "a84b4c76e66710",
+        "call_id": "a84b4c76e66710;48ed1c2494710d5c",
         "caller": "sip:+8613800138000@example.net;user=phone",
         "callee": "10086",
         "domain": "example.net",
         "source_ip": "192.0.2.7",
     }
+
+
+@pytest.mark.parametrize("name", ["$ci", "$ft", "$fu", "$ru", "$si", "$(hdr(P-Asserted-Identity)[*])"])
+def test_another_call_has_another_name_whatever_its_call_id(name: str) -> None:
+    again, other = ({**INVITE, name: more} for more in ("x", "y"))
+    names = [signalling.call_of(lambda place, asked=asked: asked.get(place, ""), VERIFIED)["call_id"]
+             for asked in (INVITE, INVITE, again, other)]  # fmt: skip
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
 
 
 def test_what_a_trunk_says() -> None:
@@ -178,7 +187,7 @@ def test_what_the_service_would_refuse_is_cut_to_what_it_takes() -> None:
         lambda name: {**INVITE, "$ua": "x\x07\udcff" + "三" * 2000, "$ci": "c" * 3000}.get(name, ""), VERIFIED
     )
     assert call["user_agent"] == "x" + "三" * 341
-    assert len(call["call_id"]) == 1024
+    assert len(call["call_id"]) == 217
     DecideRequest(**call)
 
 

@@ -29,8 +29,10 @@ TURN = 0.002
 ROUND, PAUSE = 1.0, 0.05
 #: Reports that wait for a service to take them.
 REPORTS = 100_000
-#: Names in kamailio.cfg: the queue of reports, and where an answered call keeps when it was.
-QUEUE, ANSWERED_AT = "interceptor", "$dlg_var(interceptor_answered)"
+#: Names in kamailio.cfg: the queue of reports.
+QUEUE = "interceptor"
+#: What a dialog keeps: what the service knows the call by, and when it was answered.
+CALL, ANSWERED_AT = "$dlg_var(interceptor_call)", "$dlg_var(interceptor_answered)"
 
 
 def mod_init() -> "Switch":
@@ -66,6 +68,7 @@ class Switch:
         """Asks about the INVITE at hand. REFUSED: it was answered, and that was it."""
         try:
             call = signalling.call_of(_read, self._said.trunk(_read("$si")))
+            KSR.pv.sets(CALL, call["call_id"])  # the dialog, which is to be, will have it
             assert self._screening is not None
             answer = self._screening.decide(call)
             if answer.cause == Cause.OPEN:
@@ -135,7 +138,11 @@ class Switch:
 
 def _read(name: str) -> str:
     """A pseudo-variable as text; "" where it is not there."""
-    value = KSR.pv.get(name)
+    try:
+        value = KSR.pv.get(name)
+    except UnicodeDecodeError:  # nobody is to get through by sending bytes that are no UTF-8
+        inside = name[2:-1] if name.startswith("$(") else name[1:]
+        value = bytes.fromhex(KSR.pv.get(f"$({inside}{{s.encode.hexa}})") or "").decode("utf-8", "replace")
     return "" if value is None else str(value)
 
 
@@ -169,6 +176,7 @@ def _warn(answer: Answer, label: str) -> None:
 
 def _report(**report: Any) -> int:
     """Queues what became of the dialog at hand."""
-    report["call_id"] = signalling.clean(_read("$dlg(callid)") or _read("$ci"))
-    KSR.mqueue.mq_add(QUEUE, report["call_id"], json.dumps(report))
+    report["call_id"] = _read(CALL)
+    if report["call_id"]:
+        KSR.mqueue.mq_add(QUEUE, report["call_id"], json.dumps(report))
     return GO_ON

@@ -5,6 +5,7 @@ import json
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from interceptor.integrations.kamailio.settings import Trunk
@@ -16,6 +17,8 @@ Read = Callable[[str], str]
 LONGEST = 1024
 #: What is read of a header field's values together. A caller decides how long they are, we how long we look.
 LONGEST_HEADER = 8192
+#: As much of a Call-ID is told.
+LONGEST_CALL_ID = 200
 #: As many diverting numbers as the service looks at.
 DIVERSIONS = 4
 
@@ -52,7 +55,7 @@ def call_of(read: Read, trunk: Trunk) -> dict[str, Any]:
     asserted = [address(value) for value in values(read("$(hdr(P-Asserted-Identity)[*])"))]
     believed = verification([*asserted, sender]) if trunk.verified else ""
     call: dict[str, Any] = {
-        "call_id": read("$ci"),
+        "call_id": call_name(read),
         "caller": read("$fu"),
         "callee": callee(read("$ru")),
         "asserted_identity": next(
@@ -77,6 +80,18 @@ def call_of(read: Read, trunk: Trunk) -> dict[str, Any]:
     if trunk.international is not None:
         fields["international_ingress"] = trunk.international
     return fields
+
+
+def call_name(read: Read) -> str:
+    """The Call-ID, and a digest of who calls whom from where.
+
+    The service gives the first answer again to a call_id that it knows, and counts nothing. Whoever calls chooses the
+    Call-ID: alone it would let him have one answer for many calls.
+    """
+    call_id = read("$ci")
+    parts = (call_id, *map(read, ("$ft", "$fu", "$ru", "$si", "$(hdr(P-Asserted-Identity)[*])")))
+    digest = blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=8)
+    return f"{clean(call_id)[:LONGEST_CALL_ID]};{digest.hexdigest()}"
 
 
 def clean(text: str) -> str:
