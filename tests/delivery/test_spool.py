@@ -167,7 +167,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
 
 TestSpool = SpoolMachine.TestCase
-TestSpool.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestSpool.settings = settings(max_examples=25, stateful_step_count=20)
 
 
 # --- pieces of it
