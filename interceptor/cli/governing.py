@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from interceptor.cli import listtables as tables
 from interceptor.cli.connection import Connection
@@ -125,6 +126,20 @@ def show_trial(state: pb.TrialState) -> None:
     verb = "runs until" if state.running else "ended"
     console.print(f"{state.origin}: {verb} {shown(state.ends_ms)}, begun {shown(state.begun_ms)}")
     console.print(f"of {state.calls:,} calls it would decide {state.differing:,} otherwise")
+    if state.stopped:
+        console.print(Text(f"it ended before its time: {state.stopped}", "red"))
+    if state.unknown_counters:
+        names = ", ".join(state.unknown_counters)
+        console.print(
+            Text(
+                f"it cannot read counters of its own that reports feed, rules that do fail: {names}", "yellow"
+            )
+        )
+    if state.unknown_tags:
+        names = ", ".join(state.unknown_tags)
+        console.print(
+            Text(f"it reads tags that the policy in force does not have, absent: {names}", "yellow")
+        )
     if state.kinds:
         table = Table("is and would be", "calls")
         for kind, calls in sorted(state.kinds.items(), key=lambda item: -item[1]):

@@ -22,12 +22,23 @@ def show(found: Document, console: Console | None = None) -> None:
     console.print(head(found))
     if candidate["one_core_because"]:
         console.print(Text(f"decided on one core: {candidate['one_core_because']}", "dim"))
+    for side in filter(None, (candidate, found.get("against"))):
+        if side["calls_without_reports"]:
+            console.print(Text(unreported(side), "yellow"))
     for bad in recording["bad"]:
         console.print(Text(f"row {bad['row']:,}, column {bad['column']}: {bad['problem']}", "yellow"))
     tables = [rules(candidate), flipped(found), kinds(candidate), swept(found), hardest(candidate)]
     for table in tables:
         if table is not None and table.row_count:
             console.print(table)
+
+
+def unreported(side: Document) -> str:
+    """That a policy's counters of answers and ends are too low."""
+    return (
+        f"{side['policy']}: of {side['calls_without_reports']:,} calls it was not told answer and end, "
+        "as too many were in progress: what it counts of them is too low"
+    )
 
 
 def head(found: Document) -> Text:

@@ -128,4 +128,7 @@ def trial_of(state: TrialState) -> pb.TrialState:
         differing=state.differing,
         kinds=state.kinds,
         last=[flipped(each) for each in state.last],
+        unknown_counters=state.unknown_counters,
+        unknown_tags=state.unknown_tags,
+        stopped=state.stopped,
     )

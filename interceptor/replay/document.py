@@ -58,6 +58,7 @@ def _findings(found: Findings, name: Callable[[str], str]) -> Document:
     made: Document = {
         "policy": found.side.spec.source,
         "digest": found.side.spec.digest,
+        "calls_without_reports": found.lost,
         "one_core_because": found.together or None,
         "verdicts": dict(tally.verdicts),
         "repeated": tally.repeated,

@@ -56,7 +56,8 @@ def page(found: Document) -> str:
     body = "".join(
         itertools.chain(
             _head(found), _by_hour(candidate), _rules(candidate), _flipped(found), _scored(candidate),
-            _swept(found.get("sweep", [])), _hit_hardest(candidate), _bad(recording),
+            _swept(found.get("sweep", [])), _hit_hardest(candidate), _unreported(candidate),
+            _bad(recording),
         )
     )  # fmt: skip
     series = "".join(
@@ -295,6 +296,15 @@ def _hit_hardest(candidate: Document) -> Iterator[str]:
             (hit["caller"] or "withheld", hit["blocked"], hit["warned"]) for hit in candidate["hit_hardest"]
         ]
         yield _table(("caller", "blocked", "warned"), rows)
+
+
+def _unreported(candidate: Document) -> Iterator[str]:
+    if candidate["calls_without_reports"]:
+        yield "<h2>Too many calls in progress</h2>"
+        yield (
+            f"<p>Of {candidate['calls_without_reports']:,} calls the policy was not told answer and end: what it "
+            "counts of them is too low.</p>"
+        )
 
 
 def _bad(recording: Document) -> Iterator[str]:

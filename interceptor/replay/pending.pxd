@@ -28,6 +28,7 @@ cdef struct Pending:
     Waiting* waiting
     uint32_t slots              # that were ever used
     uint32_t room
+    uint32_t most               # of that; MOST_PENDING at most
     uint32_t free               # first of the slots that are free again, from 1; 0: none
     uint32_t told               # the slot that the last pending_take told of, likewise
     int64_t lost

@@ -40,7 +40,7 @@ cdef void sink(Due* due, uint32_t n, Due one) noexcept nogil:
 # --- the calls
 
 cdef bint grow(Pending* pending) noexcept nogil:
-    cdef uint32_t room = min(max(2 * pending.room, <uint32_t> 1024), <uint32_t> MOST_PENDING)
+    cdef uint32_t room = min(max(2 * pending.room, <uint32_t> 1024), pending.most)
     cdef Waiting* waiting
     cdef Due* due
     if room == pending.room:

@@ -35,6 +35,7 @@ EVENTS = {
 #: 16 bytes that key the hashes of texts: the same file gives the same answers
 SECRET = bytes(range(16))
 MOST_CORES = 32
+IN_PROGRESS = 1 << 22  # calls, in each of the engines
 BAD_KEPT = 10
 _HAPPENINGS = np.array([*EVENTS.values(), 255], dtype=np.uint8)  # the last for what is no word
 _SAID = {
@@ -89,6 +90,8 @@ class Replay:
         Pass over rows that are no call; otherwise the first ends the replay with a RecordingError.
     cores
         How many to use; None: all there are.
+    in_progress
+        Calls whose answer and end are still to come, at most: of more they are not told to a policy.
 
     Attributes
     ----------
@@ -110,16 +113,24 @@ class Replay:
         secret: bytes | None = None,
         skip_bad: bool = False,
         cores: int | None = None,
+        in_progress: int = IN_PROGRESS,
     ) -> None:
         self.recording, self.skip_bad = recording, skip_bad
         self.cores = cores_of(cores)
         each = max(self.cores // len(sides), 1)
-        self.sides = [_Playing(side, home, SECRET if secret is None else secret, each) for side in sides]
+        self.sides = [
+            _Playing(side, home, SECRET if secret is None else secret, each, in_progress) for side in sides
+        ]
         self.fields = frozenset(wanted).union(*(columns_read(side.spec) for side in sides))
         self.together = tuple(playing.together for playing in self.sides)
         self.calls = self.skipped = 0
         self.bad: list[BadRow] = []
         self._latest = -1
+
+    @property
+    def lost(self) -> tuple[int, ...]:
+        """By side: calls whose answer and end were not told so far, as too many were in progress."""
+        return tuple(sum(player.lost for player in playing.players) for playing in self.sides)
 
     def __iter__(self) -> Iterator[Played]:
         with ThreadPoolExecutor(self.cores, "replay") as pool, ThreadPoolExecutor(1, "reading") as reader:
@@ -208,7 +219,7 @@ class _Rows:
 class _Playing:
     """One side at work: an engine for each share of the callers."""
 
-    def __init__(self, side: Side, home: str, secret: bytes, cores: int) -> None:
+    def __init__(self, side: Side, home: str, secret: bytes, cores: int, in_progress: int) -> None:
         digits, self.together = apart(side.spec)
         self.side, self.digits = side, digits or 0
         self.lists = {name: each.content for name, each in side.files.items()} | dict(side.lists)
@@ -217,7 +228,7 @@ class _Playing:
             engine = Engine(load_plan(), home=home, secret=secret, events=1 << 10, pass_sample=0)
             engine.publish(side.spec, self.lists, revision=1)
             self.engines.append(engine)
-        self.players = [Player(engine) for engine in self.engines]
+        self.players = [Player(engine, in_progress=in_progress) for engine in self.engines]
         self.before = 0  # rows before those at hand
         self.ended = -1  # entries of list files that ended by then are off the lists
         self.answers = np.zeros(0, ANSWER)

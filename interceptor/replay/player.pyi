@@ -7,12 +7,15 @@ from interceptor.engine.engine import Engine
 from interceptor.replay.columns import Columns
 
 class Player:
-    """Decides rows under an engine's policy, without the GIL. One thread at a time; one engine a player."""
+    """Decides rows under an engine's policy, without the GIL. One thread at a time; one engine a player.
 
-    def __init__(self, engine: Engine) -> None: ...
+    in_progress: calls whose answer and end are still to come, 4,194,304 at most: of more they are not told.
+    """
+
+    def __init__(self, engine: Engine, *, in_progress: int = 1 << 22) -> None: ...
     @property
     def lost(self) -> int:
-        """Calls whose answer and end were not told, as there was no room for more than 4,194,304 in progress."""
+        """Calls whose answer and end were not told, as there was no room for more in progress."""
 
     def play(
         self,

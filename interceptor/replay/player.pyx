@@ -15,7 +15,7 @@ from interceptor.engine.publication cimport publication_enter, publication_leave
 from interceptor.engine.snapshot cimport Snapshot
 from interceptor.engine.types cimport CHUNK, Call, Decision, Field, Happening, Key, Millis, NumberStatus
 from interceptor.replay.columns cimport FLAW_NONE, Columns, Rows, load_call, whole_at
-from interceptor.replay.pending cimport Pending, pending_add, pending_free, pending_next, pending_take
+from interceptor.replay.pending cimport MOST_PENDING, Pending, pending_add, pending_free, pending_next, pending_take
 
 from interceptor.replay.outcome import ANSWER
 
@@ -128,7 +128,8 @@ cdef uint8_t share_of(const Call* call, uint64_t among, uint32_t digits) noexcep
 
 @cython.no_gc_clear             # as the engine's place that it holds
 cdef class Player:
-    def __cinit__(self, engine not None):
+    def __cinit__(self, engine not None, *, uint32_t in_progress=MOST_PENDING):
+        self.pending.most = min(in_progress, <uint32_t> MOST_PENDING)
         self.enlisted = Enlisted(engine)
         self.calls = <Call*> reserve(CHUNK * sizeof(Call))
         if self.calls is NULL:

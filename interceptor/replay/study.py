@@ -11,7 +11,7 @@ import numpy as np
 from interceptor.replay.flips import WANTED as FLIP_COLUMNS
 from interceptor.replay.flips import Flips
 from interceptor.replay.outcome import BadRow
-from interceptor.replay.play import Replay, Side, cores_of
+from interceptor.replay.play import IN_PROGRESS, Replay, Side, cores_of
 from interceptor.replay.recording import Recording
 from interceptor.replay.scoring import WANTED, Score, Scoring
 from interceptor.replay.sweep import Setting
@@ -28,6 +28,7 @@ class Findings:
     side: Side
     tally: Tally
     score: Score | None  #: None: no call is labelled
+    lost: int  #: calls whose answer and end it was not told: too many were in progress
     together: str  #: why callers were decided by one core; empty where they were not
 
 
@@ -66,6 +67,7 @@ class How:
     secret: bytes | None = None
     skip_bad: bool = False
     cores: int | None = None
+    in_progress: int = IN_PROGRESS
 
 
 def study(
@@ -112,8 +114,8 @@ def study(
             if progress is not None:
                 progress("replaying", played.share, run.calls)
     findings = [
-        Findings(side, tally, score.score(), why)
-        for side, tally, score, why in zip(sides, tallies, scores, run.together, strict=True)
+        Findings(side, tally, score.score(), lost, why)
+        for side, tally, score, lost, why in zip(sides, tallies, scores, run.lost, run.together, strict=True)
     ]
     return Study(
         recording=recording,
@@ -165,4 +167,5 @@ def _run(recording: Recording, sides: Sequence[Side], how: How, wanted: Sequence
         secret=how.secret,
         skip_bad=how.skip_bad,
         cores=how.cores,
+        in_progress=how.in_progress,
     )

@@ -43,6 +43,8 @@ class TrialState:
     differing: int
     kinds: Mapping[str, int] = field(default_factory=dict)  #: "PASS -> BLOCK sim-box" -> calls
     last: Sequence[Flip] = ()  #: of those that differ, the last 100
+    unknown_counters: Sequence[str] = ()  #: its own that reports feed: it cannot read them
+    unknown_tags: Sequence[str] = ()  #: that the policy in force does not have: absent for it
     stopped: str = ""  #: why it ended before its time, when nobody ended it
 
 
@@ -144,6 +146,8 @@ class Trials:
             found.differing,
             kinds,
             list(order.last),
+            found.unknown_counters,
+            found.unknown_tags,
             found.stopped,
         )
 

@@ -1,5 +1,6 @@
 """What a replay is made into: figures, flipped calls, labels, thresholds, a page."""
 
+import io
 import json
 import random
 from collections import Counter
@@ -9,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 import pytest
+from rich.console import Console
 
+from interceptor.cli.replaytables import show
 from interceptor.engine.types import Verdict
 from interceptor.policy import load_policy
 from interceptor.replay.document import document
@@ -210,6 +213,39 @@ def test_the_page_holds_all_that_it_shows(made: tuple[Path, list[Row], Study]) -
     assert "NaN" not in shown and "nan" not in json.dumps(told)
     assert not any(row["caller"] in shown for row in rows if row["caller"].startswith("+"))
     assert json.loads(json.dumps(told)) == told
+
+
+COUNTS_ENDS = """
+version: 1
+trunks: {default: {region: CN}}
+counters: {ended_1h: {count: ended, per: caller, window: 1h}}
+rules: [{id: ended, when: counters.ended_1h > 2, verdict: warn, class: analytics, reason: x}]
+default: pass
+"""
+
+
+def test_calls_whose_ends_a_policy_was_not_told_are_counted(tmp_path: Path) -> None:
+    begin = 1_780_000_000_000
+    rows: list[Row] = [
+        {
+            "time_ms": begin + n,
+            "ended_ms": begin + 3_600_000,
+            "caller": f"+861380000{n:04}",
+            "callee": "+8613900000001",
+        }
+        for n in range(30)
+    ]
+    recording = Recording(write_parquet(tmp_path / "calls.parquet", rows))
+    candidate, live = policy(tmp_path, COUNTS_ENDS), policy(tmp_path, POLICY, "live.yaml")
+    for room, lost in ((30, 0), (20, 10)):
+        found = study(recording, Side(candidate), Side(live), how=How(in_progress=room, cores=1))
+        told = document(found)
+        assert told["candidate"]["calls_without_reports"] == lost
+        assert told["against"]["calls_without_reports"] == 0  # it counts nothing of them
+        assert ("Of 10 calls the policy was not told answer and end" in page(told)) is (lost > 0)
+        drawn = io.StringIO()
+        show(told, Console(file=drawn, width=200))
+        assert ("of 10 calls it was not told answer and end" in drawn.getvalue()) is (lost > 0)
 
 
 def test_a_recording_of_nothing_is_told_too(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from interceptor.runtime.masking import masked
 from interceptor.delivery.rotation import RotatingFile
+from interceptor.runtime.masking import masked
 from service.running import CALLEE, LISTED, Running, write_policy
 
 CALL = {

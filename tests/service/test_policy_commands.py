@@ -11,6 +11,7 @@ import pytest
 from interceptor.pb.v1 import interception_pb2 as pb
 from service.operating import DESK, TRIED, Ask, add, asking, becomes, put
 from service.running import CALLEE, Cli, Running, write_policy
+from service.terminal import Terminal
 
 Start = Callable[..., Running]
 
@@ -116,6 +117,27 @@ def test_a_trial_tells_what_it_would_decide_otherwise(service: Running, ask: Ask
     assert not ended["running"]
     assert sum(map(int, ended["kinds"].values())) == int(ended["differing"]) >= 1
     assert ended["last"][-1]["decision_id"]
+
+
+def test_a_trial_names_what_it_cannot_read(service: Running, ask: Ask, tmp_path: Path) -> None:
+    short = "  short_1d: {count: short, under: 10s, per: caller, window: 24h}\n"
+    tried = DESK.replace("rules:\n", f"{short}rules:\n").replace("lists:\n", "tags: [dealer]\nlists:\n", 1)
+    rule = "  - {id: short, when: 'counters.short_1d > 3 || call.tags.dealer == \"x\"', verdict: warn}\n"
+    state = ask("policy", "trial", written(tmp_path, tried.replace("default: pass", f"{rule}default: pass")))
+    assert (state["unknown_counters"], state["unknown_tags"], state["stopped"]) == (
+        ["short_1d"],
+        ["dealer"],
+        "",
+    )
+    terminal = Terminal("policy", "trial", "--server", service.control.address, columns=120)
+    try:
+        assert terminal.end() == 0
+        assert "it cannot read counters of its own that reports feed" in terminal.written
+        assert "short_1d" in terminal.written
+        assert "dealer" in terminal.written
+    finally:
+        terminal.close()
+        ask("policy", "trial", "--stop")
 
 
 def test_why_says_it_in_words_and_wrong_releases_the_caller(service: Running, ask: Ask) -> None:

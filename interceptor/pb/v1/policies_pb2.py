@@ -26,7 +26,7 @@ from interceptor.pb.v1 import interception_pb2 as interceptor_dot_v1_dot_interce
 from interceptor.pb.v1 import lists_pb2 as interceptor_dot_v1_dot_lists__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dinterceptor/v1/policies.proto\x12\x0einterceptor.v1\x1a!interceptor/v1/interception.proto\x1a\x1ainterceptor/v1/lists.proto\"\x86\x01\n\x10PutPolicyRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x32\n\x0c\x63onfirmation\x18\x05 \x01(\x0b\x32\x1c.interceptor.v1.Confirmation\"$\n\x10GetPolicyRequest\x12\x10\n\x08revision\x18\x01 \x01(\x04\"$\n\x13ListPoliciesRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"E\n\x14ListPoliciesResponse\x12-\n\x08policies\x18\x01 \x03(\x0b\x32\x1b.interceptor.v1.PolicyState\"n\n\x15RollbackPolicyRequest\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0f\n\x07\x63omment\x18\x02 \x01(\t\x12\x32\n\x0c\x63onfirmation\x18\x03 \x01(\x0b\x32\x1c.interceptor.v1.Confirmation\"\xc6\x01\n\x0bPolicyState\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x0e\n\x06put_ms\x18\x06 \x01(\x03\x12\x0f\n\x07\x63omment\x18\x07 \x01(\t\x12\x10\n\x08in_force\x18\x08 \x01(\x08\x12\r\n\x05rules\x18\t \x01(\r\x12&\n\x06impact\x18\n \x01(\x0b\x32\x16.interceptor.v1.Impact\"A\n\x11StartTrialRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0e\n\x06\x66or_ms\x18\x03 \x01(\x03\"\x11\n\x0fGetTrialRequest\"\x12\n\x10StopTrialRequest\"\x91\x02\n\nTrialState\x12\x0f\n\x07running\x18\x01 \x01(\x08\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x10\n\x08\x62\x65gun_ms\x18\x04 \x01(\x03\x12\x0f\n\x07\x65nds_ms\x18\x05 \x01(\x03\x12\r\n\x05\x63\x61lls\x18\x06 \x01(\x04\x12\x11\n\tdiffering\x18\x07 \x01(\x04\x12\x34\n\x05kinds\x18\x08 \x03(\x0b\x32%.interceptor.v1.TrialState.KindsEntry\x12)\n\x04last\x18\t \x03(\x0b\x32\x1b.interceptor.v1.FlippedCall\x1a,\n\nKindsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"3\n\x12PromoteRuleRequest\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0f\n\x07\x63omment\x18\x02 \x01(\t\"\'\n\x13PromoteRuleResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\"-\n\x16\x45xplainDecisionRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\"\xea\x01\n\x17\x45xplainDecisionResponse\x12\x0f\n\x07time_ms\x18\x01 \x01(\x03\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x03 \x01(\t\x12\x30\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32\x1e.interceptor.v1.DecideResponse\x12\x11\n\tcondition\x18\x05 \x01(\t\x12*\n\x07\x65ntries\x18\x06 \x03(\x0b\x32\x19.interceptor.v1.HeldEntry\x12\r\n\x05words\x18\x07 \x03(\t\x12\x0c\n\x04undo\x18\x08 \x03(\t\x12\x10\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\t \x01(\t\"r\n\x13GiveFeedbackRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\r\n\x05right\x18\x02 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12\x17\n\nrelease_ms\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_release_ms\"U\n\x14GiveFeedbackResponse\x12\x10\n\x08released\x18\x01 \x01(\x08\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x19\n\x11released_until_ms\x18\x03 \x01(\x03\"@\n\x11PutPolicyResponse\x12+\n\x06policy\x18\x01 \x01(\x0b\x32\x1b.interceptor.v1.PolicyState\"@\n\x11GetPolicyResponse\x12+\n\x06policy\x18\x01 \x01(\x0b\x32\x1b.interceptor.v1.PolicyState\"E\n\x16RollbackPolicyResponse\x12+\n\x06policy\x18\x01 \x01(\x0b\x32\x1b.interceptor.v1.PolicyState\"?\n\x12StartTrialResponse\x12)\n\x05trial\x18\x01 \x01(\x0b\x32\x1a.interceptor.v1.TrialState\"=\n\x10GetTrialResponse\x12)\n\x05trial\x18\x01 \x01(\x0b\x32\x1a.interceptor.v1.TrialState\">\n\x11StopTrialResponse\x12)\n\x05trial\x18\x01 \x01(\x0b\x32\x1a.interceptor.v1.TrialStateb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dinterceptor/v1/policies.proto\x12\x0einterceptor.v1\x1a!interceptor/v1/interception.proto\x1a\x1ainterceptor/v1/lists.proto\"\x86\x01\n\x10PutPolicyRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x32\n\x0c\x63onfirmation\x18\x05 \x01(\x0b\x32\x1c.interceptor.v1.Confirmation\"$\n\x10GetPolicyRequest\x12\x10\n\x08revision\x18\x01 \x01(\x04\"$\n\x13ListPoliciesRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"E\n\x14ListPoliciesResponse\x12-\n\x08policies\x18\x01 \x03(\x0b\x32\x1b.interceptor.v1.PolicyState\"n\n\x15RollbackPolicyRequest\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0f\n\x07\x63omment\x18\x02 \x01(\t\x12\x32\n\x0c\x63onfirmation\x18\x03 \x01(\x0b\x32\x1c.interceptor.v1.Confirmation\"\xc6\x01\n\x0bPolicyState\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x0e\n\x06put_ms\x18\x06 \x01(\x03\x12\x0f\n\x07\x63omment\x18\x07 \x01(\t\x12\x10\n\x08in_force\x18\x08 \x01(\x08\x12\r\n\x05rules\x18\t \x01(\r\x12&\n\x06impact\x18\n \x01(\x0b\x32\x16.interceptor.v1.Impact\"A\n\x11StartTrialRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0e\n\x06\x66or_ms\x18\x03 \x01(\x03\"\x11\n\x0fGetTrialRequest\"\x12\n\x10StopTrialRequest\"\xd2\x02\n\nTrialState\x12\x0f\n\x07running\x18\x01 \x01(\x08\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x10\n\x08\x62\x65gun_ms\x18\x04 \x01(\x03\x12\x0f\n\x07\x65nds_ms\x18\x05 \x01(\x03\x12\r\n\x05\x63\x61lls\x18\x06 \x01(\x04\x12\x11\n\tdiffering\x18\x07 \x01(\x04\x12\x34\n\x05kinds\x18\x08 \x03(\x0b\x32%.interceptor.v1.TrialState.KindsEntry\x12)\n\x04last\x18\t \x03(\x0b\x32\x1b.interceptor.v1.FlippedCall\x12\x18\n\x10unknown_counters\x18\n \x03(\t\x12\x14\n\x0cunknown_tags\x18\x0b \x03(\t\x12\x0f\n\x07stopped\x18\x0c \x01(\t\x1a,\n\nKindsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"3\n\x12PromoteRuleRequest\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0f\n\x07\x63omment\x18\x02 \x01(\t\"\'\n\x13PromoteRuleResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\"-\n\x16\x45xplainDecisionRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\"\xea\x01\n\x17\x45xplainDecisionResponse\x12\x0f\n\x07time_ms\x18\x01 \x01(\x03\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61llee\x18\x03 \x01(\t\x12\x30\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32\x1e.interceptor.v1.DecideResponse\x12\x11\n\tcondition\x18\x05 \x01(\t\x12*\n\x07\x65ntries\x18\x06 \x03(\x0b\x32\x19.interceptor.v1.HeldEntry\x12\r\n\x05words\x18\x07 \x03(\t\x12\x0c\n\x04undo\x18\x08 \x03(\t\x12\x10\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\t \x01(\t\"r\n\x13GiveFeedbackRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\r\n\x05right\x18\x02 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12\x17\n\nrelease_ms\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_release_ms\"U\n\x14GiveFeedbackResponse\x12\x10\n\x08released\x18\x01 \x01(\x08\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x19\n\x11released_until_ms\x18\x03 \x01(\x03\"@\n\x11PutPolicyResponse\x12+\n\x06policy\x18\x01 \x01(\x0b\x32\x1b.interceptor.v1.PolicyState\"@\n\x11GetPolicyResponse\x12+\n\x06policy\x18\x01 \x01(\x0b\x32\x1b.interceptor.v1.PolicyState\"E\n\x16RollbackPolicyResponse\x12+\n\x06policy\x18\x01 \x01(\x0b\x32\x1b.interceptor.v1.PolicyState\"?\n\x12StartTrialResponse\x12)\n\x05trial\x18\x01 \x01(\x0b\x32\x1a.interceptor.v1.TrialState\"=\n\x10GetTrialResponse\x12)\n\x05trial\x18\x01 \x01(\x0b\x32\x1a.interceptor.v1.TrialState\">\n\x11StopTrialResponse\x12)\n\x05trial\x18\x01 \x01(\x0b\x32\x1a.interceptor.v1.TrialStateb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,31 +54,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STOPTRIALREQUEST']._serialized_start=795
   _globals['_STOPTRIALREQUEST']._serialized_end=813
   _globals['_TRIALSTATE']._serialized_start=816
-  _globals['_TRIALSTATE']._serialized_end=1089
-  _globals['_TRIALSTATE_KINDSENTRY']._serialized_start=1045
-  _globals['_TRIALSTATE_KINDSENTRY']._serialized_end=1089
-  _globals['_PROMOTERULEREQUEST']._serialized_start=1091
-  _globals['_PROMOTERULEREQUEST']._serialized_end=1142
-  _globals['_PROMOTERULERESPONSE']._serialized_start=1144
-  _globals['_PROMOTERULERESPONSE']._serialized_end=1183
-  _globals['_EXPLAINDECISIONREQUEST']._serialized_start=1185
-  _globals['_EXPLAINDECISIONREQUEST']._serialized_end=1230
-  _globals['_EXPLAINDECISIONRESPONSE']._serialized_start=1233
-  _globals['_EXPLAINDECISIONRESPONSE']._serialized_end=1467
-  _globals['_GIVEFEEDBACKREQUEST']._serialized_start=1469
-  _globals['_GIVEFEEDBACKREQUEST']._serialized_end=1583
-  _globals['_GIVEFEEDBACKRESPONSE']._serialized_start=1585
-  _globals['_GIVEFEEDBACKRESPONSE']._serialized_end=1670
-  _globals['_PUTPOLICYRESPONSE']._serialized_start=1672
-  _globals['_PUTPOLICYRESPONSE']._serialized_end=1736
-  _globals['_GETPOLICYRESPONSE']._serialized_start=1738
-  _globals['_GETPOLICYRESPONSE']._serialized_end=1802
-  _globals['_ROLLBACKPOLICYRESPONSE']._serialized_start=1804
-  _globals['_ROLLBACKPOLICYRESPONSE']._serialized_end=1873
-  _globals['_STARTTRIALRESPONSE']._serialized_start=1875
-  _globals['_STARTTRIALRESPONSE']._serialized_end=1938
-  _globals['_GETTRIALRESPONSE']._serialized_start=1940
-  _globals['_GETTRIALRESPONSE']._serialized_end=2001
-  _globals['_STOPTRIALRESPONSE']._serialized_start=2003
-  _globals['_STOPTRIALRESPONSE']._serialized_end=2065
+  _globals['_TRIALSTATE']._serialized_end=1154
+  _globals['_TRIALSTATE_KINDSENTRY']._serialized_start=1110
+  _globals['_TRIALSTATE_KINDSENTRY']._serialized_end=1154
+  _globals['_PROMOTERULEREQUEST']._serialized_start=1156
+  _globals['_PROMOTERULEREQUEST']._serialized_end=1207
+  _globals['_PROMOTERULERESPONSE']._serialized_start=1209
+  _globals['_PROMOTERULERESPONSE']._serialized_end=1248
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_start=1250
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_end=1295
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_start=1298
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_end=1532
+  _globals['_GIVEFEEDBACKREQUEST']._serialized_start=1534
+  _globals['_GIVEFEEDBACKREQUEST']._serialized_end=1648
+  _globals['_GIVEFEEDBACKRESPONSE']._serialized_start=1650
+  _globals['_GIVEFEEDBACKRESPONSE']._serialized_end=1735
+  _globals['_PUTPOLICYRESPONSE']._serialized_start=1737
+  _globals['_PUTPOLICYRESPONSE']._serialized_end=1801
+  _globals['_GETPOLICYRESPONSE']._serialized_start=1803
+  _globals['_GETPOLICYRESPONSE']._serialized_end=1867
+  _globals['_ROLLBACKPOLICYRESPONSE']._serialized_start=1869
+  _globals['_ROLLBACKPOLICYRESPONSE']._serialized_end=1938
+  _globals['_STARTTRIALRESPONSE']._serialized_start=1940
+  _globals['_STARTTRIALRESPONSE']._serialized_end=2003
+  _globals['_GETTRIALRESPONSE']._serialized_start=2005
+  _globals['_GETTRIALRESPONSE']._serialized_end=2066
+  _globals['_STOPTRIALRESPONSE']._serialized_start=2068
+  _globals['_STOPTRIALRESPONSE']._serialized_end=2130
 # @@protoc_insertion_point(module_scope)

@@ -93,7 +93,7 @@ class StopTrialRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class TrialState(_message.Message):
-    __slots__ = ("running", "origin", "digest", "begun_ms", "ends_ms", "calls", "differing", "kinds", "last")
+    __slots__ = ("running", "origin", "digest", "begun_ms", "ends_ms", "calls", "differing", "kinds", "last", "unknown_counters", "unknown_tags", "stopped")
     class KindsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -110,6 +110,9 @@ class TrialState(_message.Message):
     DIFFERING_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_TAGS_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
     running: bool
     origin: str
     digest: str
@@ -119,7 +122,10 @@ class TrialState(_message.Message):
     differing: int
     kinds: _containers.ScalarMap[str, int]
     last: _containers.RepeatedCompositeFieldContainer[_lists_pb2.FlippedCall]
-    def __init__(self, running: _Optional[bool] = ..., origin: _Optional[str] = ..., digest: _Optional[str] = ..., begun_ms: _Optional[int] = ..., ends_ms: _Optional[int] = ..., calls: _Optional[int] = ..., differing: _Optional[int] = ..., kinds: _Optional[_Mapping[str, int]] = ..., last: _Optional[_Iterable[_Union[_lists_pb2.FlippedCall, _Mapping]]] = ...) -> None: ...
+    unknown_counters: _containers.RepeatedScalarFieldContainer[str]
+    unknown_tags: _containers.RepeatedScalarFieldContainer[str]
+    stopped: str
+    def __init__(self, running: _Optional[bool] = ..., origin: _Optional[str] = ..., digest: _Optional[str] = ..., begun_ms: _Optional[int] = ..., ends_ms: _Optional[int] = ..., calls: _Optional[int] = ..., differing: _Optional[int] = ..., kinds: _Optional[_Mapping[str, int]] = ..., last: _Optional[_Iterable[_Union[_lists_pb2.FlippedCall, _Mapping]]] = ..., unknown_counters: _Optional[_Iterable[str]] = ..., unknown_tags: _Optional[_Iterable[str]] = ..., stopped: _Optional[str] = ...) -> None: ...
 
 class PromoteRuleRequest(_message.Message):
     __slots__ = ("rule", "comment")
