@@ -212,7 +212,8 @@ cdef class SnapshotHolder:
         cdef Counter* counter
         if len(placed.visits) > MAX_GROUPS:
             raise ValueError(f"a call's counters live in {len(placed.visits)} places, and {MAX_GROUPS} are the most: "
-                             "use fewer kinds of entity, or restart, which joins the tables that reloads have split")
+                             "use fewer kinds of entity; or end the counters of before, by a start that finds no state "
+                             "(--state none), which joins the tables that reloads have split")
         self.c.groups = <Group*> self.array(sizeof(Group) * len(placed.visits))
         self.c.counters = <Counter*> self.array(sizeof(Counter) * sum([len(visit.entries) for visit in placed.visits]))
         self.c.n_groups = <uint32_t> len(placed.visits)

@@ -50,7 +50,7 @@ class StandingCollector(Collector):
         known = upkeep.known
         yield gauge(
             "interceptor_store_up",
-            "1 while the store can be read; 0: nothing can be changed.",
+            "1 while the store can be read and written; 0: nothing can be changed.",
             float(upkeep.up),
         )
         yield gauge("interceptor_store_revision", "The last live revision.", known.revision)
@@ -74,6 +74,12 @@ class StandingCollector(Collector):
             return
         counts = state.counts
         yield gauge("interceptor_state_bytes", "Memory of counters that outlive the process.", state.nbytes)
+        yield total(
+            "interceptor_state_attached",
+            "Tables taken up from an earlier process, or its copy.",
+            counts.attached,
+        )
+        yield total("interceptor_state_restored", "Of these, the ones of a copy on disk.", counts.restored)
         yield total(
             "interceptor_state_torn",
             "Entries dropped, for an earlier process had died while it changed them.",

@@ -1,5 +1,6 @@
 """What the engine knows of calls, kept beyond the process: where it lies."""
 
+import ctypes
 import hashlib
 import time
 from pathlib import Path
@@ -15,6 +16,9 @@ from interceptor.runtime.logs import Log
 SHARED_MEMORY = Path("/dev/shm")
 #: how large pages of shared memory come about: `never` costs every decision some misses more
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/shmem_enabled")
+
+#: file systems whose files are memory: `f_type` of statfs(2)
+IN_MEMORY = {0x01021994: "tmpfs", 0x858458F6: "ramfs", 0x958458F6: "hugetlbfs"}
 
 #: bytes a second that a copy to disk takes of memory: calls are to notice nothing of it
 RATE = 150_000_000
@@ -40,7 +44,14 @@ def open_state(
     if place is None:
         return None
     if place != "default":
-        return StateDirectory(place, secret, copies=copies, beside=beside)
+        state = StateDirectory(place, secret, copies=copies, beside=beside)
+        if not in_memory(place):
+            log.warning(
+                "state lies on a disk: decisions wait for it whenever the system writes it back; name a directory of a "
+                "file system in memory (tmpfs), copies on disk are made anyway",
+                directory=str(place),
+            )
+        return state
     place = default_place(secret, data)
     try:
         if not SHARED_MEMORY.is_dir():
@@ -49,6 +60,14 @@ def open_state(
     except StateError as error:
         log.warning("counters will not outlive this process", problem=str(error))
         return None
+
+
+def in_memory(place: Path) -> bool:
+    """Whether the files of a directory are memory; True where the system does not tell."""
+    about = (ctypes.c_long * 32)()  # struct statfs takes 15 of them; f_type comes first
+    if ctypes.CDLL(None).statfs(bytes(place), about) != 0:
+        return True
+    return about[0] in IN_MEMORY
 
 
 class Copying(Background):

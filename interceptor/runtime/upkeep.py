@@ -47,7 +47,7 @@ class Upkeep(Background):
 
     @property
     def up(self) -> bool:
-        """Whether the store could be read when it was last asked."""
+        """Whether the store could be read when it was last asked, and nothing failed to be written."""
         return "store" not in self._failing
 
     def _run(self) -> None:
@@ -77,6 +77,8 @@ class Upkeep(Background):
             self._failing.discard(what)
 
     def _follow(self) -> None:
+        if self._desk.store.database.failing:
+            self._desk.store.database.probe()
         settled = self._desk.look()
         if settled:
             self._log.info("list entries have begun or reached their end", entries=settled)

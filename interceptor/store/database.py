@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import threading
 from collections import deque
@@ -28,6 +29,8 @@ READERS = 4
 CACHE_KB = 8192
 #: the key of the PostgreSQL advisory lock that a writing transaction holds: one writer, whoever else is connected
 WRITER = 0x494E5443_57524954
+#: bytes without which SQLite's disk counts as full, once something could not be written
+ROOM = 1 << 20
 #: how long a connection that leads nowhere is waited for
 PATIENCE_S = 5
 
@@ -92,6 +95,8 @@ class Database:
         self._readers, self._writer = readers, writer
         self._turns = Turns()
         self.frozen = False  #: another process is to write from now on
+        #: whether something could not be written, and `probe` has not shown since that it can be again
+        self.failing = False
 
     @classmethod
     def open(cls, data: Path, url: str | None = None) -> "Database":
@@ -141,10 +146,32 @@ class Database:
         StoreUnavailableError
             The database cannot be written now, or is frozen.
         """
-        with self._turns, _told(self.place, "written"), self._writing() as conn, conn.begin():
-            if not self.is_sqlite:
-                conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER})")
-            yield conn
+        try:
+            with self._turns, _told(self.place, "written"), self._writing() as conn, conn.begin():
+                if not self.is_sqlite:
+                    conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER})")
+                yield conn
+        except StoreUnavailableError:
+            self.failing = self.failing or not self.frozen
+            raise
+
+    def probe(self) -> None:
+        """Writes what was there before, and looks for room: an empty transaction succeeds on a full disk, too.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The database cannot be written, still.
+        """
+        with self.write() as conn:
+            if self.is_sqlite:
+                version = conn.exec_driver_sql("PRAGMA user_version").scalar_one()
+                conn.exec_driver_sql(f"PRAGMA user_version = {version}")
+            else:
+                conn.exec_driver_sql("SELECT txid_current()")
+        if self.is_sqlite and shutil.disk_usage(Path(self.place).parent).free < ROOM:
+            raise _unavailable(self.place, "written", OSError("no space left on its disk"))
+        self.failing = False
 
     def _writing(self) -> Connection:
         if self.frozen:

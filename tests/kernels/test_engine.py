@@ -3,6 +3,7 @@
 import threading
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from interceptor.engine.engine import CALL_DTYPE, CallError, Engine, ListContent
 from interceptor.engine.keys import digits_key_of
 from interceptor.engine.spec import Spec
+from interceptor.engine.state import StateDirectory
 from interceptor.engine.types import Verdict
 from interceptor.numbering import load_plan
 from interceptor.policy import load_policy
@@ -361,3 +363,39 @@ rules:
     assert engine.decide(call, NOW).rule == "network"
     assert engine.remove("networks", ListContent(networks=networks)) == 2
     assert engine.decide(call, NOW).rule == "default"
+
+
+def test_tables_that_reloads_have_split_are_joined_by_a_start_that_finds_no_state(tmp_path: Path) -> None:
+    def growing(counters: int) -> Spec:
+        windows = "".join(
+            f"  c{n}: {{count: call, per: caller, window: {n + 2}m}}\n" for n in range(counters)
+        )
+        sums = " + ".join(f"counters.c{n}" for n in range(counters))
+        rule = f"[{{id: many, when: {sums} > 10000, verdict: warn}}]"
+        return policy(f"version: 1\nentities: {{caller: 1000}}\ncounters:\n{windows}rules: {rule}\n")
+
+    def started(directory: Path) -> tuple[Engine, StateDirectory]:
+        state = StateDirectory(directory, bytes(16))
+        engine = Engine(
+            load_plan(), secret=bytes(16), state=state, repeats=1024, added=1024, calls_in_flight=1024
+        )
+        return engine, state
+
+    engine, state = started(tmp_path / "state")
+    for counters in range(1, 65):
+        engine.publish(growing(counters), {}, revision=counters)
+    words = r"live in 65 places, and 64 are the most: .* a start that finds no state \(--state none\), which joins"
+    with pytest.raises(ValueError, match=words):
+        engine.publish(growing(65), {}, revision=65)
+    del engine
+    state.close()
+    engine, state = started(tmp_path / "state")
+    with pytest.raises(ValueError, match=words):
+        engine.publish(growing(65), {}, revision=1)
+    del engine
+    state.close()
+    engine, state = started(tmp_path / "new")
+    engine.publish(growing(65), {}, revision=1)
+    assert len(engine.stats()["entities"]) < 5
+    del engine
+    state.close()

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from service.operating import DESK, add, put
+from service.operating import DESK, add, becomes, put
 from service.running import CALLEE, Cli, Running, command, environment
 
 #: a superuser's process that permissions hold for, too
@@ -94,8 +94,10 @@ def test_on_a_full_disk_nothing_acknowledged_is_lost_and_room_is_all_it_takes(
         assert ("trying again" in done.stderr) == (name == "import")
         assert "try again" in done.stderr
     assert rule(service, kept[0]) == "listed"
+    becomes(lambda: service.metric("interceptor_store_up") == 0)
 
     (small / "filler").unlink()
+    becomes(lambda: service.metric("interceptor_store_up") == 1)
     assert {
         name: done.returncode for name, done in commands(cli, service, tmp_path).items()
     } == dict.fromkeys(("add", "remove", "import", "policy", "erase"), 0)
