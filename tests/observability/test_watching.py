@@ -159,12 +159,14 @@ def test_an_alert_fires_and_says_why(prometheus: Prometheus) -> None:
 
 @pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
 def test_every_panel_has_something_to_show(prometheus: Prometheus, path: Path) -> None:
-    empty = [
-        f"{title}: {expr}"
-        for title, expr in queries(json.loads(path.read_text()))
-        if not shown(prometheus, expr)
+    asked = list(queries(json.loads(path.read_text())))
+    assert [f"{title}: {expr}" for title, expr, _ in asked if not shown(prometheus, expr)] == []
+    nameless = [
+        f"{title}: {labels} of {expr}"
+        for title, expr, labels in asked
+        if labels and not any(labels <= found for found in prometheus.labels(expr))
     ]
-    assert empty == []
+    assert nameless == []
 
 
 @pytest.mark.parametrize("name", alerts())

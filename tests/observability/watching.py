@@ -78,14 +78,24 @@ def panels(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
     return (panel for panel in board["panels"] if panel["type"] != "row")
 
 
-def queries(board: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is asked of Prometheus, as (whose it is, expression): panels and marks; marks without their comparison."""
-    asked = [(panel["title"], target["expr"]) for panel in panels(board) for target in panel["targets"]]
-    marks = [(mark["name"], mark["expr"]) for mark in board["annotations"]["list"]]
-    for title, expr in asked + marks:
-        for name, value in CHOICES.items():
-            expr = expr.replace(name, value)
-        yield title, expr if (title, expr) in asked else operands(expr)[0]
+def chosen(expr: str) -> str:
+    """An expression of a dashboard as Grafana asks it."""
+    for name, value in CHOICES.items():
+        expr = expr.replace(name, value)
+    return expr
+
+
+def queries(board: dict[str, Any]) -> Iterator[tuple[str, str, set[str]]]:
+    """What is asked of Prometheus: whose it is, the expression, the labels it is to have.
+
+    Of panels, and of marks, these without their comparison.
+    """
+    for panel in panels(board):
+        for target in panel["targets"]:
+            labels = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+            yield panel["title"], chosen(target["expr"]), labels
+    for mark in board["annotations"]["list"]:
+        yield mark["name"], operands(chosen(mark["expr"]))[0], set()
 
 
 class Prometheus:
@@ -123,6 +133,10 @@ class Prometheus:
         url = f"{self._url}/{path}?{urllib.parse.urlencode(parameters)}"
         with urllib.request.urlopen(url, timeout=30) as answer:
             return json.load(answer)["data"]
+
+    def labels(self, expr: str) -> list[set[str]]:
+        """The labels of each series of an expression."""
+        return [set(sample["metric"]) for sample in self.ask("query", query=expr)["result"]]
 
     def values(self, expr: str) -> list[float]:
         """What an expression says now, a value a series."""
