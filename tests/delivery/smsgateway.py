@@ -29,6 +29,7 @@ class Gateway:
         #: what it answers to genuine events; 2xx: it takes them
         self.answer: Callable[[list[dict[str, Any]]], Answer] = lambda events: (204, "")
         self.requests: list[dict[str, str]] = []  #: headers, by lower-case name, and `at`: monotonic seconds
+        self.bodies: list[bytes] = []
         self._server: ThreadingHTTPServer | None = None
         self._arrived = threading.Condition()
         self.connections: list[socket.socket] = []
@@ -60,6 +61,7 @@ class Gateway:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 gateway.requests.append({**headers, "at": str(time.monotonic())})
+                gateway.bodies.append(body)
                 status, later = 403, ""
                 if gateway.is_genuine(headers, body):
                     events = json.loads(body)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ import pytest
 from delivery.delivering import Delivering, name_of
 from delivery.smsgateway import SECRET, Gateway
 from interceptor.delivery.http import retry_after
+from interceptor.delivery.settings import read_settings
 from interceptor.delivery.webhook import key_of, signature
 from service.certificates import Authority, needs_openssl
 
@@ -83,6 +85,38 @@ def test_it_is_signed_as_standard_webhooks_says() -> None:
         signature(key, message, seconds, b'{"test": 2432232314}')
         == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     )
+
+
+def test_a_receiver_checks_it_as_readme_says(start: Start, gateway: Gateway) -> None:
+    sinks = start(gateway)
+    sinks.put(1)
+    sinks.emptied("sms")
+    (code,) = [block for block in readme() if "def genuine(" in block]
+    receiver: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), receiver)
+    (headers,), (body,) = gateway.requests, gateway.bodies
+    assert receiver["genuine"](headers, body, SECRET)
+    assert not receiver["genuine"](headers, body + b" ", SECRET)
+    assert not receiver["genuine"](headers, body, "another secret")
+    old = str(int(headers["webhook-timestamp"]) - 600)
+    recorded = {
+        "webhook-timestamp": old,
+        "webhook-signature": signature(key_of(SECRET), headers["webhook-id"], old, body),
+    }
+    assert not receiver["genuine"](headers | recorded, body, SECRET)
+
+
+def test_the_file_that_readme_shows_can_be_used(tmp_path: Path) -> None:
+    (shown,) = [block for block in readme() if "kind: otlp" in block]
+    (tmp_path / "sinks.yaml").write_text(shown)
+    kinds = [sink.kind for sink in read_settings(tmp_path / "sinks.yaml").sinks]
+    assert kinds == ["file", "webhook", "valkey", "kafka", "otlp"]
+
+
+def readme() -> list[str]:
+    """What stands between its fences."""
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    return re.findall(r"^```\w*\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def test_while_a_secret_is_replaced_both_sign(start: Start, gateway: Gateway, tmp_path: Path) -> None:
