@@ -3,8 +3,10 @@
 import json
 import re
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -204,12 +206,17 @@ def test_a_killed_service_has_told_everybody_and_nobody_of_two(tmp_path: Path, g
     service.signal(signal.SIGKILL)
     assert service.stop() == -signal.SIGKILL
     gateway.up()
+    with closing(sqlite3.connect(tmp_path / "data" / "store.sqlite")) as database, database:
+        assert database.execute("SELECT count(*) FROM sent").fetchone() == (200,)
+        database.execute("INSERT INTO sent VALUES (1, ?)", (bytes(16),))  # of a day that is over
     service = started(tmp_path, gateway)
     for callee in range(250):
         call(service, "shop", callee, caller=callee)
     read = [each["to"] for each in gateway.of("+86139", 250)]
     assert sorted(read) == [f"+8613900139{callee:03}" for callee in range(250)]
     service.stop()
+    with closing(sqlite3.connect(tmp_path / "data" / "store.sqlite")) as database:
+        assert database.execute("SELECT count(*) FROM sent").fetchone() == (250,)
     assert len(gateway.times) == 250
     assert sum(gateway.times.values()) < 250 + 250  # what was delivered and not yet committed comes again
 
