@@ -189,7 +189,7 @@ Category = Annotated[str, Field(min_length=1, max_length=64)]  # a rule's reason
 
 
 class RemindersEntry(Entry):
-    """Messages for people whose call was warned about. What is shipped says the rest: policies/reminders.yaml."""
+    """Messages for people whose call was warned about. What is shipped says the rest: policies/messages/."""
 
     timezone: Zone | None = None  #: of days and quiet hours; None: that of the service's home region
     quiet_hours: str | None = "22:00-07:00"  #: in which nobody is to be woken; null: none

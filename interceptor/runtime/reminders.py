@@ -19,7 +19,7 @@ from interceptor.runtime.hours import Hours, When
 from interceptor.runtime.once import Once
 from interceptor.runtime.outcomes import RecentOutcomes
 
-SHIPPED = Path(__file__).resolve().parent.parent / "policies" / "reminders.yaml"
+SHIPPED = Path(__file__).resolve().parent.parent / "policies" / "messages" / "reminders.yaml"
 #: the category of a rule that gives no reason
 UNNAMED = "none"
 #: in place of a number that there is not: in languages that the shipped file has no word in
