@@ -14,8 +14,8 @@ from interceptor.delivery.sink import Away, Refused
 #: answers that no further attempt changes: the events are wrong, or too many. Others (a wrong path, a wrong secret, a
 #: receiver that is overloaded) are for somebody to put right, and the events wait for that.
 FINAL = frozenset({400, 413, 415, 422})
-#: of an answer that is told
-EXCERPT = 200
+#: bytes of an answer that are read, and told
+LONGEST, EXCERPT = 1 << 16, 200
 
 
 class Post:
@@ -34,16 +34,22 @@ class Post:
 
     def send(self, body: bytes, headers: Mapping[str, str]) -> bytes:
         """The body of a good answer. Raises Away, Refused."""
+        said = b""
         try:
-            answer = self._client.post(self._url, content=body, headers=dict(headers))
+            with self._client.stream("POST", self._url, content=body, headers=dict(headers)) as answer:
+                for part in answer.iter_bytes():
+                    said += part
+                    if len(said) > LONGEST:
+                        break
         except httpx.HTTPError as error:
             raise Away(f"{self._url}: {type(error).__name__}: {error}") from None
         if answer.is_success:
-            return answer.content
-        said = f"{self._url}: {answer.status_code} {' '.join(answer.text.split())[:EXCERPT]}".rstrip()
+            return said
+        words = " ".join(said[:EXCERPT].decode(errors="replace").split())
+        problem = f"{self._url}: {answer.status_code} {words}".rstrip()
         if answer.status_code in FINAL:
-            raise Refused(said)
-        raise Away(said, retry_after(answer.headers.get("retry-after", "")))
+            raise Refused(problem)
+        raise Away(problem, retry_after(answer.headers.get("retry-after", "")))
 
     def close(self) -> None:
         self._client.close()

@@ -38,8 +38,8 @@ class KafkaSink:
             self._settings["ssl.ca.location"] = str(entry.ca_file)
         if entry.secret_file is not None:
             self._settings |= {
-                "sasl.mechanism": "SCRAM-SHA-512",
-                "sasl.username": entry.username or "",
+                "sasl.mechanism": entry.sasl,
+                "sasl.username": entry.username,
                 "sasl.password": secret(entry.secret_file),
             }
         self._producer: Producer | None = None

@@ -65,7 +65,6 @@ class Outlets:
         clock: Callable[[], int],
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
-        sinks = [opened(entry) for entry in settings.sinks]
         directory = settings.spool.directory or directory
         self.spool = Spool.open(
             directory,
@@ -77,7 +76,7 @@ class Outlets:
             self.couriers = tuple(
                 Courier(
                     entry,
-                    sink,
+                    opened(entry),
                     self.spool.reader(entry.name),
                     Selection(entry, source=source, masked=masked, key=key),
                     set_aside=RotatingFile(
@@ -87,11 +86,14 @@ class Outlets:
                     clock=clock,
                     log=log,
                 )
-                for entry, sink in zip(settings.sinks, sinks, strict=True)
+                for entry in settings.sinks
             )
         except OSError as error:
             self.spool.close()
             raise SpoolError(f"{error.filename or directory}: {error.strerror}") from None
+        except SinksError:
+            self.spool.close()
+            raise
 
     def start(self) -> None:
         for courier in self.couriers:

@@ -137,7 +137,8 @@ class KafkaEntry(SinkEntry):
     tls: bool = True
     ca_file: Path | None = None
     username: str | None = None
-    secret_file: Path | None = None  #: the password, for SCRAM-SHA-512
+    secret_file: Path | None = None  #: the password
+    sasl: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 10.0
 
     @field_validator("brokers")
@@ -150,6 +151,8 @@ class KafkaEntry(SinkEntry):
 
     @model_validator(mode="after")
     def _guarded(self) -> "KafkaEntry":
+        if (self.username is None) != (self.secret_file is None):
+            raise ValueError("username and secret_file, the password's, go together")
         if not self.tls and not self.insecure:
             for broker in self.brokers:
                 if not loopback(broker.rpartition(":")[0].strip("[]")):

@@ -1,6 +1,7 @@
 """Events as entries of a Valkey or Redis stream: fields id, type, sequence and event, the CloudEvent as JSON."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import valkey
 
@@ -13,7 +14,9 @@ class StreamSink:
 
     def __init__(self, entry: ValkeyEntry) -> None:
         self._entry = entry
-        tls = {} if entry.ca_file is None else {"ssl_ca_certs": str(entry.ca_file)}
+        tls: dict[str, Any] = {}
+        if entry.url.startswith("rediss:"):
+            tls = {"ssl_check_hostname": True, "ssl_ca_certs": entry.ca_file and str(entry.ca_file)}
         self._client = valkey.Valkey.from_url(
             entry.url,
             username=entry.username,

@@ -1,6 +1,8 @@
 """Sinks files: what is wrong is said with its field and what to do; nothing goes in plain text to another machine."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from delivery.delivering import Delivering, name_of
 from interceptor.delivery.rotation import RotatingFile
 from interceptor.delivery.settings import SinksError, read_settings
 from interceptor.delivery.webhook import key_of
-from service.running import run
+from service.running import environment, run
 
 FILE: dict[str, Any] = {"name": "lines", "kind": "file", "path": "/tmp/lines"}
 HOOK: dict[str, Any] = {
@@ -69,6 +71,7 @@ def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
         (of(OTLP | {"url": "http://127.1.example/v1"}), "write https://, or say `insecure: true`"),
         (of(OTLP | {"events": ["reminder"]}), "sinks[0] (t).events[0]: input should be 'decision', not 'reminder'"),
         (of(KAFKA | {"brokers": ["kafka"]}), "sinks[0] (k).brokers: 'kafka' is no broker: write HOST:PORT"),
+        (of(KAFKA | {"username": "us"}), "username and secret_file, the password's, go together"),
         (of(KAFKA | {"tls": False}), "kafka.example:9093 would be told in plain text: leave out `tls: false`"),
     ],
 )  # fmt: skip
@@ -139,6 +142,26 @@ def test_the_command_says_what_is_wrong_and_starts_nothing(tmp_path: Path) -> No
     assert done.returncode == 1
     assert done.stderr.strip().endswith("sinks.yaml: sinks[0] (lines).path: is missing: write it")
     assert not (tmp_path / "data").exists()
+
+
+def test_a_kind_whose_package_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "valkey", None)
+    monkeypatch.delitem(sys.modules, "interceptor.delivery.stream", raising=False)
+    with pytest.raises(SinksError, match=r"sink s: needs the package valkey: pip install .*\[sinks\]"):
+        Delivering(tmp_path, STREAM)
+
+
+def test_without_sinks_a_service_loads_none_of_their_packages() -> None:
+    loaded = run_python("import interceptor.runtime.service, sys; print(*sys.modules)")
+    assert "interceptor.delivery.outlets" in loaded
+    assert not {"httpx", "valkey", "confluent_kafka", "opentelemetry"} & set(loaded)
+
+
+def run_python(code: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment()
+    )
+    return done.stdout.split()
 
 
 def test_a_secret_is_base64_behind_its_prefix_or_text() -> None:

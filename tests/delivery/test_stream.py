@@ -13,6 +13,7 @@ import pytest
 import valkey
 
 from delivery.delivering import Delivering, name_of
+from service.certificates import Authority, Identity, needs_openssl
 
 PROGRAM = shutil.which("valkey-server") or shutil.which("redis-server")
 PASSWORD = "known to both"
@@ -23,19 +24,29 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="neither valkey-server n
 class Server:
     """The server, on one port for all its lives."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, identity: Identity | None = None) -> None:
         self.directory = directory
+        self.identity = identity
         with socket.create_server(("127.0.0.1", 0)) as found:
             self.port: int = found.getsockname()[1]
-        self.client = valkey.Valkey(port=self.port, password=PASSWORD, decode_responses=True)
+        tls = {} if identity is None else {"ssl": True, "ssl_cert_reqs": "none"}
+        self.client = valkey.Valkey(port=self.port, password=PASSWORD, decode_responses=True, **tls)
         self.up()
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"{'redis' if self.identity is None else 'rediss'}://127.0.0.1:{self.port}/0"
 
     def up(self) -> None:
-        settings = ("--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", PASSWORD)
+        settings = ["--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", PASSWORD]
+        if self.identity is not None:
+            settings[:2] = ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
+            files = {
+                "cert": self.identity.certificate,
+                "key": self.identity.key,
+                "ca-cert": self.identity.certificate,
+            }
+            settings += [part for name, path in files.items() for part in (f"--tls-{name}-file", str(path))]
         kept = ("--dir", str(self.directory), "--appendonly", "yes", "--appendfsync", "always", "--save", "")
         assert PROGRAM is not None
         self.process = subprocess.Popen([PROGRAM, *settings, *kept], stdout=subprocess.DEVNULL)
@@ -117,3 +128,25 @@ def test_a_key_that_is_no_stream_is_for_somebody_to_put_right(tmp_path: Path, se
     sinks.emptied("stream")
     sinks.stop()
     assert [each["id"] for each in server.entries()] == [name_of(1)]
+
+
+@needs_openssl
+def test_only_a_server_whose_certificate_is_its_own_is_told(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    here, elsewhere = (
+        authority.issue("here", "IP:127.0.0.1"),
+        authority.issue("elsewhere", "DNS:elsewhere.example"),
+    )
+    for identity, told in ((elsewhere, False), (here, True)):
+        server = Server(tmp_path, identity)
+        sinks = delivering(tmp_path, server, ca_file=authority.ca)
+        if told:
+            sinks.emptied("stream")
+        else:
+            sinks.put(1)
+            sinks.until(lambda sinks=sinks: sinks.courier("stream").failures > 0)
+            assert "certificate" in sinks.problems()[0]
+        sinks.stop()
+        assert [each["id"] for each in server.entries()] == [name_of(1)] * told
+        server.client.close()
+        server.down()
