@@ -15,7 +15,6 @@ KINDS = ("grafana/*.json", "prometheus/*.yaml")
 def register(app: typer.Typer) -> None:
     """Adds the command to `app`."""
     group = typer.Typer(help="Dashboards of Grafana, rules and alerts of Prometheus.", no_args_is_help=True)
-    group.callback()(lambda: None)  # so that `export` has to be said: others may come
     group.command("export")(export)
     app.add_typer(group, name="dashboards")
 
