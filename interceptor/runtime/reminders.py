@@ -91,6 +91,7 @@ class Reminders:
         self._once = once
         self._plan = plan
         self._hours = Hours(zone(said.timezone or home_zone), said.quiet_hours)
+        self._minute = (-1, "")
         self._made: Counter[str] = Counter()
         self.counts: Counter[tuple[str, str]] = Counter()  #: by category and outcome
 
@@ -154,16 +155,22 @@ class Reminders:
             who: text(event[who]) if event[f"{who}_status"] in known else "" for who in ("callee", "caller")
         }
         other = sides["callee" if category in self._wording.to_caller else "caller"]
-        time = self._hours.local(event["time_ms"]).strftime("%m-%d %H:%M")
         data = {
             "to": wanted.reader,
             **{who: number for who, number in sides.items() if number},
             "category": category,
             "language": self._wording.language,
-            "text": self._wording.text(category, other, time),
+            "text": self._wording.text(category, other, self._shown(event["time_ms"])),
             "decision_id": f"{event['decision']:016x}",
             "rule": wanted.rule,
         }
         if when.not_before_ms is not None:
             data["not_before"] = rfc3339(when.not_before_ms)
         return record("reminder", key.hex(), event["time_ms"], data)
+
+    def _shown(self, time_ms: int) -> str:
+        """A time as people there read it. Most calls of a batch are of one minute."""
+        minute = time_ms // 60_000
+        if self._minute[0] != minute:
+            self._minute = (minute, self._hours.local(time_ms).strftime("%m-%d %H:%M"))
+        return self._minute[1]
