@@ -227,11 +227,11 @@ def beside_calls(report: Report, directory: Path, gateway: Gateway, requests: Re
                     connections=4,
                     first=first,
                 )
-                first += 10 * len(requests)
                 complain(report, name, run)
                 for percent in (50.0, 99.0, 99.9):
                     at = run.latency.percentile(percent) / 1000
                     found.setdefault(name, {}).setdefault(percent, []).append(at)
+            first += int(args.rate * (seconds + 2))  # others are called now: their reminders are new
         took = emptied(told)
         lost = told.metric("interceptor_spool_lost_total")
     for percent in (50.0, 99.0, 99.9):
