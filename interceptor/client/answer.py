@@ -32,7 +32,7 @@ class Cause:
 
     NONE = ""  #: it was decided
     DEADLINE = "deadline"  #: no answer came in time
-    UNAVAILABLE = "unavailable"  #: no service could be reached, or it is stopping
+    UNAVAILABLE = "unavailable"  #: no service could be reached; or it is stopping, or answers no such switch
     OPEN = "open"  #: services failed a moment ago, and were not asked again (circuit breaker)
     REFUSED = "refused"  #: the service refused the question: it is malformed, or the switch may not ask
     FORKING = "forking"  #: the process was forking all the while

@@ -26,8 +26,10 @@ class AsyncScreening(Client):
         asking, answer = self._asking(), None
         for endpoint, seconds in asking:
             try:
-                decision = asyncio.wrap_future(endpoint.begin(request, seconds))
-                answer = asking.decided(endpoint, await asyncio.wait_for(decision, seconds))
+                async with asyncio.timeout(seconds):
+                    answer = asking.decided(
+                        endpoint, await asyncio.wrap_future(endpoint.begin(request, seconds))
+                    )
                 break
             except TimeoutError:
                 asking.failed(

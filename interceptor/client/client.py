@@ -19,7 +19,7 @@ from interceptor.pb.v1 import interception_pb2 as pb
 
 #: Every client of this process, for when it forks.
 CLIENTS: "weakref.WeakSet[Client]" = weakref.WeakSet()
-#: Lines of a process that was forked behind Python's back, from C: never touched again, not even to be freed.
+#: Lines of the process this one was forked from: never touched again, not even to be freed.
 INHERITED: list[Lines] = []
 
 

@@ -86,9 +86,16 @@ class Endpoint:
         finally:
             self._gate.leave()
 
+    def break_off(self) -> None:
+        """Ends the stream, if there is one; what waits there is undecided. The next question opens another."""
+        with self._lock:
+            stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.end()
+
     def hang_up(self) -> None:
         """Breaks off whatever is under way. The next question connects anew."""
-        self._end_stream()
+        self.break_off()
         with self._lock:
             channel, self._channel, self._service = self._channel, None, None
         if channel is not None:
@@ -100,7 +107,7 @@ class Endpoint:
         self.hang_up()
 
     def _watch(self) -> None:
-        self._end_stream()  # who still waits there would wait in vain
+        self.break_off()  # who still waits there would wait in vain
         while not self.healthy(PROBE_S):
             if self._closed.wait(PAUSE_S):
                 return
@@ -145,12 +152,6 @@ class Endpoint:
                 self._channel = self._dialler.dial(self.target)
                 self._service = InterceptionServiceStub(self._channel)  # type: ignore[no-untyped-call]
             return self._service
-
-    def _end_stream(self) -> None:
-        with self._lock:
-            stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.end()
 
 
 def settle(answer: Future[Any], call: Any) -> None:
