@@ -184,32 +184,25 @@ class Callers(Party):
         (directory / f"{name}.xml").write_text(scenario)
         rows = [";".join(call) for call in kind.calls]
         (directory / f"{name}.csv").write_text("\n".join(["SEQUENTIAL", *rows, ""]))
-        arguments = [
-            f"127.0.0.1:{kamailio.port}",
-            "-i",
-            kind.source,
-            "-sf",
-            f"{name}.xml",
-            "-inf",
-            f"{name}.csv",
-        ]
-        arguments += [
-            "-m",
-            str(calls or len(rows)),
-            "-r",
-            str(rate),
-            "-timeout",
-            "60",
-            "-cid_str",
-            f"{name}-%u-%p",
-        ]
-        arguments += ["-trace_stat", "-stf", f"{name}.stat", "-fd", "1"]
+        options = {
+            "-i": kind.source,
+            "-sf": f"{name}.xml",
+            "-inf": f"{name}.csv",
+            "-m": calls or len(rows),
+            "-r": rate,
+            "-timeout": 300,
+            "-cid_str": f"{name}-%u-%p",
+            "-stf": f"{name}.stat",
+            "-fd": 1,
+        }
+        arguments = [f"127.0.0.1:{kamailio.port}", "-trace_stat"]
+        arguments += [str(word) for option in options.items() for word in option]
         if record:
             arguments += ["-trace_msg", "-message_file", f"{name}.messages"]
         self.stat = directory / f"{name}.stat"
         super().__init__(directory, name, arguments)
 
-    def over(self, timeout: float = 90) -> "Callers":
+    def over(self, timeout: float = 330) -> "Callers":
         """Waits for the last call's end."""
         assert self.process.wait(timeout) in OVER, self.said.read_text()[-2000:]
         return self

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kamailio.telephony import Kind
 
-#: A call's worth of each kind, at least as many as issue would have: every one is looked at.
+#: Calls of each kind; every one is looked at.
 CALLS = 20
 
 #: trunks by the loopback address their calls come from

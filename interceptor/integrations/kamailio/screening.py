@@ -29,7 +29,7 @@ TURN = 0.002
 ROUND, PAUSE = 1.0, 0.05
 #: Reports that wait for a service to take them.
 REPORTS = 100_000
-#: Names in kamailio.cfg: the queue of reports.
+#: The queue of reports, as kamailio.cfg names it.
 QUEUE = "interceptor"
 #: What a dialog keeps: what the service knows the call by, and when it was answered.
 CALL, ANSWERED_AT = "$dlg_var(interceptor_call)", "$dlg_var(interceptor_answered)"
@@ -168,10 +168,11 @@ def _warn(answer: Answer, label: str) -> None:
         return
     KSR.uac.uac_replace_from(label, "")
     asserted = signalling.values(_read("$(hdr(P-Asserted-Identity)[*])"))
-    if asserted:
-        KSR.hdr.remove("P-Asserted-Identity")
-        for value in asserted:
-            KSR.hdr.append(f"P-Asserted-Identity: {label} <{signalling.address(value).uri}>\r\n")
+    KSR.hdr.remove("P-Asserted-Identity")
+    for value in asserted:
+        uri = "".join(filter(str.isprintable, signalling.address(value).uri))
+        if uri:
+            KSR.hdr.append(f"P-Asserted-Identity: {label} <{uri}>\r\n")
 
 
 def _report(**report: Any) -> int:

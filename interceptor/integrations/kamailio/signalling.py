@@ -13,18 +13,15 @@ from interceptor.integrations.kamailio.settings import Trunk
 #: Reads a pseudo-variable of Kamailio; "" where it is not there.
 Read = Callable[[str], str]
 
-#: The service refuses longer texts, and those with control characters: a call would pass by being malformed.
-LONGEST = 1024
 #: What is read of a header field's values together. A caller decides how long they are, we how long we look.
 LONGEST_HEADER = 8192
 #: As much of a Call-ID is told.
 LONGEST_CALL_ID = 200
-#: As many diverting numbers as the service looks at.
-DIVERSIONS = 4
 
 _MARKS = re.compile(r'\\.|[",<>]')
 _QUOTED = re.compile(r'\s*"(?:\\.|[^"\\])*"', re.DOTALL)
 _NUMBER = re.compile(r"\+?[0-9][0-9().-]*")
+_NOT_OF_A_CALL_ID = re.compile(r"[^!-~]+")
 _IMEI = re.compile(r"urn:gsma:imei:(\d{8})-?(\d{6})")
 _PASSED = re.compile(r"TN-Validation-Passed(?:-([ABC]))?", re.IGNORECASE)
 
@@ -50,7 +47,7 @@ class Address(NamedTuple):
 
 
 def call_of(read: Read, trunk: Trunk) -> dict[str, Any]:
-    """The call as it is asked about."""
+    """The call as it is asked about; the client cuts its texts to what the service takes."""
     sender = address(read("$hdr(From)"))
     asserted = [address(value) for value in values(read("$(hdr(P-Asserted-Identity)[*])"))]
     believed = verification([*asserted, sender]) if trunk.verified else ""
@@ -71,12 +68,12 @@ def call_of(read: Read, trunk: Trunk) -> dict[str, Any]:
         "verstat": believed,
         "attestation": attestation(read, [*asserted, sender], believed) if believed else "",
     }
-    fields: dict[str, Any] = {name: clean(text) for name, text in call.items() if text}
+    fields = {name: text for name, text in call.items() if text}
     diverted = diversions(values(read("$(hdr(Diversion)[*])"))) or history(
         values(read("$(hdr(History-Info)[*])"))
     )
     if diverted:
-        fields["redirecting"] = [clean(one) for one in diverted[:DIVERSIONS]]
+        fields["redirecting"] = diverted
     if trunk.international is not None:
         fields["international_ingress"] = trunk.international
     return fields
@@ -91,14 +88,7 @@ def call_name(read: Read) -> str:
     call_id = read("$ci")
     parts = (call_id, *map(read, ("$ft", "$fu", "$ru", "$si", "$(hdr(P-Asserted-Identity)[*])")))
     digest = blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=8)
-    return f"{clean(call_id)[:LONGEST_CALL_ID]};{digest.hexdigest()}"
-
-
-def clean(text: str) -> str:
-    """As the service takes it: printable, valid UTF-8, not too long."""
-    if not text.isprintable():
-        text = "".join(character for character in text if character.isprintable())
-    return text.encode("utf-8", "ignore")[:LONGEST].decode("utf-8", "ignore")
+    return f"{_NOT_OF_A_CALL_ID.sub('', call_id)[:LONGEST_CALL_ID]};{digest.hexdigest()}"
 
 
 def values(header: str) -> list[str]:
