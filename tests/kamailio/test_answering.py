@@ -75,4 +75,7 @@ def test_the_mark_says_what_is_known() -> None:
 
 
 def test_what_a_call_ended_with_is_told_as_isdn_does() -> None:
-    assert [cause(status) for status in (404, 486, 487, 408, 603, 699)] == [1, 17, 16, 102, 21, 127]
+    causes = [cause(status, "") for status in (200, 404, 486, 487, 408, 603, 699)]
+    assert causes == [16, 1, 17, 16, 102, 21, 127]
+    assert cause(200, 'SIP;cause=200;text="x", q.850 ; cause = 31 ;text="y"') == 31
+    assert cause(480, "Q.850;cause=0") == cause(480, "Q.850;cause=200") == cause(480, "SIP;cause=17") == 18

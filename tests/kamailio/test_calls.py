@@ -161,7 +161,7 @@ def test_a_call_that_passes_is_left_as_it_is(world: World, kind: str) -> None:
 
 
 def test_emergency_calls_get_through_by_whoever(world: World) -> None:
-    for kind in ("emergency", "emergency, by its name"):
+    for kind in ("emergency", "emergency, as a tel: URI", "emergency, by its name"):
         assert len(world.reached(kind)) == CALLS
     assert {invite.first for invite in world.reached("emergency, by its name")} == {
         "INVITE urn:service:sos.police SIP/2.0"

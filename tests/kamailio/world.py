@@ -202,6 +202,7 @@ KINDS = {
     "emergency": Kind(
         [(number, service) for number, _ in calls("listed") for service in ("110", "119", "120", "112")][:CALLS]
     ),
+    "emergency, as a tel: URI": Kind([(number, "110") for number, _ in calls("listed")], callee="tel:[field1]"),
     "emergency, by its name": Kind(calls("listed"), callee="urn:service:sos.police"),
     "again": Kind(calls("again"), scenario="again"),
     "busy": Kind([(number, "13900200486") for number, _ in calls("busy")], 486, "refused"),

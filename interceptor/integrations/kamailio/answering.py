@@ -1,5 +1,6 @@
 """What becomes of a call in SIP: an Answer -> status line and header fields of a refusal, or the marks of a warning."""
 
+import re
 from typing import NamedTuple
 
 from interceptor.client import Answer, BlockClass
@@ -27,12 +28,15 @@ DECLINE, REJECTED = 603, 608
 BLOCKED_PHRASE, BLOCKED_TEXT = "Network Blocked", "v=analytics1"
 
 #: ISDN cause of a call that SIP ended with a status (RFC 3398 section 8.2.6.1), where it is not interworking, 127.
-#: 487: the caller hung up, normal clearing.
+#: A BYE, and 487 where the caller hung up: normal clearing.
 CAUSES = {
-    400: 41, 401: 21, 402: 21, 403: 21, 404: 1, 405: 63, 406: 79, 407: 21, 408: 102, 410: 22, 415: 79,
+    200: 16, 400: 41, 401: 21, 402: 21, 403: 21, 404: 1, 405: 63, 406: 79, 407: 21, 408: 102, 410: 22, 415: 79,
     480: 18, 481: 41, 482: 25, 483: 25, 484: 28, 485: 1, 486: 17, 487: 16, 500: 41, 501: 79, 502: 38,
     503: 41, 504: 102, 600: 17, 603: 21, 604: 1, 607: 21, 608: 21,
 }  # fmt: skip
+
+
+Q850 = re.compile(r"Q\.850\s*;\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
 
 
 class Refusal(NamedTuple):
@@ -78,6 +82,9 @@ def mark(answer: Answer) -> str:
     return ";".join(["warn", *(f"{name}={value}" for name, value in said if value)])
 
 
-def cause(status: int) -> int:
-    """The ISDN cause (ITU-T Q.850) of a call that ended with a SIP status."""
+def cause(status: int, reason: str) -> int:
+    """The ISDN cause (ITU-T Q.850) of a call that ended: what its Reason header field (RFC 3326) says, else its status."""
+    said = Q850.search(reason)
+    if said and 1 <= int(said[1]) <= 127:
+        return int(said[1])
     return CAUSES.get(status, 127)

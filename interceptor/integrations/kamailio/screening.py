@@ -94,16 +94,15 @@ class Switch:
         """A call that was answered is over."""
         now, since = _now(), _read(ANSWERED_AT)
         duration = {"duration_ms": max(now - int(since), 0)} if since.isdecimal() else {}
-        return _report(event="ended", time_ms=now, cause=16, **duration)
+        return _report(
+            event="ended", time_ms=now, cause=answering.cause(200, _read("$hdr(Reason)")), **duration
+        )
 
     def failed(self, _: Any) -> int:
         """A call that was never answered is over: refused, cancelled, or nobody was there."""
-        status = _read("$rs")
-        return _report(
-            event="ended",
-            time_ms=_now(),
-            cause=answering.cause(int(status) if status.isdecimal() else 408),
-        )
+        status = _read("$rs")  # there is none where the time ran out
+        cause = answering.cause(int(status) if status.isdecimal() else 408, _read("$hdr(Reason)"))
+        return _report(event="ended", time_ms=_now(), cause=cause)
 
     def deliver(self, _: Any) -> int:
         """Sends what is in the queue, for a while. It has a process of its own: no call waits for a report."""
