@@ -24,6 +24,8 @@ SHIPPED = Path(__file__).resolve().parent.parent / "policies" / "messages" / "re
 UNNAMED = "none"
 #: in place of a number that there is not: in languages that the shipped file has no word in
 NO_NUMBER = "–"
+#: what a message may quote: anything else is the caller's own words
+QUOTED = (NumberStatus.NUMBER_E164, NumberStatus.NUMBER_SHORT)
 #: nobody reads messages there
 SILENT = [
     NumberType.TYPE_FIXED_LINE,
@@ -147,12 +149,8 @@ class Reminders:
 
     def _record(self, key: bytes, wanted: _Wanted) -> Record:
         event, category, when = wanted.event, wanted.category, wanted.when
-        known = (
-            NumberStatus.NUMBER_E164,
-            NumberStatus.NUMBER_SHORT,
-        )  # anything else is the caller's own words
         sides = {
-            who: text(event[who]) if event[f"{who}_status"] in known else "" for who in ("callee", "caller")
+            who: text(event[who]) if event[f"{who}_status"] in QUOTED else "" for who in ("callee", "caller")
         }
         other = sides["callee" if category in self._wording.to_caller else "caller"]
         data = {
