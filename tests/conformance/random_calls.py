@@ -1,7 +1,7 @@
 """Random calls: few numbers and names, so that calls meet; absent fields, odd forms and garbage, so that rules fail."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,9 @@ ADDRESSES = (
 #: how far the clock goes on between two calls
 STEPS_MS = (0, 0, 0, 1, 37, 250, 700, 999, 1000, 1001, 2500, 7_000, 31_999, 70_000)
 
+#: how long after a call something more becomes of it
+LATER_MS = (0, 1, 400, 3_000, 3_000, 9_999, 10_000, 25_000, 90_000)
+
 
 @dataclass
 class Choice:
@@ -67,15 +70,17 @@ def misspelt(number: str, source: random.Random) -> str:
     return number[:at] + change + number[at + source.randrange(2) :]
 
 
-def random_calls(seed: int, count: int, start: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(time, call) of `count` calls: the clock rests, ticks, jumps and now and then steps back a little."""
+def random_calls(
+    seed: int, count: int, start: int, *, backwards: bool = True
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(time, call) of `count` calls: the clock rests, ticks, jumps and, if it may, now and then steps back a little."""
     pick = Choice(random.Random(seed))
     numbers = pick.source.sample(NUMBERS, 8)
     numbers += [misspelt(number, pick.source) for number in numbers[:2]]
     now = start
     for _ in range(count):
         now += pick.source.choice(STEPS_MS)
-        if pick.source.random() < 0.02:
+        if backwards and pick.source.random() < 0.02:
             now -= pick.source.randrange(100)
         call: dict[str, Any] = {
             "caller": pick.one(*numbers, absent=0.05),
@@ -111,3 +116,37 @@ def random_calls(seed: int, count: int, start: int) -> Iterator[tuple[int, dict[
             },
         }
         yield now, {name: value for name, value in call.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is reported: of a call, or of a card where there is an `event` beside it."""
+
+    now: int
+    report: dict[str, Any]
+    event: str = ""
+
+
+def random_reports(seed: int, calls: Sequence[tuple[int, dict[str, Any]]]) -> Iterator[Told]:
+    """What becomes of calls, most of which have a call_id of their own, in order of time; and what happens to cards."""
+    pick = Choice(random.Random(seed))
+    told: list[Told] = []
+    for now, call in calls:
+        if pick.source.random() < 0.4:
+            card = {name: call[name] for name in ("imsi", "imei", "cell", "trunk", "tags") if name in call}
+            if "caller" in call:
+                card["number"] = call["caller"]
+            event = pick.source.choice(("activated", "reactivated", "attached", "attached", "sms"))
+            told.append(Told(now + pick.source.choice(LATER_MS), card, event))
+        if "call_id" not in call or pick.source.random() < 0.2:
+            continue
+        name = {part: call[part] for part in ("call_id", "switch") if part in call}
+        at = now + pick.source.choice(LATER_MS)
+        if pick.source.random() < 0.5:
+            told += [Told(at, name | {"event": "answered"})] * pick.source.choice((1, 1, 1, 2))
+            at += pick.source.choice(LATER_MS)
+        if pick.source.random() < 0.8:
+            duration = pick.one(0, 499, 500, 7_000, 61_000, absent=0.6)
+            ended = name | {"event": "ended"} | ({} if duration is None else {"duration_ms": duration})
+            told += [Told(at, ended)] * pick.source.choice((1, 1, 1, 2))
+    return iter(sorted(told, key=lambda each: each.now))

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from interceptor.engine.engine import Engine
 from interceptor.engine.opcodes import Op
 from interceptor.engine.spec import Rule, Spec
 from interceptor.engine.types import Happening
 from tests.conformance import kernel
 from tests.conformance.case import POLICIES, START
-from tests.conformance.random_calls import random_calls
+from tests.conformance.random_calls import Told, random_calls, random_reports
 from tests.model import decision as model
 from tests.model import policy as model_policy
 
@@ -115,6 +116,52 @@ def same_answers(
             decided.add(answer.rule)
         at += len(some)
     return decided
+
+
+def test_random_calls_are_answered_as_by_the_model_between_reports_of_them(
+    scale: Callable[[int, int], int],
+) -> None:
+    """Answers, ends, calls in progress and in pairs, cards: late, twice, lost, of calls blocked or repeated."""
+    path = RICH / "reports.yaml"
+    text = path.read_text()
+    theirs = model_policy.load(path, text, "CN")
+    decided: set[str] = set()
+    joined = 0
+    for seed in range(scale(1_000, 50_000) // SEQUENCE):
+        calls = [
+            (now, call | ({"call_id": f"{n // 2}" if n % 5 == 0 else f"{n}-"} if n % 7 else {}))
+            for n, (now, call) in enumerate(random_calls(seed, SEQUENCE, START, backwards=False))
+        ]
+        reports = list(random_reports(seed, calls))
+        slow, engine = model.Engine("CN"), kernel.new_engine("CN")
+        slow.publish(theirs)
+        kernel.publish(engine, path, text, revision=1)
+        for n, (now, call) in enumerate(calls):
+            while reports and reports[0].now < now:
+                told = reports.pop(0)
+                joined += reported(engine, slow, told) == "joined"
+            told_of = f"seed {seed}, call {n}: {call} at {now}"
+            explained = slow.explain(call, now)
+            assert kernel.explained(engine, call, now, theirs.lookups) == explained, told_of
+            answer = slow.decide(call, now)
+            assert kernel.answer(engine.decide(call, now)) == dataclasses.replace(answer, added=False), (
+                told_of
+            )
+            decided.add(answer.rule)
+    assert joined > 100
+    missing = {rule.id for rule in kernel.compiled(path, text).rules} - decided
+    assert len(missing) <= 2, f"random calls reach too little: never {sorted(missing)}"
+
+
+def reported(engine: Engine, slow: model.Engine, told: Told) -> str | None:
+    """Tells both; what became of it, where the model knows."""
+    if told.event:
+        engine.report_subscription(told.event, told.report, told.now)
+        slow.report_subscription(told.event, told.report, told.now)
+        return None
+    ours, outcome = engine.report(told.report, told.now), slow.report(told.report, told.now)
+    assert ours == outcome or outcome == "early", f"{told}: {ours}, not {outcome}"
+    return outcome
 
 
 def test_random_reloads_between_random_calls(scale: Callable[[int, int], int]) -> None:

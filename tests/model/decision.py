@@ -222,6 +222,11 @@ class Engine:
         if blocked:
             self.end_active(followed)
         if "call_id" in call.texts:
+            before = self.followed.get(self.name_of(call))
+            if before and not (
+                before.blocked or before.ended
+            ):  # another call of that name, whose end was lost
+                self.end_active(before)
             self.followed[self.name_of(call)] = followed
             for report, when in self.early.pop(self.name_of(call), []):
                 self.report(report, when)
