@@ -83,7 +83,7 @@ def mark(answer: Answer) -> str:
 
 
 def cause(status: int, reason: str) -> int:
-    """The ISDN cause (ITU-T Q.850) of a call that ended: what its Reason header field (RFC 3326) says, else its status."""
+    """The ISDN cause (ITU-T Q.850) of a call's end: of its Reason header field (RFC 3326), else of its status."""
     said = Q850.search(reason)
     if said and 1 <= int(said[1]) <= 127:
         return int(said[1])
