@@ -123,7 +123,7 @@ def test_an_analysts_day_goes_as_readme_shows(tmp_path: Path) -> None:
 def test_the_switch_in_python_is_told_to_refuse_the_call(service: Running) -> None:
     (source,) = blocks("python")
     assert DATA in source
-    patient = source.replace(DATA, service.data.address).replace("timeout=0.1", "timeout=60")
+    patient = source.replace(DATA, service.data.address).replace("deadline_ms=50", "deadline_ms=60_000")
     done = subprocess.run(
         [sys.executable, "-c", patient],
         capture_output=True,
