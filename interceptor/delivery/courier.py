@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from interceptor.delivery.envelope import Spooled
 from interceptor.delivery.rotation import RotatingFile
 from interceptor.delivery.selection import Selection
 from interceptor.delivery.settings import SinkEntry
@@ -98,16 +99,37 @@ class Courier:
                 break
             taken = self.reader.take(self._entry.batch)
             if taken:
-                chosen = [event for each in taken if (event := self._selection.event(each)) is not None]
-                if not self._delivered(chosen):
-                    break
-                self.reader.commit()
+                if not self._delivered(self._chosen(taken)):
+                    break  # and takes nothing further, which would be committed over what is left
+                self._commit()
             elif end is not None:
                 break
             else:
                 self._stopping.wait(PERIOD)
         self._sink.close()
         self._set_aside.close()
+
+    def _commit(self) -> None:
+        try:
+            self.reader.commit()
+        except OSError as error:  # files that all sinks have behind them could not be taken away
+            self._log.error("spool cannot let go of a file", sink=self.name, problem=str(error))
+
+    def _chosen(self, taken: Sequence[Spooled]) -> Sequence[Event]:
+        """Those it is asked for. One that another version wrote in a way of its own is left out, and counted."""
+        chosen = []
+        for each in taken:
+            try:
+                event = self._selection.event(each)
+            except (KeyError, TypeError, ValueError) as error:
+                self.refused += 1
+                self._log.error(
+                    "an event cannot be read", sink=self.name, sequence=each.sequence, problem=repr(error)
+                )
+            else:
+                if event is not None:
+                    chosen.append(event)
+        return chosen
 
     def _delivered(self, events: Sequence[Event]) -> bool:
         """Whether all went where they go, before the service was to stop."""

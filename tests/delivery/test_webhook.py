@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from delivery.delivering import Delivering, name_of
+from delivery.delivering import Delivering, decision, name_of
 from delivery.smsgateway import SECRET, Gateway
+from interceptor.delivery.envelope import Record
 from interceptor.delivery.http import retry_after
 from interceptor.delivery.settings import read_settings
 from interceptor.delivery.webhook import key_of, signature
@@ -148,6 +149,21 @@ def test_what_a_gateway_misses_while_it_is_down_comes_when_it_is_back(start: Sta
     ]
 
 
+def test_what_is_tried_again_when_the_service_stops_is_not_passed_over(
+    start: Start, gateway: Gateway
+) -> None:
+    """Though the gateway is back just then, and would take what comes behind it."""
+    gateway.down()
+    sinks = start(gateway, batch=2)
+    sinks.put(*range(1, 11))
+    sinks.until(lambda: sinks.courier("sms").failures > 0)
+    gateway.up()
+    sinks.stop()
+    again = start(gateway, batch=2)
+    again.emptied("sms")
+    assert [event["id"] for event in gateway.events] == [name_of(i) for i in range(1, 11)]
+
+
 def test_a_gateway_that_is_down_holds_up_no_other_sink(
     start: Start, gateway: Gateway, tmp_path: Path
 ) -> None:
@@ -267,3 +283,13 @@ def test_only_a_gateway_whose_certificate_is_trusted_is_told(start: Start, tmp_p
     assert [event["id"] for event in gateway.events] == [name_of(1)]
     right.stop()
     gateway.down()
+
+
+def test_an_event_that_cannot_be_read_keeps_no_other_back(start: Start, gateway: Gateway) -> None:
+    """As one of another version may be."""
+    sinks = start(gateway)
+    for body in (b"no JSON", b"[]", b'{"id":"x","time":"y","data":{}}'):
+        sinks.spool.append([decision(1), Record("decision", body), decision(2)])
+    sinks.emptied("sms")
+    assert [event["id"] for event in gateway.events] == [name_of(1), name_of(2)] * 3
+    assert sinks.courier("sms").refused == 3
