@@ -35,6 +35,7 @@ class Endpoint:
         self._channel: grpc.Channel | None = None
         self._service: InterceptionServiceStub | None = None
         self._stream: Stream | None = None
+        self._under_way: set[Any] = set()  # calls of gRPC that nobody's thread is in
         self._closed = threading.Event()
 
     def decide(self, request: pb.DecideRequest, seconds: float) -> pb.DecideResponse:
@@ -65,7 +66,7 @@ class Endpoint:
 
     def send(self, method: str, request: Any, seconds: float) -> Future[Any]:
         """Calls a unary method, and returns its answer to come."""
-        return self._inside(seconds, lambda: self._alone(method, request, seconds))
+        return self._inside(seconds, lambda: self._alone(getattr(self._reached(), method), request, seconds))
 
     def failed(self) -> None:
         """It gave no answer. After several in a row it is watched from a thread, until it is well again."""
@@ -74,37 +75,31 @@ class Endpoint:
 
     def healthy(self, seconds: float) -> bool:
         """Whether it says within that time that it is serving; connects if need be."""
-        if not self._gate.enter(seconds):
-            return False
         try:
-            self._reached()
-            assert self._channel is not None
-            check: Callable[..., bytes] = self._channel.unary_unary(HEALTH)  # type: ignore[call-arg]  # of its stubs
-            return check(b"", timeout=seconds, wait_for_ready=True) == SERVING
-        except (grpc.RpcError, ValueError):
+            check = self._inside(
+                seconds, lambda: self._alone(self._health(), b"", seconds, wait_for_ready=True)
+            )
+            return bool(check.result() == SERVING)
+        except Undecided:
             return False
-        finally:
-            self._gate.leave()
 
     def break_off(self) -> None:
-        """Ends the stream, if there is one; what waits there is undecided. The next question opens another."""
+        """Ends the stream, reports and health checks that are under way; what waits there is undecided."""
         with self._lock:
             stream, self._stream = self._stream, None
         if stream is not None:
             stream.end()
+        for call in list(self._under_way):
+            call.cancel()
 
-    def hang_up(self) -> None:
-        """Breaks off whatever is under way. The next question connects anew."""
+    def close(self) -> None:
+        """Hangs up for good: nothing is asked or watched any more."""
+        self._closed.set()
         self.break_off()
         with self._lock:
             channel, self._channel, self._service = self._channel, None, None
         if channel is not None:
             channel.close()
-
-    def close(self) -> None:
-        """Hangs up for good: nothing is watched any more."""
-        self._closed.set()
-        self.hang_up()
 
     def _watch(self) -> None:
         self.break_off()  # who still waits there would wait in vain
@@ -130,11 +125,17 @@ class Endpoint:
         if not self._gate.enter(seconds):
             raise Undecided(Cause.FORKING, "this process was forking")
 
-    def _alone(self, method: str, request: Any, seconds: float) -> Future[Any]:
+    def _alone(self, method: Any, request: Any, seconds: float, **how: Any) -> Future[Any]:
         answer: Future[Any] = Future()
-        call = getattr(self._reached(), method).future(request, timeout=seconds)
+        call = method.future(request, timeout=seconds, **how)
+        self._under_way.add(call)
+
+        def ended(_: object) -> None:
+            self._under_way.discard(call)
+            settle(answer, call)
+
         answer.add_done_callback(lambda _: call.cancel() if answer.cancelled() else None)
-        call.add_done_callback(lambda _: settle(answer, call))
+        call.add_done_callback(ended)
         return answer
 
     def _shared(self, request: pb.DecideRequest, seconds: float) -> Decision:
@@ -148,10 +149,19 @@ class Endpoint:
     def _reached(self) -> InterceptionServiceStub:
         """The service's stub, on a channel of this process."""
         with self._lock:
+            if self._closed.is_set():
+                raise Undecided(Cause.CLOSED, "the client is closed")
             if self._service is None:
                 self._channel = self._dialler.dial(self.target)
                 self._service = InterceptionServiceStub(self._channel)  # type: ignore[no-untyped-call]
             return self._service
+
+    def _health(self) -> Any:
+        self._reached()
+        channel = self._channel
+        if channel is None:  # closed meanwhile
+            raise Undecided(Cause.CLOSED, "the client is closed")
+        return channel.unary_unary(HEALTH)  # type: ignore[call-arg]  # a gap of its stubs
 
 
 def settle(answer: Future[Any], call: Any) -> None:

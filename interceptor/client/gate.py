@@ -29,10 +29,10 @@ class Gate:
         with self._changed:
             self._shut = True
 
-    def emptied(self, seconds: float) -> bool:
-        """Waits until nobody is inside. False: somebody still is after so long."""
+    def empty(self, seconds: float) -> None:
+        """Waits until nobody is inside, for so long at most."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._inside, seconds)
+            self._changed.wait_for(lambda: not self._inside, seconds)
 
     def open(self) -> None:
         with self._changed:

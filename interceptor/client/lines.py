@@ -14,7 +14,7 @@ from interceptor.client.gate import Gate
 from interceptor.client.reports import Reports
 from interceptor.client.tally import Tally
 
-#: How long a fork waits for calls that are under way, and for those that are left when the stream is broken off.
+#: How long a fork waits for calls that are under way, and then for what has been broken off.
 PATIENCE_S = 0.1
 BROKEN_OFF_S = 1.0
 
@@ -42,10 +42,10 @@ class Lines:
         """Nobody is inside gRPC when this returns. Connections are left alone: gRPC's own threads would be taking them
         down while the process forks, and a worker might find their locks held for ever."""
         self._gate.shut()
-        self._gate.emptied(PATIENCE_S)
+        self._gate.empty(PATIENCE_S)
         for endpoint in self.endpoints:
             endpoint.break_off()
-        self._gate.emptied(BROKEN_OFF_S)
+        self._gate.empty(BROKEN_OFF_S)
 
     def after_fork(self) -> None:
         """In the parent: goes on."""

@@ -49,7 +49,7 @@ def neighbours(numbers: set[str]) -> Iterator[str]:
 
 
 def test_the_table_is_what_is_written_out_of_the_plan() -> None:
-    assert written.TABLE.read_text() == written.table()
+    assert written.TABLE.read_text() == written.table(), "run `python -m interceptor.numbering.emergency`"
 
 
 @given(st.lists(PIECES, max_size=8).map("".join))
