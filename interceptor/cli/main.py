@@ -7,6 +7,7 @@ import typer
 
 from interceptor.cli import (
     ask,
+    caretaking,
     clue,
     dashboards,
     entity,
@@ -40,6 +41,7 @@ lists.register(app)
 policies.register(app)
 oversight.register(app)
 top.register(app)
+caretaking.register(app)
 clue.register(app)
 entity.register(app)
 replay.register(app)

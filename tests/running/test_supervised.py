@@ -1,0 +1,92 @@
+"""What the service manager is told, on a real socket of its kind, and a takeover that it asks for by a signal."""
+
+import os
+import signal
+import socket
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from interceptor.runtime.page import Paths
+from interceptor.runtime.page import serve as page
+from running.conftest import Serve
+from service.operating import becomes
+from service.running import CALLEE
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The manager's end of the notification socket."""
+    with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
+        one.bind(f"{directory}/notify")
+        one.settimeout(60)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"{directory}/notify")
+        monkeypatch.setenv("WATCHDOG_USEC", "2000000")
+        yield one
+
+
+def said(told: socket.socket, word: str) -> str:
+    """The next message that begins with it."""
+    while not (message := told.recv(1000).decode()).startswith(word):
+        pass
+    return message
+
+
+def test_the_manager_hears_of_ready_reloading_alive_and_stopping(told: socket.socket, serve: Serve) -> None:
+    service = serve()
+    said(told, "READY=1")
+    service.signal(signal.SIGHUP)
+    assert "MONOTONIC_USEC=" in said(told, "RELOADING=1")
+    said(told, "READY=1")
+    said(told, "WATCHDOG=1")
+    assert service.stop() == 0
+    said(told, "STOPPING=1")
+
+
+def test_a_signal_has_the_program_follow_itself_as_the_main_process(
+    told: socket.socket, serve: Serve
+) -> None:
+    service = serve()
+    said(told, "READY=1")
+    service.signal(signal.SIGUSR2)
+    newer = int(said(told, "MAINPID=").removeprefix("MAINPID="))
+    try:
+        said(told, "READY=1")
+        assert service.process.wait(60) == 0
+        assert newer != service.process.pid
+        assert service.decide(caller="+8613900000019", callee=CALLEE).rule == "default"
+    finally:
+        os.kill(newer, signal.SIGTERM)
+    said(told, "STOPPING=1")
+    becomes(lambda: not Path(f"/proc/{newer}").exists() or "Z" in Path(f"/proc/{newer}/stat").read_text())
+
+
+def test_health_and_readiness_are_served_beside_the_metrics(serve: Serve) -> None:
+    service = serve()
+    for path, answer in (("healthz", b"alive\n"), ("readyz", b"ready\n")):
+        with urllib.request.urlopen(f"http://{service.metrics}/{path}", timeout=10) as got:
+            assert (got.status, got.read()) == (200, answer)
+    assert "interceptor_decisions_total" in service.page()
+
+
+def test_a_service_that_loads_or_stops_is_not_ready() -> None:
+    why = ["the service loads policy and lists"]
+    served = page(Paths(lambda _asked, _answer: [], lambda: why[0]), "127.0.0.1", 0)
+    try:
+        with pytest.raises(urllib.error.HTTPError) as loading:
+            urllib.request.urlopen(f"http://{served.address}/readyz", timeout=10)
+        assert (loading.value.code, loading.value.read()) == (503, b"the service loads policy and lists\n")
+        why[0] = ""
+        with urllib.request.urlopen(f"http://{served.address}/readyz", timeout=10) as got:
+            assert got.status == 200
+        served.paths.stopping = True
+        with pytest.raises(urllib.error.HTTPError) as stopping:
+            urllib.request.urlopen(f"http://{served.address}/readyz", timeout=10)
+        stopping.value.close()
+        loading.value.close()
+    finally:
+        served.close()
