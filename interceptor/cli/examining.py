@@ -218,7 +218,7 @@ def _memory(where: Where) -> Iterator[Finding]:
     yield Finding(
         "memory",
         state,
-        f"at most {bound / GB:.1f} GB for {of}, of {limit / GB:.1f} GB",
+        f"about {bound / GB:.1f} GB for {of}, of {limit / GB:.1f} GB",
         "" if state == GOOD else "lower the policy's `entities`, raise MemoryMax, or take a larger machine",
     )
 

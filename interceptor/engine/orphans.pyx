@@ -2,13 +2,15 @@
 # takes to change an entry, and each that lets go changes the word; so a word that stays the same for long is orphaned.
 from libc.stdint cimport uint32_t, uint64_t
 
-from interceptor.engine.atomics cimport ic_changed, ic_unlock
+from interceptor.engine.atomics cimport ic_add64, ic_changed, ic_unlock
 from interceptor.engine.entities cimport EntityTable
-from interceptor.engine.entity_records cimport Entities, drop_columns, record_of
+from interceptor.engine.entity_records cimport Entities, drop_columns, record_of, stripe_of
 from interceptor.engine.entity_sets cimport EntitySet, vacate
 from interceptor.engine.inflight cimport FlightTable
 from interceptor.engine.recent cimport RecentTable
 from interceptor.engine.sketches cimport SketchPool, sketch_at
+
+cdef uint64_t FLIGHT_OPEN = <uint64_t>1 << 62     # of a rank (inflight.pxd)
 
 cdef extern from * nogil:
     """
@@ -51,6 +53,8 @@ cdef uint64_t release_entities(Entities* table) noexcept nogil:
             way = ic_changed(s.lock)
             if way >= 0:
                 drop_columns(table, <char*>record_of(table, s, way))
+                if s.tag[way]:
+                    ic_add64(&stripe_of(table, s).used, <uint64_t>-1)
                 vacate(s, way)
                 torn += 1
             ic_unlock(&s.lock)
@@ -74,6 +78,8 @@ def release(table not None):
                 if ic_orphaned(&recent.own.sets[i].lock):
                     way = ic_changed(recent.own.sets[i].lock)
                     if way >= 0:
+                        if recent.own.sets[i].end[way]:
+                            ic_add64(&recent.own.used, <uint64_t>-1)
                         recent.own.sets[i].end[way] = 0
                         torn += 1
                     ic_unlock(&recent.own.sets[i].lock)
@@ -84,6 +90,10 @@ def release(table not None):
                 if ic_orphaned(&flights.own.sets[i].lock):
                     way = ic_changed(flights.own.sets[i].lock)
                     if way >= 0:
+                        if flights.own.sets[i].rank[way]:
+                            ic_add64(&flights.own.used, <uint64_t>-1)
+                        if flights.own.sets[i].rank[way] & FLIGHT_OPEN:
+                            ic_add64(&flights.own.open, <uint64_t>-1)
                         flights.own.sets[i].rank[way] = 0
                         torn += 1
                     ic_unlock(&flights.own.sets[i].lock)
