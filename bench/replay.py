@@ -52,13 +52,16 @@ def main() -> None:
 
 def measure(report: Report, recording: Recording, side: Side) -> None:
     report.section(f"{recording.rows:,} rows, columns {', '.join(sorted(columns_read(side.spec)))}")
-    reading, replaying, studying, wall = [], [], [], []
+    began = time.process_time()
+    for _stretch in recording.stretches(columns_read(side.spec)):
+        pass
+    reading = time.process_time() - began
+    began = time.process_time()
+    study(recording, side)
+    studying = time.process_time() - began
+    replaying, wall = [], []
     calls = 0
     for _ in range(report.rounds(3, quick=1)):
-        began = time.process_time()
-        for _stretch in recording.stretches(columns_read(side.spec)):
-            pass
-        reading.append(time.process_time() - began)
         run = Replay(recording, [side], cores=1)
         began, begun = time.process_time(), time.perf_counter()
         for _played in run:
@@ -66,18 +69,16 @@ def measure(report: Report, recording: Recording, side: Side) -> None:
         replaying.append(time.process_time() - began)
         wall.append(time.perf_counter() - begun)
         calls = run.calls
-        began = time.process_time()
-        study(recording, side)
-        studying.append(time.process_time() - began)
+        report.note(f"replayed {calls:,} calls in {wall[-1]:.1f} s, {replaying[-1]:.1f} s of a processor")
     each = {name: [1e9 * t / calls for t in times] for name, times in
-            (("reading", reading), ("replay", replaying), ("study", studying))}  # fmt: skip
+            (("reading", [reading]), ("replay", replaying), ("study", [studying]))}  # fmt: skip
     report.figure("reading columns alone", each["reading"], "ns/call")
     report.figure("replay: reading and deciding", each["replay"], "ns/call")
     report.figure("the same, added up by rule, hour and label", each["study"], "ns/call")
     report.figure("replay, by the clock on the wall", [calls / t for t in wall], "calls/s")
     report.rate("replay, of one core", calls / sorted(replaying)[len(replaying) // 2], PROMISED, "calls/s")
     one = [
-        one_by_one(recording, side, report.rounds(100_000, quick=20_000))
+        one_by_one(recording, side, report.rounds(50_000, quick=20_000))
         for _ in range(report.rounds(3, quick=1))
     ]
     report.figure("Engine.decide from Python, a row as a mapping each", one, "ns/call")

@@ -42,7 +42,6 @@ cdef struct Rows:
     Wholes time
     Wholes answered
     Wholes ended
-    Wholes cause
     Wholes[4] whole         # by Scalar
     Flags[4] flag           # by Scalar
     const uint8_t* event    # Happening; NULL: all are calls

@@ -26,7 +26,7 @@ class Columns:
     texts
         Field -> an Arrow array of texts: string, or dictionary of int32 and string.
     wholes
-        Arrays of int64: time_ms, which never goes back where rows are good, answered_ms, ended_ms, cause, sim_age_days,
+        Arrays of int64: time_ms, which never goes back where rows are good, answered_ms, ended_ms, sim_age_days,
         event_time_ms.
     flags
         Arrays of bool: international_ingress, roaming.

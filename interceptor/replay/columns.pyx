@@ -137,8 +137,6 @@ cdef class Columns:
                 column = &self.rows.answered
             elif name == "ended_ms":
                 column = &self.rows.ended
-            elif name == "cause":
-                column = &self.rows.cause
             else:
                 column = &self.rows.whole[<int> SCALARS[name]]
             wholes(column, array, rows)

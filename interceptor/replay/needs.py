@@ -27,8 +27,8 @@ _FIELD_OPS = frozenset(
 )
 _SCALAR_OPS = frozenset((Op.OP_SCALAR, Op.OP_FLAG, Op.OP_HAS_SCALAR))
 _ALWAYS = frozenset(("event", "time_ms", "caller", "callee", "switch", "call_id"))
-#: what a call is named by, what becomes of it, and whose share it is: without these nothing is joined
-REPORTED = frozenset(("answered_ms", "ended_ms", "cause"))
+#: what becomes of a call; why it ended feeds no counter
+REPORTED = frozenset(("answered_ms", "ended_ms"))
 
 
 def columns_read(spec: Spec) -> frozenset[str]:

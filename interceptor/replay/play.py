@@ -44,7 +44,7 @@ _SAID = {
     Flaw.FLAW_LONG: "is longer than 1,024 bytes",
     Flaw.FLAW_BROKEN: "is broken: its offsets lead outside of the column",
 }
-_WHOLES = ("time_ms", "answered_ms", "ended_ms", "cause", "sim_age_days", "event_time_ms")
+_WHOLES = ("time_ms", "answered_ms", "ended_ms", "sim_age_days", "event_time_ms")
 _FLAGS = ("international_ingress", "roaming")
 
 
