@@ -69,7 +69,7 @@ class Outlets:
         self.spool = Spool.open(
             directory,
             megabytes=settings.spool.megabytes,
-            told=lambda what: log.error("spool is damaged, what is whole is delivered", problem=what),
+            told=lambda what: log.warning("spool is damaged, what is whole is delivered", problem=what),
             clock=clock,
         )
         try:
