@@ -6,12 +6,11 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from interceptor.cli.failing import EXIT_USAGE, Failure
-from interceptor.cli.loading import progress_bar
 from interceptor.cli.serve import MOST_THREADS, SIGNALS, STOPPING
 from interceptor.cli.supervisor import Watchdog, tell
 from interceptor.cli.takeover import (
@@ -34,7 +33,7 @@ from interceptor.engine.memory import take_at_once
 from interceptor.engine.state import StateError
 from interceptor.runtime.addresses import ListenError, endpoint, guard, local
 from interceptor.runtime.handover import HandoverError, Predecessor, Sockets
-from interceptor.runtime.loader import Loaded, LoadError, policy_path
+from interceptor.runtime.loader import Loaded, LoadError, Progress, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
 from interceptor.runtime.metrics import serve_metrics
 from interceptor.runtime.page import Page
@@ -303,7 +302,11 @@ def metrics_page(
 
 def load(service: Service) -> Loaded:
     """Loads policy and lists, under a progress bar on a terminal. Ctrl-C and SIGTERM end the process meanwhile."""
-    bars = progress_bar() if sys.stderr.isatty() else nullcontext()
+    bars: AbstractContextManager[Progress | None] = nullcontext()
+    if sys.stderr.isatty():
+        from interceptor.cli.loading import progress_bar  # noqa: PLC0415 - rich: not for a service without a terminal
+
+        bars = progress_bar()
     with bars as progress, ThreadPoolExecutor(1, "start") as starter:
         loading = starter.submit(service.load, progress)
         while not loading.done():

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import IO
 
 from interceptor.store.csvfile import PIECE, csv_rows
-from interceptor.store.parquetfile import parquet_rows
 from interceptor.store.rows import DETAILS, Complaints, ListFileError, Rows, one_line
 
 GZIP, PARQUET, UTF_16 = b"\x1f\x8b", b"PAR1", (b"\xff\xfe", b"\xfe\xff")
@@ -72,6 +71,8 @@ def _pieces(
 ) -> Iterator[Rows]:
     name = path.name.lower().removesuffix(".gz")
     if start == PARQUET:
+        from interceptor.store.parquetfile import parquet_rows  # noqa: PLC0415 - what most starts need not load
+
         with tempfile.TemporaryFile() as plain:
             if isinstance(source, gzip.GzipFile):  # Parquet is read from its end: no stream will do
                 while piece := source.read(PIECE):

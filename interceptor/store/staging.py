@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     Connection,
@@ -15,11 +16,10 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from interceptor.store.canonical import NAMED
 from interceptor.store.changes import live
@@ -37,6 +37,10 @@ _LOT = Prepared(
     ["list_id", "source_id", "change_id", "reason", "note", "valid_from_ms", "valid_until_ms", "added_by"],
 )
 _LOTS = insert(lots).returning(lots.c.id, sort_by_parameter_order=True)
+
+_NAME = text(
+    "INSERT INTO names (list_id, key, key2, text) VALUES (:list_id, :key, :key2, :text) ON CONFLICT DO NOTHING"
+)
 
 _COLUMNS = "list_id, key, key2, source_id, change_id, lot_id, timed"
 #: a row of PostgreSQL's binary COPY: how many columns, and the length of each before it
@@ -100,12 +104,11 @@ def bring(  # noqa: PLR0917 - an entry has as many sides
 
 def keep_names(conn: Connection, list_id: int, keys: Keys, texts: Sequence[str]) -> None:
     """Texts of entries whose keys do not tell them."""
-    dialect: Any = sqlite if conn.dialect.name == "sqlite" else postgresql
     rows = [
-        {"list_id": list_id, "key": key, "key2": key2, "text": text}
-        for key, key2, text in zip(keys.key.tolist(), keys.key2.tolist(), texts, strict=True)
+        {"list_id": list_id, "key": key, "key2": key2, "text": name}
+        for key, key2, name in zip(keys.key.tolist(), keys.key2.tolist(), texts, strict=True)
     ]
-    conn.execute(dialect.insert(names).on_conflict_do_nothing(), rows)
+    conn.execute(_NAME, rows)
 
 
 def make_lots(conn: Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
