@@ -2,6 +2,7 @@
 two profiles."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if tree and not Path(interceptor.__file__).is_relative_to(Path(tree).resolve()):
         raise pytest.UsageError(f"the tests are to run on {tree} but would import {interceptor.__file__}")
     config.addinivalue_line("markers", "long: runs only with --long")
+    # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every command they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.load_profile("long" if config.getoption("--long") else "ci")
 
 

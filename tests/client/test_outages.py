@@ -113,9 +113,13 @@ def test_a_killed_service_costs_no_call_where_there_is_another_and_is_asked_agai
     for client in beside:
         assert [ask(client).rule for _ in range(50)] == ["listed"] * 50
     for client in alone:
-        answers = [ask(client) for _ in range(500)]
-        assert {answer.verdict for answer in answers} == {Verdict.PASS}
-        assert answers[-1].cause == Cause.OPEN
+        answer, end = ask(client), time.monotonic() + 60
+        while (
+            answer.cause != Cause.OPEN and time.monotonic() < end
+        ):  # refused at once: several within its 0.1 s
+            assert (answer.verdict, answer.decided) == (Verdict.PASS, False)
+            answer = ask(client)
+        assert (answer.verdict, answer.cause) == (Verdict.PASS, Cause.OPEN)
     start(policy, "--listen", address)
     for client in alone + beside:
         assert until_decided(client).rule == "listed"

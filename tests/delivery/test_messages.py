@@ -214,9 +214,13 @@ def test_a_killed_service_has_told_everybody_and_nobody_of_two(tmp_path: Path, g
         call(service, "shop", callee, caller=callee)
     read = [each["to"] for each in gateway.of("+86139", 250)]
     assert sorted(read) == [f"+8613900139{callee:03}" for callee in range(250)]
-    service.stop()
+    end = time.monotonic() + 60
     with closing(sqlite3.connect(tmp_path / "data" / "store.sqlite")) as database:
+        while database.execute("SELECT min(until_ms) FROM sent").fetchone() == (1,):  # until it is swept
+            assert time.monotonic() < end
+            time.sleep(0.05)
         assert database.execute("SELECT count(*) FROM sent").fetchone() == (250,)
+    service.stop()
     assert len(gateway.times) == 250
     assert sum(gateway.times.values()) < 250 + 250  # what was delivered and not yet committed comes again
 

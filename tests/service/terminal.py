@@ -57,10 +57,11 @@ class Terminal:
         return self.screen()
 
     def end(self) -> int:
-        """Waits for its end."""
-        code = self.process.wait(60)
-        self._read(0.2)
-        return code
+        """Waits for its end, and takes what it still writes."""
+        end = time.monotonic() + 60
+        while not self._read(0.2):
+            assert time.monotonic() < end, "it does not end"
+        return self.process.wait()
 
     def modes_are_back(self) -> bool:
         return bool(termios.tcgetattr(self._theirs) == self.modes)
