@@ -23,8 +23,8 @@ LOCK := requirements-dev.lock
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 STAMP := build/stamps
-# A file's tests stay together, for their services' sake. After a crashed worker xdist would wait for ever: it ends.
-TWO_CORES := --numprocesses 2 --dist loadfile --max-worker-restart 0
+# Three on two cores, as services are waited for. A file's tests stay together, for their services' sake. After a crashed worker xdist would wait for ever: it ends.
+SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --max-worker-restart 0
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -136,7 +136,7 @@ lint: $(VENV)/locked
 .PHONY: test
 test: prepared
 	$(MAKE) --no-print-directory debug
-	$(BIN)/pytest $(TWO_CORES)
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 # Beside each other, as much of it keeps one core busy, or none.
 .PHONY: prepared
@@ -146,7 +146,7 @@ prepared:
 .PHONY: test-long
 test-long: prepared
 	$(MAKE) --no-print-directory debug
-	$(BIN)/pytest $(TWO_CORES) --long
+	$(BIN)/pytest $(SIDE_BY_SIDE) --long
 
 # Bounds checks and the kernels' own asserts on.
 .PHONY: checked
@@ -156,7 +156,7 @@ checked: $(VENV)/installed
 
 .PHONY: debug
 debug: checked
-	PYTHONPATH=build/debug/lib INTERCEPTOR_TREE=build/debug/lib $(BIN)/pytest $(TWO_CORES) tests/kernels
+	PYTHONPATH=build/debug/lib INTERCEPTOR_TREE=build/debug/lib $(BIN)/pytest $(SIDE_BY_SIDE) tests/kernels
 
 # clang brings libFuzzer and the runtime of its sanitizers; nothing else here needs it.
 $(STAMP)/clang:
