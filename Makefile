@@ -23,7 +23,8 @@ LOCK := requirements-dev.lock
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 STAMP := build/stamps
-# Three on two cores, as services are waited for. A file's tests stay together, for their services' sake. After a crashed worker xdist would wait for ever: it ends.
+# Three on two cores, as much is waited for. A file's tests stay together, for their services' sake. After a crashed
+# worker xdist would wait for ever: it ends.
 SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --max-worker-restart 0
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)

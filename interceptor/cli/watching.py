@@ -156,7 +156,7 @@ def keys() -> Iterator["Keys"]:
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
     try:
-        tty.setcbreak(terminal)
+        tty.setcbreak(terminal, termios.TCSANOW)  # keys that were pressed before count
         yield Keys(terminal)
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
