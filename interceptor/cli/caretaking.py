@@ -35,7 +35,9 @@ def doctor(
     listen: Annotated[str, typer.Option(help="As of `serve`.")] = DATA_PORT,
     control: Annotated[str, typer.Option(help="As of `serve`.")] = "127.0.0.1:50052",
     metrics: Annotated[str, typer.Option(help="As of `serve`.")] = "127.0.0.1:9464",
-    policy: Annotated[Path | None, typer.Option(help="A policy file, whose memory is reckoned.")] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="A policy file or a shipped policy, whose memory is reckoned.")
+    ] = None,
     tls_cert: Pem = None,
     tls_key: Pem = None,
     tls_client_ca: Pem = None,

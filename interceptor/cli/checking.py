@@ -46,12 +46,25 @@ def summary(spec: Spec, home: str) -> Iterator[tuple[str, str]]:
     for each in spec.lists:
         yield "list", f"{each.name}: {each.kind.value}, " + (each.file or "kept in the store")
     yield "cost", f"at most {policy_cost(spec)} instructions a call"
+    size, entities = counters_memory(spec, home)
+    yield "memory", f"at most {size / 2**20:,.0f} MiB for counters" + (f": {entities}" if entities else "")
+
+
+def counters_memory(spec: Spec, home: str) -> tuple[int, str]:
+    """Bytes that a policy's counters take when all their slots are filled, and the slots by kind of entity.
+
+    Raises
+    ------
+    MemoryError
+        This machine has not so much.
+    """
     engine = Engine(load_plan(), home=home)
     engine.publish(spec, {}, revision=1)
     tables = engine.stats()["entities"]
-    size = sum(table["bytes"] for table in tables) / 2**20
-    entities = ", ".join(f"{table['slots']:,} {table['kind']}" for table in tables)
-    yield "memory", f"at most {size:,.0f} MiB for counters" + (f": {entities}" if entities else "")
+    return (
+        sum(table["bytes"] for table in tables),
+        ", ".join(f"{table['slots']:,} {table['kind']}" for table in tables),
+    )
 
 
 def read_lists(spec: Spec, home: str) -> Iterator[str]:

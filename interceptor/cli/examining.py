@@ -19,11 +19,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from interceptor.cli.checking import counters_memory
 from interceptor.cli.connection import Connection
 from interceptor.cli.failing import Failure
 from interceptor.pb.v1 import interception_pb2 as pb
 from interceptor.policy import PolicyError, load_policy
 from interceptor.runtime.addresses import ListenError, endpoint
+from interceptor.runtime.loader import policy_path
 from interceptor.runtime.state import HUGE_PAGES, SHARED_MEMORY
 from interceptor.store.backup import problems
 from interceptor.store.database import FILE
@@ -33,8 +35,8 @@ STYLES = {GOOD: "green", LOOK: "yellow", BAD: "red"}
 GB = 1 << 30
 #: days before its end from which a certificate is told of, free disk below which a store is
 SOON, ROOM = 21, 2 * GB
-#: bytes: of a process without lists and counters, of a listed number, of an entity; entities of a kind without a budget
-BASE, NUMBER, ENTITY, ENTITIES = 400 << 20, 40, 300, 1_000_000
+#: bytes: of a process without lists and counters, of a listed number; see "How large a machine" in the README
+BASE, NUMBER = 300 << 20, 27
 FILES = 16_384 + 1_024
 _UNSYNC, _ERROR = 0x40, 5  # STA_UNSYNC, TIME_ERROR (adjtimex(2))
 
@@ -46,7 +48,7 @@ class Where:
     data: Path
     store: str | None
     ports: tuple[str, str, str]
-    policy: Path | None
+    policy: str | None  #: a file, or a shipped policy's name
     certificate: Path | None
     key: Path | None
     clients: Path | None
@@ -194,31 +196,32 @@ def _store(where: Where) -> Iterator[Finding]:
 
 
 def _memory(where: Where) -> Iterator[Finding]:
-    kinds: dict[str, int] = {}
+    counters, numbers = 0, 0
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = min([there, *_limits()])
     if where.policy is not None:
         try:
-            spec = load_policy(where.policy, where.policy.read_text(), where.policy.parent)
+            counters, _ = counters_memory(load_policy(policy_path(where.policy)), "CN")
         except (PolicyError, OSError) as error:
             yield Finding(
                 "policy", BAD, str(error).splitlines()[0], f"interceptor policy check {where.policy}"
             )
             return
-        kinds = {each.entity: spec.entities.get(each.entity, ENTITIES) for each in spec.counters}
+        except MemoryError:
+            counters = limit
     image = where.data / "lists.image"
-    numbers = image.stat().st_size // 8 if image.is_file() else 0
-    bound = BASE + 2 * NUMBER * numbers + ENTITY * sum(kinds.values())
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = min([there, *_limits()])
+    if image.is_file():
+        numbers = image.stat().st_size // 8
+    bound = BASE + 2 * NUMBER * numbers + counters
     state = GOOD if bound < 0.9 * limit else BAD
-    of = (
-        f"{len(kinds)} kinds of entity and {numbers:,} numbers"
-        if where.policy
-        else "its lists, without --policy"
+    said = f"about {bound / GB:.1f} GB" if counters < limit else f"more than {limit / GB:.1f} GB"
+    of = f"{numbers:,} listed" + (
+        ", and the policy's counters" if where.policy else "; the counters' by --policy"
     )
     yield Finding(
         "memory",
         state,
-        f"about {bound / GB:.1f} GB for {of}, of {limit / GB:.1f} GB",
+        f"{said} for {of}, of {limit / GB:.1f} GB",
         "" if state == GOOD else "lower the policy's `entities`, raise MemoryMax, or take a larger machine",
     )
 

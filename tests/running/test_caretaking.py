@@ -75,6 +75,8 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     assert code == 1
     assert (found["store"][0], found["memory"][0]) == ("bad", "bad")
     assert found["port listen"] == ("look", "127.0.0.1:9 is free")
+    assert "about 2." in told(*common, "--policy", "antifraud-cn")[1]["memory"][1]  # as `policy check` says
+    assert told(*common, "--policy", "nowhere")[1]["policy"][0] == "bad"
     pair = ("--tls-cert", switch.certificate, "--tls-key", switch.key)
     assert told(*common, *pair, "--name", "somebody.else")[1]["certificate's names"][0] == "bad"
     assert told(*common, *pair)[1]["certificate"][0] == "look"  # it ends in days
