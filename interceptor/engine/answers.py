@@ -25,7 +25,7 @@ class Decision:
     rule_index: int  #: index into `Spec.rules`, or a RuleIndex
     block_class: BlockClass
     revision: int  #: of the policy that decided
-    repeated: bool  #: the same (switch, call_id) was answered before; that answer again
+    repeated: bool  #: the same call was answered before; that answer again
     shadow: tuple[str, ...]  #: ids of the shadow rules that matched
     errors: int  #: rules that ended in an error on this call
 

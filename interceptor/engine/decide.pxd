@@ -28,6 +28,7 @@ cdef struct Worker:             # what one deciding thread owns
     uint8_t added_field         # what the last entry of an add_to was made of
     uint64_t[64] repeat_a       # by call of the chunk: the 128-bit hash of (switch, call_id); 0, 0: none
     uint64_t[64] repeat_b
+    uint64_t[64] parties        # who calls whom: repeat_a ^ parties, repeat_b is the same call again
     Entity[64][64] entity       # by call of the chunk and group
     Memo trunks
     Memo switches

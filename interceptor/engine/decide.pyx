@@ -10,7 +10,7 @@ from interceptor.engine.entities cimport entities_record, entities_set
 from interceptor.engine.events cimport Aside, ring_put
 from interceptor.engine.feeding cimport note_decided
 from interceptor.engine.inflight cimport flights_entry, flights_set
-from interceptor.engine.intake cimport name_call, resolve
+from interceptor.engine.intake cimport name_call, name_parties, resolve
 from interceptor.engine.keys cimport key_digits
 from interceptor.engine.lists cimport lists_find, lists_group
 from interceptor.engine.networks cimport networks_find
@@ -62,7 +62,7 @@ cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) n
             if w.entity[i][k].a:
                 ahead_note(&w.ahead, entities_set(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b), 1)
         if w.repeat_b[i]:
-            ahead_note(&w.ahead, recent_set(s.repeats, w.repeat_a[i], w.repeat_b[i]), 2)
+            ahead_note(&w.ahead, recent_set(s.repeats, w.repeat_a[i] ^ w.parties[i], w.repeat_b[i]), 2)
             if s.n_parts:
                 ahead_note(&w.ahead, flights_set(s.flights.flights, w.repeat_a[i], w.repeat_b[i]), 2)
     ahead_fetch(&w.ahead)
@@ -72,7 +72,7 @@ cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) n
                 ahead_note(&w.ahead, entities_record(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b),
                            s.groups[k].record_lines)
         if w.repeat_b[i]:
-            ahead_note(&w.ahead, recent_entry(s.repeats, w.repeat_a[i], w.repeat_b[i]), 1)
+            ahead_note(&w.ahead, recent_entry(s.repeats, w.repeat_a[i] ^ w.parties[i], w.repeat_b[i]), 1)
             if s.n_parts:
                 ahead_note(&w.ahead, flights_entry(s.flights.flights, w.repeat_a[i], w.repeat_b[i]), 2)
     ahead_fetch(&w.ahead)
@@ -81,6 +81,7 @@ cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) n
 cdef void name_repeat(const Snapshot* s, Worker* w, const Call* call, uint32_t i) noexcept nogil:
     name_call(&s.intake, &w.switches, call.text[<int> Field.F_SWITCH], call.text[<int> Field.F_CALL_ID],
               &w.repeat_a[i], &w.repeat_b[i])
+    w.parties[i] = name_parties(&s.intake, call) if w.repeat_b[i] else 0
 
 
 # --- 2. one call
@@ -95,7 +96,7 @@ cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Milli
         stats_bump(&w.stats.verdict[<int> Verdict.PASS], 1)
         look_back(s, w, call, False, out, now)
         return
-    if w.repeat_b[i] and recent_find(s.repeats, w.repeat_a[i], w.repeat_b[i], now, out):
+    if w.repeat_b[i] and recent_find(s.repeats, w.repeat_a[i] ^ w.parties[i], w.repeat_b[i], now, out):
         out.repeated = 1
         stats_bump(&w.stats.repeated, 1)
         return
@@ -106,7 +107,7 @@ cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Milli
     enforce(s, w, call, now, graced, out, NULL)
     shadow(s, w, out, NULL)
     if w.repeat_b[i]:
-        recent_put(s.repeats, w.repeat_a[i], w.repeat_b[i], now, now + REPEAT_MS, out, False, False)
+        recent_put(s.repeats, w.repeat_a[i] ^ w.parties[i], w.repeat_b[i], now, now + REPEAT_MS, out, False, False)
     note_decided(s, w, call, i, now, out)
     stats_bump(&w.stats.verdict[out.verdict], 1)
     report(w, call, out, now)
@@ -130,7 +131,7 @@ cdef void explain_call(const Snapshot* s, Worker* w, Call* call, Millis now, Dec
     graced[0] = in_grace(s, call, now)
     enforce(s, w, call, now, graced[0], out, outcome)
     shadow(s, w, out, outcome)
-    if w.repeat_b[0] and recent_find(s.repeats, w.repeat_a[0], w.repeat_b[0], now, out):
+    if w.repeat_b[0] and recent_find(s.repeats, w.repeat_a[0] ^ w.parties[0], w.repeat_b[0], now, out):
         out.repeated = 1
 
 

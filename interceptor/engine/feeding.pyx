@@ -223,11 +223,11 @@ cdef void note_decided(const Snapshot* s, Worker* w, const Call* call, uint32_t 
         flight.state |= FLIGHT_BLOCKED
         telling = tell_flight(s.flights, &flight)
         take_off(s, w, &telling, now)
-    if w.repeat_b[i] and flights_begin(s.flights.flights, &flight, now, &before) == FOUND_ENTRY:
+    if w.repeat_b[i] and flights_begin(s.flights.flights, &flight, w.parties[i], now, &before) == FOUND_ENTRY:
         catch_up(s, w, &flight, &before, now)
 
 
-# What came before the decision: another call of its name, whose end is lost; or its own reports.
+# What came before the decision: the same call long ago, whose end is lost; or its own reports.
 cdef void catch_up(const Snapshot* s, Worker* w, const Flight* flight, const Flight* before,
                    Millis now) noexcept nogil:
     cdef Telling telling

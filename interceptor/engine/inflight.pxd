@@ -1,6 +1,9 @@
 # The calls in flight: what a report of a call needs to know of its decision, by the 128-bit name of (switch, call_id).
-# A bounded table, set-associative as recent.pyx. Who is done (ended, blocked) makes room first, then the oldest call,
-# counted. What is done stays until then: a report that comes again finds it.
+# Who calls chooses the call_id: calls of one name but between other parties have an entry each, and a report, which
+# knows the name alone, is about the newest of them in flight, or when none is, about the one that was done last.
+#
+# A bounded table, set-associative as recent.pyx, the entries of one name in one set. Who is done (ended, blocked) makes
+# room first, then the oldest call, counted. What is done stays until then: a report that comes again finds it.
 #
 # What must outlive the process lies in one Region: the layouts, the sets, the entries. Every write to an entry is under
 # its set's lock, which says which way it is.
@@ -28,7 +31,7 @@ cpdef enum FlightState:     # bits
 
 cdef struct Flight:         # an entry, two lines
     uint64_t a              # name
-    uint64_t b
+    uint64_t b              # of a call that was decided: ^ parties
     Key[10] key             # by slot of its layout
     Millis setup            # of an early report: when the first came
     int64_t answered_switch     # the answer by the switch's clock; 0: it did not say
@@ -91,13 +94,15 @@ cpdef enum FlightFound:
     FOUND_ENTRY = 1
     FOUND_NO_ROOM = 2       # nothing, and none was made
 
-# A call is decided: `call` becomes the entry of its name. `before` gets what was there: an earlier call of that name,
-# or early reports, whose answer and end the entry keeps (unless it is blocked). Those older than REPEAT_MS are nothing.
-cdef FlightFound flights_begin(InFlight* flights, const Flight* call, Millis now, Flight* before) noexcept nogil
-# A report sets ANSWERED, ENDED (or both) in the entry of its name; `before` gets the entry as it was. Where there is
-# none, `otherwise` becomes it, unless only by evicting a call in flight could room be made. Where `otherwise` is
-# COUNTED it also takes the place of early reports, whose bits it keeps; else its EARLY_... join theirs. With
-# `only_join` neither is done: nothing is found but an entry with keys.
+# A call is decided: `call` becomes the entry of its name and parties. `before` gets what was there: an earlier call of
+# both, or reports of that name alone, whose answer and end the entry keeps (unless it is blocked). Those older than
+# REPEAT_MS are nothing.
+cdef FlightFound flights_begin(InFlight* flights, const Flight* call, uint64_t parties, Millis now,
+                               Flight* before) noexcept nogil
+# A report sets ANSWERED, ENDED (or both) in the entry of its name (which of them: above); `before` gets the entry as it
+# was. Where there is none, `otherwise` becomes it, unless only by evicting a call in flight could room be made. Where
+# `otherwise` is COUNTED it also takes the place of early reports, whose bits it keeps; else its EARLY_... join theirs.
+# With `only_join` neither is done: nothing is found but an entry with keys.
 cdef FlightFound flights_report(InFlight* flights, const Flight* otherwise, uint8_t bits, bint only_join, Millis now,
                                 Flight* before) noexcept nogil
 

@@ -53,10 +53,19 @@ class FlightTable:
         """Entries that were dropped, for an earlier process had died while it changed them."""
 
     def begin(
-        self, a: int, b: int, now: int, *, blocked: bool = False, keys: Sequence[int] = (), where: int = 0
+        self,
+        a: int,
+        b: int,
+        now: int,
+        *,
+        parties: int = 0,
+        blocked: bool = False,
+        keys: Sequence[int] = (),
+        where: int = 0,
     ) -> tuple[FlightFound, Any]:
-        """A call of that name is decided at `now`. What was there before: state, setup, the answer by the switch's
-        clock, conditions that held, keys or what an early report said; or None."""
+        """A call of that name, between these parties, is decided at `now`. What was there before, of both or of reports
+        alone: state, setup, the answer by the switch's clock, conditions that held, keys or what an early report said;
+        or None."""
 
     def report(
         self,
@@ -70,8 +79,9 @@ class FlightTable:
         duration: int | None = None,
         switch_ms: int = 0,
     ) -> tuple[FlightFound, Any]:
-        """A report of that call: `bits` of FLIGHT_ANSWERED and FLIGHT_ENDED; `counted`: it carries keys; `only_join`:
-        it is taken only where an entry has keys."""
+        """A report of the newest call of that name in flight, else of the one that was done last: `bits` of
+        FLIGHT_ANSWERED and FLIGHT_ENDED; `counted`: it carries keys; `only_join`: it is taken only where an entry has
+        keys."""
 
     def __len__(self) -> int:
         """Ways that hold an entry, of calls in flight or done."""

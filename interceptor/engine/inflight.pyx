@@ -40,16 +40,34 @@ cdef inline Flight* entry_at(const InFlight* flights, const FlightSet* of, int w
     return flights.entries + (of - flights.sets) * FLIGHT_WAYS + way
 
 
-cdef inline int way_of(const InFlight* flights, const FlightSet* of, uint64_t hash, uint64_t a,
-                       uint64_t b) noexcept nogil:
-    cdef int way
+# An entry of a name has its first half; the set and the tag stand for the other one, which parties may be mixed into.
+cdef inline bint has_name(const InFlight* flights, const FlightSet* of, int way, uint64_t hash,
+                          uint64_t a) noexcept nogil:
+    return of.rank[way] != 0 and ((of.rank[way] ^ hash) & TAG) == 0 and entry_at(flights, of, way).a == a
+
+
+cdef inline int way_of_call(const InFlight* flights, const FlightSet* of, uint64_t hash, const Flight* call,
+                            uint64_t parties) noexcept nogil:
+    # Of the call itself, else of reports whose Decide is unseen.
+    cdef int way, reported = NOWHERE
     cdef const Flight* entry
     for way in range(FLIGHT_WAYS):
-        if of.rank[way] != 0 and ((of.rank[way] ^ hash) & TAG) == 0:
+        if has_name(flights, of, way, hash, call.a):
             entry = entry_at(flights, of, way)
-            if entry.a == a and entry.b == b:
+            if not entry.state & FLIGHT_SETUP:
+                reported = way
+            elif entry.b == call.b ^ parties:
                 return way
-    return NOWHERE
+    return reported
+
+
+cdef inline int way_of_name(const InFlight* flights, const FlightSet* of, uint64_t hash, uint64_t a) noexcept nogil:
+    # The newest in flight, else who was done last.
+    cdef int way, found = NOWHERE
+    for way in range(FLIGHT_WAYS):
+        if has_name(flights, of, way, hash, a) and (found == NOWHERE or of.rank[way] > of.rank[found]):
+            found = way
+    return found
 
 
 cdef inline int least(const FlightSet* of) noexcept nogil:
@@ -94,14 +112,15 @@ cdef inline bint outdated(const Flight* entry, Millis now) noexcept nogil:
     return not entry.state & FLIGHT_SETUP and now - entry.setup >= REPEAT_MS
 
 
-cdef FlightFound flights_begin(InFlight* flights, const Flight* call, Millis now, Flight* before) noexcept nogil:
+cdef FlightFound flights_begin(InFlight* flights, const Flight* call, uint64_t parties, Millis now,
+                               Flight* before) noexcept nogil:
     cdef uint64_t hash = hash_of(flights, call.a, call.b)
     cdef FlightSet* of = flights.sets + scale(hash, flights.n_sets)
     cdef Flight* entry
     cdef FlightFound found = FOUND_NOTHING
     cdef int way
     ic_lock(&of.lock, &flights.waited)
-    way = way_of(flights, of, hash, call.a, call.b)
+    way = way_of_call(flights, of, hash, call, parties)
     if way == NOWHERE:
         way = least(of)
         entry = entry_at(flights, of, way)
@@ -114,6 +133,7 @@ cdef FlightFound flights_begin(InFlight* flights, const Flight* call, Millis now
             memcpy(before, entry, sizeof(Flight))
     ic_changing(&of.lock, way)
     memcpy(entry, call, sizeof(Flight))
+    entry.b ^= parties
     if found == FOUND_ENTRY and not before.state & FLIGHT_SETUP and not call.state & FLIGHT_BLOCKED:
         entry.state |= before.state & (FLIGHT_ANSWERED | FLIGHT_ENDED)
         entry.answered_switch = before.answered_switch
@@ -130,7 +150,7 @@ cdef FlightFound flights_report(InFlight* flights, const Flight* otherwise, uint
     cdef FlightFound found = FOUND_NOTHING
     cdef int way
     ic_lock(&of.lock, &flights.waited)
-    way = way_of(flights, of, hash, otherwise.a, otherwise.b)
+    way = way_of_name(flights, of, hash, otherwise.a)
     if way != NOWHERE:
         entry = entry_at(flights, of, way)
         if not (outdated(entry, now) and not entry.state & FLIGHT_COUNTED):
@@ -264,9 +284,10 @@ cdef class FlightTable:
             match(&plan.map[i], &wanted, &head.layouts[i])
         return 0
 
-    def begin(self, a: int, b: int, now: int, *, blocked: bool = False, keys=(), where: int = 0):
+    def begin(self, a: int, b: int, now: int, *, parties: int = 0, blocked: bool = False, keys=(), where: int = 0):
         cdef Flight call, before
         cdef Millis at = now
+        cdef uint64_t between = parties
         cdef FlightFound found
         memset(&call, 0, sizeof(Flight))
         call.a, call.b, call.setup, call.where = a, b, now, where
@@ -274,7 +295,7 @@ cdef class FlightTable:
         for i, key in enumerate(keys):
             call.key[<int>i] = key
         with nogil:
-            found = flights_begin(self.flights, &call, at, &before)
+            found = flights_begin(self.flights, &call, between, at, &before)
         return seen(found, &before)
 
     def report(self, a: int, b: int, bits: int, now: int, *, counted: bool = False, only_join: bool = False,

@@ -41,6 +41,10 @@ cdef uint64_t remembered_hash(const Intake* intake, Memo* memo, Text text) noexc
 cdef void name_call(const Intake* intake, Memo* switches, Text on_switch, Text call_id, uint64_t* a,
                     uint64_t* b) noexcept nogil
 
+# Who calls whom, of a call that is resolved: with the call's name it tells one call from another. By the canonical
+# keys, so that a retransmission says the same however it writes the numbers; of what has no key by its text.
+cdef uint64_t name_parties(const Intake* intake, const Call* call) noexcept nogil
+
 # Fills numbers, keys, trunk settings and `emergency` of a call whose texts and scalars are set.
 # From and P-Asserted-Identity come in as F_FROM and F_ASSERTED; F_CALLER is chosen here.
 cdef void resolve(const Intake* intake, Memo* trunks, Call* call) noexcept nogil

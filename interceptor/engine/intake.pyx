@@ -2,7 +2,7 @@
 from libc.string cimport memcmp, memcpy, memset
 
 from interceptor.engine.domains cimport domain_key
-from interceptor.engine.keys cimport KeyKind, Secret, hash_key, siphash, siphash_128, text_key
+from interceptor.engine.keys cimport KeyKind, Secret, hash_key, mix, siphash, siphash_128, text_key
 from interceptor.engine.number cimport dialled_digits, imei_key, imsi_key, parse_number
 from interceptor.engine.plan cimport is_emergency
 from interceptor.engine.types cimport Field, Key, Text
@@ -68,6 +68,16 @@ cdef void name_call(const Intake* intake, Memo* switches, Text on_switch, Text c
         secret.k0 ^= remembered_hash(intake, switches, on_switch)
     siphash_128(&secret, call_id.data, call_id.length, a, b)
     b[0] |= 1
+
+
+cdef inline uint64_t party(const Intake* intake, const Call* call, uint32_t field) noexcept nogil:
+    if call.key[field] or call.text[field].length == 0:
+        return call.key[field]
+    return siphash(&intake.secret, call.text[field].data, call.text[field].length)
+
+
+cdef uint64_t name_parties(const Intake* intake, const Call* call) noexcept nogil:
+    return mix(party(intake, call, Field.F_CALLER), intake.secret.k0) ^ party(intake, call, Field.F_CALLEE)
 
 
 cdef void resolve(const Intake* intake, Memo* trunks, Call* call) noexcept nogil:

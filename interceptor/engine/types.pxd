@@ -13,7 +13,7 @@ cpdef enum Limits:
     MAX_DIGITS = 15         # E.164
     MAX_FIELD = 1024        # bytes of one text field
     CHUNK = 64              # calls decided in one pass
-    REPEAT_MS = 32000       # how long the answer to a (switch, call_id) is kept
+    REPEAT_MS = 32000       # how long the answer to a call is kept
     ADDED_PER_MINUTE = 600  # entries one rule's add_to may make in a minute of the clock
 
 cpdef enum Verdict:

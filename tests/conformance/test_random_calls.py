@@ -129,7 +129,7 @@ def test_random_calls_are_answered_as_by_the_model_between_reports_of_them(
     joined = 0
     for seed in range(scale(1_000, 50_000) // SEQUENCE):
         calls = [
-            (now, call | ({"call_id": f"{n // 2}" if n % 5 == 0 else f"{n}-"} if n % 7 else {}))
+            (now, call | ({"call_id": f"{n // 10}" if n % 5 == 0 else f"{n}-"} if n % 7 else {}))
             for n, (now, call) in enumerate(random_calls(seed, SEQUENCE, START, backwards=False))
         ]
         reports = list(random_reports(seed, calls))

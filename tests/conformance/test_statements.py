@@ -35,7 +35,8 @@ STATEMENTS = {
         "counting-includes-the-present-call-blocked-or-not"
     ],
     "Counting: emergency calls are not counted": ["counting-leaves-out-emergency-calls"],
-    "Counting: the same (switch, call_id) within 32 s gets the first answer again and counts nothing": [
+    "Counting: the same call within 32 s gets the first answer again and counts nothing; it has the same switch, "
+    "call_id, caller and callee": [
         "counting-a-repeated-call-once",
     ],
     "Counting: calls of one batch see each other in order": [

@@ -264,6 +264,41 @@ def test_a_malformed_card_names_its_field() -> None:
         assert str(error.value).startswith(told)
 
 
+def test_calls_of_one_call_id_between_several_parties_are_calls_of_their_own() -> None:
+    """Whoever calls chooses the call_id: it buys him neither an answer nor a counter."""
+    engine = fresh()
+    calls = [
+        {"caller": caller, "callee": callee, "imei": IMEIS[0], "call_id": "a"}
+        for caller in CALLERS[:2]
+        for callee in CALLEES[:2]
+    ]
+    for n, call in enumerate(calls):
+        assert not engine.decide(call, NOW + n).repeated
+        assert engine.decide(call, NOW + n).repeated
+    asked = {"caller": CALLERS[0], "callee": CALLEES[0], "imei": IMEIS[0]}
+    for n in range(4):  # each end is of another call: none is active for ever, none less than never
+        assert values(engine, asked, NOW + 100)["active"] == 4 - n
+        assert (
+            engine.report({"call_id": "a", "event": "ended", "duration_ms": 5000}, NOW + 10 + n) == "joined"
+        )
+    assert engine.report({"call_id": "a", "event": "ended", "duration_ms": 5000}, NOW + 20) == "repeated"
+    read = values(engine, asked, NOW + 100)
+    assert (read["active"], read["ended"], read["short"]) == (0, 2, 2)
+
+
+def test_a_call_is_the_same_however_its_numbers_are_written() -> None:
+    engine = fresh()
+    call = {"caller": "+8613800138000", "callee": "+8613900139000", "call_id": "a"}
+    assert not engine.decide(call, NOW).repeated
+    for caller in ("sip:+8613800138000@example.com;user=phone", "008613800138000", "tel:+86-138-0013-8000"):
+        assert engine.decide({**call, "caller": caller}, NOW + 1).repeated
+    assert not engine.decide({**call, "caller": call["callee"], "callee": call["caller"]}, NOW + 2).repeated
+    for unreadable in ("sip:alice@example.com", "sip:bob@example.com"):  # without a key its text tells
+        for parties in ({"caller": unreadable}, {"callee": unreadable}):
+            assert not engine.decide({**call, **parties}, NOW + 3).repeated
+            assert engine.decide({**call, **parties}, NOW + 4).repeated
+
+
 def test_a_policy_that_counts_no_reports_follows_no_calls() -> None:
     engine = Engine(load_plan(), secret=bytes(16))
     engine.publish(load_policy("p.yaml", "version: 1\nrules: []\ndefault: pass\n"), {}, revision=1)
@@ -322,7 +357,7 @@ class KernelIsModel(RuleBasedStateMachine):
         self.engine = fresh(0)
         self.model = model.Following()
         self.model.publish({one.name: modelled(one) for one in SPECS[0].counters})
-        self.answered_until: dict[str, int] = {}
+        self.answered_until: dict[tuple[str, str, str], int] = {}
 
     @rule(step=st.sampled_from([1, 900, 12_000, 33_000]))
     def pass_time(self, step: int) -> None:
@@ -337,16 +372,17 @@ class KernelIsModel(RuleBasedStateMachine):
 
     @rule(name=names, call=calls, blocked=st.booleans())
     def decide(self, name: str | None, call: dict[str, Any], blocked: bool) -> None:
+        self.now += 1  # of two calls of a millisecond none is the newer one
         sent = {**call, "domain": BAD if blocked else "example.org"}
         if name is not None:
             sent["call_id"] = name
         decision = self.engine.decide(sent, self.now)
-        repeated = name is not None and self.answered_until.get(name, 0) > self.now
+        same = (name or "", call["caller"], call["callee"])
+        repeated = name is not None and self.answered_until.get(same, 0) > self.now
         assert decision.repeated == repeated
         if not repeated:
             self.model.decide(name, call, self.now, blocked=blocked)
-            if name is not None:
-                self.answered_until[name] = self.now + 32_000
+            self.answered_until[same] = self.now + 32_000
 
     @rule(
         name=names,
@@ -360,6 +396,7 @@ class KernelIsModel(RuleBasedStateMachine):
     ) -> None:
         if name is None and call is None:
             return
+        self.now += 1
         duration = duration if event == "ended" else None
         sent = {"call_id": name, "event": event, "time_ms": time_ms, "duration_ms": duration, "call": call}
         outcome = self.engine.report(sent, self.now)

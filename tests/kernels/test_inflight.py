@@ -70,11 +70,17 @@ class SetIsDict(RuleBasedStateMachine):
     def pass_time(self, step: int) -> None:
         self.now += step
 
-    @rule(name=names, blocked=st.booleans(), keys=st.tuples(*[st.integers(0, 2**64 - 1)] * 3))
-    def begin(self, name: tuple[int, int], blocked: bool, keys: tuple[int, ...]) -> None:
+    @rule(
+        name=names,
+        parties=st.sampled_from([0, 1, 2**64 - 1]),
+        blocked=st.booleans(),
+        keys=st.tuples(*[st.integers(0, 2**64 - 1)] * 3),
+    )
+    def begin(self, name: tuple[int, int], parties: int, blocked: bool, keys: tuple[int, ...]) -> None:
         self.tick()
-        found = self.table.begin(*name, self.now, blocked=blocked, keys=keys)
-        same(found, self.model.begin(name, self.now, blocked=blocked, keys=keys))
+        told: dict[str, Any] = {"parties": parties, "blocked": blocked, "keys": keys}
+        found = self.table.begin(*name, self.now, **told)
+        same(found, self.model.begin(name, self.now, **told))
 
     @rule(
         name=names,
@@ -123,6 +129,18 @@ def test_a_report_finds_what_was_kept_of_its_call() -> None:
     assert seen is not None
     assert seen[:3] == (FlightState.FLIGHT_SETUP | ANSWERED, 1000, 99)
     assert (len(table), table.open) == (1, 0)
+
+
+def test_calls_of_one_name_between_several_parties_end_one_by_one() -> None:
+    table = FlightTable(100, 1)
+    for parties in (5, 6, 7):
+        table.begin(1, 2, 1000 + parties, parties=parties, keys=[parties])
+    table.begin(1, 2, 1008, parties=8, keys=[8], blocked=True)  # is not in flight
+    assert table.open == 3
+    ended = [table.report(1, 2, ENDED, now)[1] for now in range(2000, 2005)]
+    assert [seen[4][0] for seen in ended] == [7, 6, 5, 5, 5]  # the newest first; then who was done last
+    assert [bool(seen[0] & ENDED) for seen in ended] == [False, False, False, True, True]
+    assert (len(table), table.open) == (4, 0)
 
 
 def test_who_is_done_makes_room_before_any_call_in_flight() -> None:

@@ -71,8 +71,13 @@ class Followed:
     setup: int
     blocked: bool
     held: frozenset[Hashable]  #: meanings of the counters whose `where` held at setup
+    since_so: int  #: when it was decided, or had ended
     answered: int | None = None
     ended: bool = False
+
+    @property
+    def in_flight(self) -> bool:
+        return not self.blocked and not self.ended
 
 
 class Engine:
@@ -80,13 +85,14 @@ class Engine:
 
     def __init__(self, home: str = "CN") -> None:
         self.home = home
-        #: (switch, call_id) -> the first answer, and until when it is given again
-        self.answers: dict[tuple[str, str], tuple[Decision, int]] = {}
+        #: (switch, call_id) and who calls whom -> the first answer, and until when it is given again
+        self.answers: dict[Hashable, tuple[Decision, int]] = {}
         self.dialled_emergency: dict[Hashable, int] = {}  #: number -> until
         self.added: dict[tuple[str, Hashable], int] = {}  #: (list, what is on it) -> until
         self.added_in: Tally[tuple[str, int]] = Tally()  #: entries made, by rule and minute
         self.logs: dict[tuple[Hashable, Hashable], Log] = {}  #: by the counter's meaning and the entity
-        self.followed: dict[tuple[str, str], Followed] = {}
+        #: of a (switch, call_id): by who calls whom, as that name is the caller's choice
+        self.followed: dict[tuple[str, str], dict[Hashable, Followed]] = defaultdict(dict)
         self.early: dict[tuple[str, str], list[tuple[Mapping[str, Any], int]]] = defaultdict(list)
         #: (counter, place) -> (who, began, ended, whether it is counted as paired) of every call that ended there
         self.ended: dict[tuple[Hashable, Hashable], list[EndedCall]] = defaultdict(list)
@@ -127,7 +133,7 @@ class Engine:
         decision = dataclasses.replace(decision, added=self.add_to(decision, call, now))
         self.follow(call, now, world, blocked=decision.verdict == Verdict.BLOCK)
         if "call_id" in call.texts:
-            self.answers[self.name_of(call)] = decision, now + Limits.REPEAT_MS
+            self.answers[self.name_of(call), parties_of(call)] = decision, now + Limits.REPEAT_MS
         return decision
 
     def explain(self, sent: Mapping[str, Any], now: int) -> Explanation:
@@ -156,9 +162,9 @@ class Engine:
         return call.texts.get("switch", ""), call.texts["call_id"]
 
     def first_answer(self, call: Call, now: int) -> Decision | None:
-        if "call_id" in call.texts and self.name_of(call) in self.answers:
-            answer, until = self.answers[self.name_of(call)]
-            if now < until:
+        if "call_id" in call.texts:
+            answer, until = self.answers.get((self.name_of(call), parties_of(call)), (None, 0))
+            if answer and now < until:
                 return dataclasses.replace(answer, repeated=True)
         return None
 
@@ -218,26 +224,26 @@ class Engine:
     def follow(self, call: Call, now: int, world: cel.World, *, blocked: bool) -> None:
         """From now on the call's reports find it. One that was blocked is not in progress."""
         held = frozenset(meaning(c, self.policy) for c in self.counters.values() if holds(c, world))
-        followed = Followed(call, now, blocked, held)
+        followed = Followed(call, now, blocked, held, now)
         if blocked:
             self.end_active(followed)
         if "call_id" in call.texts:
-            before = self.followed.get(self.name_of(call))
-            if before and not (
-                before.blocked or before.ended
-            ):  # another call of that name, whose end was lost
+            of_name = self.followed[self.name_of(call)]
+            before = of_name.get(parties_of(call))
+            if before and before.in_flight:  # the same call long ago, whose end was lost
                 self.end_active(before)
-            self.followed[self.name_of(call)] = followed
+            of_name[parties_of(call)] = followed
             for report, when in self.early.pop(self.name_of(call), []):
                 self.report(report, when)
 
     def report(self, report: Mapping[str, Any], now: int) -> str:
         """An answer or an end of a call that was decided."""
         name = report.get("switch", ""), report["call_id"]
-        if name not in self.followed:
+        if not self.followed[name]:
             self.early[name].append((report, now))
             return "early"
-        followed = self.followed[name]
+        # The newest of that name in flight, else the one that was done last.
+        followed = max(self.followed[name].values(), key=lambda one: (one.in_flight, one.since_so))
         if followed.blocked:
             return "blocked"
         if followed.ended or (report["event"] == "answered" and followed.answered is not None):
@@ -246,7 +252,7 @@ class Engine:
             followed.answered = now
             self.feed(followed, "answered", now, None)
             return "joined"
-        followed.ended = True
+        followed.ended, followed.since_so = True, now
         duration = report.get("duration_ms")
         if duration is not None and followed.answered is None:  # it says that the call was answered, too
             self.feed(followed, "answered", now, None)
@@ -382,6 +388,11 @@ def try_rule(rule: RuleEntry, world: cel.World) -> str:
 
 def ends_of(call: Call) -> dict[str, Number]:
     return {name: call.numbers[name] for name in ("caller", "callee") if name in call.numbers}
+
+
+def parties_of(call: Call) -> Hashable:
+    """Who calls whom; what has no identity is the text it came as."""
+    return tuple(call.identities.get(name, call.texts.get(name)) for name in ("caller", "callee"))
 
 
 def key_of(parts: Sequence[str], call: Call) -> Hashable | None:

@@ -68,6 +68,11 @@ class Followed:
     answer_theirs: int = 0  #: by the switch's clock; 0: it did not say
     end_theirs: int = 0
     duration: int | None = None
+    since_so: int = 0  #: when it was decided, or had ended
+
+    @property
+    def in_flight(self) -> bool:
+        return self.decided and not self.blocked and not self.ended
 
     @property
     def waits(self) -> bool:
@@ -79,7 +84,8 @@ class Following:
 
     def __init__(self) -> None:
         self.counters: dict[str, Counter] = {}
-        self.calls: dict[str, Followed] = {}
+        #: by name and parties; None: reports alone. Whoever calls chooses the name, and may give it to several calls.
+        self.calls: dict[tuple[str, Hashable], Followed] = {}
         self.cards: set[str] = set()
         self.log: dict[tuple[str, Hashable], list[Any]] = defaultdict(list)
 
@@ -92,16 +98,17 @@ class Following:
     def decide(self, name: str | None, call: Call, now: int, *, blocked: bool) -> None:
         """A call was decided, and it is no repeated one."""
         new = self.kept(call, now)
-        new.decided, new.blocked, new.setup = True, blocked, now
+        new.decided, new.blocked, new.setup, new.since_so = True, blocked, now, now
         if not blocked:
             self.begin_active(new, now)
         if name is None:
             return
-        before = self.calls.get(name)
-        self.calls[name] = new
+        parties = call.get("caller"), call.get("callee")
+        before = self.calls.get((name, parties)) or self.calls.pop((name, None), None)
+        self.calls[name, parties] = new
         if before is None or (not before.decided and now - before.since >= Limits.REPEAT_MS):
             return
-        if before.decided:  # another call of that name, whose end was lost
+        if before.decided:  # the same call long ago, whose end was lost
             if not before.blocked and not before.ended:
                 self.end_active(before)
         elif not blocked:
@@ -115,7 +122,7 @@ class Following:
 
     def report(self, name: str | None, news: News, now: int, call: Call | None = None) -> str:
         """A report of a call. What became of it."""
-        found = self.calls.get(name) if name is not None else None
+        found = self.told_of(name)
         if found is not None and found.waits and now - found.since >= Limits.REPEAT_MS:
             found = None
         if found is not None and not found.waits:
@@ -124,7 +131,7 @@ class Following:
             if name is None:
                 return "unknown"
             if found is None:
-                found = self.calls[name] = Followed(now)
+                found = self.calls[name, None] = Followed(now)
             fresh = self.note(found, news, now)
             return "early" if fresh else "repeated"
         carried = self.kept(call, now)
@@ -140,7 +147,7 @@ class Following:
         self.note(carried, news, now)
         self.feed_what_waited(carried)
         if name is not None:
-            self.calls[name] = carried
+            self.calls[name, None] = carried
         return "carried"
 
     def card(self, name: str | None, event: str, card: Call) -> str:
@@ -157,6 +164,11 @@ class Following:
         return "carried"
 
     # --- steps
+
+    def told_of(self, name: str | None) -> Followed | None:
+        """What a report is about: the newest call of that name in flight, else the one that was done last."""
+        calls = [call for (named, _), call in self.calls.items() if named == name]
+        return max(calls, key=lambda call: (call.in_flight, call.since_so), default=None)
 
     @property
     def follows(self) -> dict[str, Counter]:
@@ -189,6 +201,7 @@ class Following:
             found.answered, found.answer_ours = True, now
             found.answer_theirs = news.time_ms if news.event == "answered" else 0
         if "ended" in fresh:
+            found.since_so = now if found.in_flight else found.since_so
             found.ended, found.end_theirs, found.duration = True, news.time_ms, news.duration
         return fresh
 

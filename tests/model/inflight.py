@@ -27,15 +27,24 @@ class Flight:
         return self.decided and not self.blocked and not self.ended
 
     @property
+    def rank(self) -> tuple[bool, int]:
+        """The least makes room; of one name, the greatest is what a report is about."""
+        return self.in_flight, self.stays_until
+
+    @property
     def waits(self) -> bool:
         """Early reports, which wait for their Decide."""
         return not self.decided and not self.counted
 
 
+#: Of (switch, call_id): whoever calls chooses it, so that calls between several parties may have one.
+Name = tuple[int, int]
+
+
 class InFlight:
     def __init__(self, ways: int) -> None:
         self.ways = ways
-        self.flights: dict[tuple[int, int], Flight] = {}
+        self.flights: dict[tuple[Name, int | None], Flight] = {}  #: by name and parties; None: reports alone
         self.evicted = 0
         self.refused = 0
 
@@ -44,10 +53,10 @@ class InFlight:
         return sum(flight.in_flight for flight in self.flights.values())
 
     def begin(
-        self, name: tuple[int, int], now: int, *, blocked: bool = False, keys: tuple[int, ...] = ()
+        self, name: Name, now: int, *, parties: int = 0, blocked: bool = False, keys: tuple[int, ...] = ()
     ) -> Flight | None:
-        """A call is decided. What was there under its name."""
-        before = self.flights.get(name)
+        """A call is decided. What was there of it, or of reports under its name."""
+        before = self.flights.pop((name, parties), None) or self.flights.pop((name, None), None)
         if before is None:
             self.make_room(now, only_done=False)
         elif not before.decided and now - before.since >= Limits.REPEAT_MS:
@@ -60,12 +69,12 @@ class InFlight:
                 ended=before.ended,
                 answered_switch=before.answered_switch,
             )
-        self.flights[name] = call
+        self.flights[name, parties] = call
         return before
 
     def report(
         self,
-        name: tuple[int, int],
+        name: Name,
         now: int,
         *,
         answered: bool,
@@ -75,8 +84,10 @@ class InFlight:
         duration: int | None = None,
         switch_ms: int = 0,
     ) -> Flight | None:
-        """A report. What was there under its name."""
-        before = self.flights.get(name)
+        """A report. What was there under its name: the newest call in flight, else who was done last."""
+        of_name = {key: flight for key, flight in self.flights.items() if key[0] == name}
+        key = max(of_name, key=lambda key: of_name[key].rank, default=(name, None))
+        before = of_name.get(key)
         if only_join and (before is None or before.waits):
             return None
         new = Flight(
@@ -95,17 +106,17 @@ class InFlight:
             duration = None if flight.decided or flight.counted else duration
             until = now if flight.in_flight else flight.stays_until
             flight = replace(flight, ended=True, duration=duration, stays_until=until)
-        self.flights[name] = flight
+        self.flights[key] = flight
         return before
 
     def make_room(self, now: int, *, only_done: bool) -> bool:
         if len(self.flights) < self.ways:
             return True
-        name, flight = min(self.flights.items(), key=lambda item: (item[1].in_flight, item[1].stays_until))
+        key, flight = min(self.flights.items(), key=lambda item: item[1].rank)
         if flight.in_flight and now - flight.since < DAY:
             if only_done:
                 self.refused += 1
                 return False
             self.evicted += 1
-        del self.flights[name]
+        del self.flights[key]
         return True

@@ -5,7 +5,6 @@ import json
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from interceptor.integrations.kamailio.settings import Trunk
@@ -52,7 +51,7 @@ def call_of(read: Read, trunk: Trunk) -> dict[str, Any]:
     asserted = [address(value) for value in values(read("$(hdr(P-Asserted-Identity)[*])"))]
     believed = verification([*asserted, sender]) if trunk.verified else ""
     call: dict[str, Any] = {
-        "call_id": call_name(read),
+        "call_id": _NOT_OF_A_CALL_ID.sub("", read("$ci"))[:LONGEST_CALL_ID],
         "caller": read("$fu"),
         "callee": callee(read("$ru")),
         "asserted_identity": next(
@@ -77,18 +76,6 @@ def call_of(read: Read, trunk: Trunk) -> dict[str, Any]:
     if trunk.international is not None:
         fields["international_ingress"] = trunk.international
     return fields
-
-
-def call_name(read: Read) -> str:
-    """The Call-ID, and a digest of who calls whom from where.
-
-    The service gives the first answer again to a call_id that it knows, and counts nothing. Whoever calls chooses the
-    Call-ID: alone it would let him have one answer for many calls.
-    """
-    call_id = read("$ci")
-    parts = (call_id, *map(read, ("$ft", "$fu", "$ru", "$si", "$(hdr(P-Asserted-Identity)[*])")))
-    digest = blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=8)
-    return f"{_NOT_OF_A_CALL_ID.sub('', call_id)[:LONGEST_CALL_ID]};{digest.hexdigest()}"
 
 
 def values(header: str) -> list[str]:
