@@ -1,7 +1,7 @@
 # What one counter is inside an entity's record (contract: columns.pxd); and one column by itself, for tests.
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from interceptor.engine.columns cimport (
     COLUMN_MAX, MEASURE_LARGE, N_MEASURES, Column, Pools, column_borrows, column_bytes, column_count, column_drop,
@@ -21,6 +21,7 @@ cdef int64_t column_peek(const Column* column, const void* at, const Pools* pool
         if ends:
             return column_read(column, at, pools, now)
         return distinct_peek(<const DistinctColumn*>at, pool_of(column.measure, pools), element, column.window, now)
+    memset(copy, 0, sizeof(copy))
     memcpy(copy, at, column_bytes(column.measure))
     if ends:
         return column_end(column, copy, pools, amount, now)

@@ -4,6 +4,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from interceptor.engine.columns cimport ACT_COUNT, ACT_READ
 from interceptor.engine.decide cimport Entity
 from interceptor.engine.entities cimport SPARE, Touch, entities_touch
+from interceptor.engine.entity_records cimport hash_of
 from interceptor.engine.snapshot cimport NO_FIELD, NO_GROUP, Counter, Group
 
 
@@ -17,6 +18,8 @@ cdef void name_entities(const Snapshot* s, Worker* w, const Call* call, uint32_t
             entity.b = part_key(&s.groups[k].b, call)
             if entity.b == 0:
                 entity.a = 0
+        if entity.a:
+            entity.hashed = hash_of(s.groups[k].table, entity.a, entity.b)
 
 
 cdef inline bint same(const Entity* one, const Entity* other) noexcept nogil:
@@ -53,4 +56,4 @@ cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Mill
             touch.act = <uint8_t> (ACT_COUNT if counts else ACT_READ)
             n += 1
         if n:
-            entities_touch(group.table, entity.a, entity.b, now, w.touches, n, w.counter, peek)
+            entities_touch(group.table, entity.a, entity.b, entity.hashed, now, w.touches, n, w.counter, peek)

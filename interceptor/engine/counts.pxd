@@ -3,6 +3,8 @@
 # is an empty one.
 from libc.stdint cimport int64_t, uint16_t, uint32_t
 
+from interceptor.engine.rings cimport RING, ic_ring_sum, ic_ring_sum_after, ic_ring_turn
+from interceptor.engine.stamps cimport CYCLE, ahead, sub_bucket
 from interceptor.engine.types cimport Millis
 
 cdef enum:
@@ -29,8 +31,7 @@ cdef struct LastColumn:     # 8 bytes
 # after it. An amount below 0 is 0, and what has no room stays at the most that has.
 cdef int64_t wide_add(WideColumn* column, Millis window, Millis now, int64_t amount) noexcept nogil
 cdef int64_t wide_read(const WideColumn* column, Millis window, Millis now) noexcept nogil
-cdef int64_t narrow_add(NarrowColumn* column, Millis window, Millis now) noexcept nogil
-cdef int64_t narrow_read(const NarrowColumn* column, Millis window, Millis now) noexcept nogil
+# narrow_add, narrow_read: below, for they are what is called most
 cdef int64_t max_note(NarrowColumn* column, Millis window, Millis now, int64_t amount) noexcept nogil
 cdef int64_t max_read(const NarrowColumn* column, Millis window, Millis now) noexcept nogil
 
@@ -45,3 +46,29 @@ cdef int64_t first_note(FirstColumn* column, Millis window, Millis now) noexcept
 cdef int64_t first_read(const FirstColumn* column, Millis window, Millis now) noexcept nogil
 cdef int64_t last_note(LastColumn* column, Millis window, Millis now) noexcept nogil       # since the one before
 cdef int64_t last_read(const LastColumn* column, Millis window, Millis now) noexcept nogil  # the window's of none
+
+
+cdef inline uint32_t number_of(Millis window, Millis now) noexcept nogil:
+    return <uint32_t>(sub_bucket(window, now) % CYCLE)
+
+
+# Moves on to `number`, unless that is behind. An empty column takes any clock as it is.
+cdef inline void narrow_turn(NarrowColumn* column, uint32_t number) noexcept nogil:
+    cdef uint32_t d = ahead(number, column.epoch)
+    if d:
+        ic_ring_turn(column.ring, column.epoch % RING, d)
+        column.epoch = number
+    elif number != column.epoch and ic_ring_sum(column.ring) == 0:
+        column.epoch = number
+
+
+cdef inline int64_t narrow_add(NarrowColumn* column, Millis window, Millis now) noexcept nogil:
+    cdef uint16_t* cell
+    narrow_turn(column, number_of(window, now))
+    cell = &column.ring[column.epoch % RING]
+    cell[0] += cell[0] < NARROW_MAX
+    return <int64_t>ic_ring_sum(column.ring)
+
+
+cdef inline int64_t narrow_read(const NarrowColumn* column, Millis window, Millis now) noexcept nogil:
+    return <int64_t>ic_ring_sum_after(column.ring, column.epoch % RING, ahead(number_of(window, now), column.epoch))

@@ -3,27 +3,19 @@
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
 from interceptor.engine.counts cimport (
-    NARROW_MAX, WIDE_MAX, FirstColumn, LastColumn, NarrowColumn, WideColumn,
+    NARROW_MAX, WIDE_MAX, FirstColumn, LastColumn, NarrowColumn, WideColumn, narrow_turn, number_of,
 )
-from interceptor.engine.stamps cimport CYCLE, SUB_BUCKETS, ahead, sub_bucket
+from interceptor.engine.stamps cimport SUB_BUCKETS, ahead
 from interceptor.engine.types cimport Millis
-
-ctypedef fused Cell:
-    uint16_t
-    uint32_t
 
 if sizeof(WideColumn) != 64 or sizeof(NarrowColumn) != 32 or sizeof(FirstColumn) != 16 or sizeof(LastColumn) != 8:
     raise ImportError("interceptor.engine.counts: struct layout differs from what the kernels were written for")
 
 
-cdef inline uint32_t number_of(Millis window, Millis now) noexcept nogil:
-    return <uint32_t>(sub_bucket(window, now) % CYCLE)
-
-
 # -- a ring and the sub-buckets it has moved on by ------------------------------------------------------------------
 
 # What is left of the ring's sum once it has moved on by d.
-cdef inline uint64_t ring_sum(const Cell* ring, uint32_t epoch, uint32_t d) noexcept nogil:
+cdef inline uint64_t ring_sum(const uint32_t* ring, uint32_t epoch, uint32_t d) noexcept nogil:
     cdef uint64_t total = 0
     cdef uint32_t i, _, slot = epoch % SUB_BUCKETS
     if d == 0:
@@ -36,7 +28,7 @@ cdef inline uint64_t ring_sum(const Cell* ring, uint32_t epoch, uint32_t d) noex
     return total
 
 
-cdef inline void ring_turn(Cell* ring, uint32_t epoch, uint32_t d) noexcept nogil:
+cdef inline void ring_turn(uint32_t* ring, uint32_t epoch, uint32_t d) noexcept nogil:
     cdef uint32_t _, slot = epoch % SUB_BUCKETS
     for _ in range(d if d < SUB_BUCKETS else SUB_BUCKETS):
         slot = slot + 1 if slot < SUB_BUCKETS - 1 else 0
@@ -90,29 +82,7 @@ cdef int64_t wide_read(const WideColumn* column, Millis window, Millis now) noex
     return wide_sum(column, d) if d else column.total
 
 
-# -- narrow: counts and maxima ---------------------------------------------------------------------------------------
-
-cdef inline void narrow_turn(NarrowColumn* column, uint32_t number) noexcept nogil:
-    cdef uint32_t d
-    if ring_sum(column.ring, column.epoch, 0):
-        d = ahead(number, column.epoch)
-        if d == 0:
-            return
-        ring_turn(column.ring, column.epoch, d)
-    column.epoch = number
-
-
-cdef int64_t narrow_add(NarrowColumn* column, Millis window, Millis now) noexcept nogil:
-    cdef uint16_t* cell
-    narrow_turn(column, number_of(window, now))
-    cell = &column.ring[column.epoch % SUB_BUCKETS]
-    cell[0] += cell[0] < NARROW_MAX
-    return <int64_t>ring_sum(column.ring, column.epoch, 0)
-
-
-cdef int64_t narrow_read(const NarrowColumn* column, Millis window, Millis now) noexcept nogil:
-    return <int64_t>ring_sum(column.ring, column.epoch, ahead(number_of(window, now), column.epoch))
-
+# -- narrow: maxima (counts of 16 bits: counts.pxd) -------------------------------------------------------------------
 
 cdef int64_t max_note(NarrowColumn* column, Millis window, Millis now, int64_t amount) noexcept nogil:
     cdef uint16_t* cell

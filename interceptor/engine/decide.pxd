@@ -15,6 +15,7 @@ from interceptor.engine.types cimport Call, Decision, Key, Millis
 cdef struct Entity:             # what a group of counters is looked up by
     Key a                       # 0: a part of the key is absent, withheld or unparseable; there is no entity
     Key b                       # of a pair; else 0
+    uint64_t hashed             # of both, in its table
 
 cdef struct Worker:             # what one deciding thread owns
     Stats* stats                # of this worker in the snapshot it decides with

@@ -6,7 +6,7 @@ from interceptor.engine.ahead cimport ahead_fetch, ahead_note
 from interceptor.engine.atomics cimport ic_cas64, ic_load8, ic_load64, ic_load64_relaxed, ic_lowest_bit
 from interceptor.engine.counting cimport count, look_at, name_entities
 from interceptor.engine.domains cimport domains_find, domains_keys
-from interceptor.engine.entities cimport entities_record, entities_set
+from interceptor.engine.entity_records cimport record_hinted, set_of
 from interceptor.engine.events cimport Aside, ring_put
 from interceptor.engine.feeding cimport note_decided
 from interceptor.engine.inflight cimport flights_entry, flights_set
@@ -60,7 +60,7 @@ cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) n
                                                  calls[i].key[<int> Field.F_CALLER]), 1)
         for k in range(s.n_groups):
             if w.entity[i][k].a:
-                ahead_note(&w.ahead, entities_set(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b), 1)
+                ahead_note(&w.ahead, set_of(s.groups[k].table, w.entity[i][k].hashed), 1)
         if w.repeat_b[i]:
             ahead_note(&w.ahead, recent_set(s.repeats, w.repeat_a[i] ^ w.parties[i], w.repeat_b[i]), 2)
             if s.n_parts:
@@ -69,8 +69,7 @@ cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) n
     for i in range(n):          # the sets say where the records are
         for k in range(s.n_groups):
             if w.entity[i][k].a:
-                ahead_note(&w.ahead, entities_record(s.groups[k].table, w.entity[i][k].a, w.entity[i][k].b),
-                           s.groups[k].record_lines)
+                ahead_note(&w.ahead, record_hinted(s.groups[k].table, w.entity[i][k].hashed), s.groups[k].record_lines)
         if w.repeat_b[i]:
             ahead_note(&w.ahead, recent_entry(s.repeats, w.repeat_a[i] ^ w.parties[i], w.repeat_b[i]), 1)
             if s.n_parts:

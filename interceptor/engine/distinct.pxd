@@ -3,7 +3,12 @@
 # out; the caller holds the record's lock. A column of zeros is an empty one.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from interceptor.engine.keys cimport mix
 from interceptor.engine.sketches cimport SketchPool
+from interceptor.engine.stamps cimport (
+    CYCLE, SUB_BUCKETS, ahead, ic_elements_find, ic_empty_bits, ic_lowest, ic_stamps_live, ic_stamps_sweep, reach_after,
+    stamp_of, sub_bucket,
+)
 from interceptor.engine.types cimport Millis
 
 cdef enum:
@@ -23,12 +28,64 @@ cdef struct DistinctColumn:  # 96 bytes
 # Of a pool for promoted columns: bytes inside a sketch
 cdef uint32_t inside_of(bint large) noexcept nogil
 
-# A clock that goes backwards counts into the column's current sub-bucket. A bump returns the reading after it.
-cdef int64_t distinct_bump(DistinctColumn* column, SketchPool* pool, uint64_t element, Millis window,
-                           Millis now) noexcept nogil
-cdef int64_t distinct_read(const DistinctColumn* column, SketchPool* pool, Millis window,
-                           Millis now) noexcept nogil
 # What distinct_read would say after distinct_bump, touching nothing.
 cdef int64_t distinct_peek(const DistinctColumn* column, SketchPool* pool, uint64_t element, Millis window,
                            Millis now) noexcept nogil
 cdef void distinct_drop(DistinctColumn* column, SketchPool* pool) noexcept nogil    # returns its sketch
+
+# Of a column that has a sketch: what distinct_bump and distinct_read do
+cdef int64_t sketched_bump(DistinctColumn* column, SketchPool* pool, uint64_t hashed, Millis window,
+                           Millis now) noexcept nogil
+cdef int64_t sketched_read(const DistinctColumn* column, SketchPool* pool, Millis window, Millis now) noexcept nogil
+# Of a full one: it gets a sketch, if there is any, and the element with it
+cdef int64_t outgrow(DistinctColumn* column, SketchPool* pool, uint64_t hashed, uint64_t full, Millis window,
+                     Millis now) noexcept nogil
+
+
+# An element of a column without a sketch that has moved on; `full`: the sub-bucket's number before it wraps.
+cdef inline int64_t exact_bump(DistinctColumn* column, SketchPool* pool, uint64_t hashed, uint64_t full, Millis window,
+                               Millis now) noexcept nogil:
+    cdef uint8_t current = stamp_of(column.epoch)
+    cdef uint32_t element = <uint32_t>(hashed >> 32), i
+    cdef uint32_t found = ic_elements_find(column.element, column.stamp, element, current, SUB_BUCKETS)
+    if found:
+        column.stamp[ic_lowest(found)] = current
+    elif column.count < EXACT:
+        i = ic_lowest(ic_empty_bits(column.stamp))
+        column.element[i] = element
+        column.stamp[i] = current
+        column.count += 1
+    elif not column.saturated:
+        return outgrow(column, pool, hashed, full, window, now)
+    return column.count
+
+
+# A clock that goes backwards counts into the column's current sub-bucket. A bump returns the reading after it.
+cdef inline int64_t distinct_bump(DistinctColumn* column, SketchPool* pool, uint64_t element, Millis window,
+                                  Millis now) noexcept nogil:
+    cdef uint64_t full, hashed = mix(element, pool.seed)
+    cdef uint32_t number, d
+    if column.sketch:
+        return sketched_bump(column, pool, hashed, window, now)
+    full = sub_bucket(window, now)
+    number = <uint32_t>(full % CYCLE)
+    d = ahead(number, column.epoch) if column.count else 1
+    if d:
+        if column.count:
+            column.count = <uint16_t>ic_stamps_sweep(column.stamp, EXACT, stamp_of(column.epoch), reach_after(d))
+        column.epoch = number
+        column.saturated = 0
+    return exact_bump(column, pool, hashed, full, window, now)
+
+
+cdef inline int64_t distinct_read(const DistinctColumn* column, SketchPool* pool, Millis window,
+                                  Millis now) noexcept nogil:
+    cdef uint32_t d
+    if column.count == 0:
+        return 0
+    if column.sketch:
+        return sketched_read(column, pool, window, now)
+    d = ahead(<uint32_t>(sub_bucket(window, now) % CYCLE), column.epoch)
+    if d == 0:
+        return column.count
+    return ic_stamps_live(column.stamp, EXACT, stamp_of(column.epoch), reach_after(d))

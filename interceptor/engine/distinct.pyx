@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from interceptor.engine.atomics cimport ic_lock, ic_unlock
-from interceptor.engine.distinct cimport CELLS, EXACT, DistinctColumn
+from interceptor.engine.distinct cimport CELLS, EXACT, DistinctColumn, exact_bump
 from interceptor.engine.keys cimport mix
 from interceptor.engine.large cimport (
     KNOWN, Large, large_begin, large_of, large_peek, large_read, large_see, large_turn,
@@ -14,8 +14,8 @@ from interceptor.engine.sketches cimport (
     Sketch, SketchPool, sketch_at, sketch_keep, sketch_open, sketch_return, sketch_take, sketch_waits,
 )
 from interceptor.engine.stamps cimport (
-    CYCLE, SUB_BUCKETS, ahead, ic_elements_find, ic_live_stamp, ic_lowest, ic_stamps_live, ic_stamps_sweep,
-    reach_after, stamp_of, sub_bucket,
+    CYCLE, SUB_BUCKETS, ahead, ic_elements_find, ic_live_stamp, ic_stamps_live, ic_stamps_sweep, reach_after,
+    stamp_of, sub_bucket,
 )
 from interceptor.engine.types cimport Millis
 
@@ -119,84 +119,56 @@ cdef inline uint32_t before(uint32_t epoch, uint32_t d) noexcept nogil:
 
 # -- the column ----------------------------------------------------------------------------------------------------
 
-cdef int64_t exact_bump(DistinctColumn* column, SketchPool* pool, uint64_t hashed, uint64_t number, Millis window,
-                        Millis now) noexcept nogil:
-    cdef uint8_t current = stamp_of(column.epoch)
-    cdef uint32_t element = <uint32_t>(hashed >> 32), i
-    cdef uint32_t found = ic_elements_find(column.element, column.stamp, element, current, SUB_BUCKETS)
+cdef int64_t outgrow(DistinctColumn* column, SketchPool* pool, uint64_t hashed, uint64_t full, Millis window,
+                     Millis now) noexcept nogil:
+    cdef uint32_t number = <uint32_t>(full % CYCLE)
+    cdef int64_t value
     cdef Sketch* sketch
-    cdef int64_t value
-    if found:
-        column.stamp[ic_lowest(found)] = current
-    elif column.count < EXACT:
-        i = 0
-        while column.stamp[i]:
-            i += 1
-        column.element[i] = element
-        column.stamp[i] = current
-        column.count += 1
-    elif not column.saturated:
-        sketch = promote(column, pool, number, window, now)
-        if sketch != NULL:
-            value = see(column, pool, sketch, hashed)
-            ic_unlock(&sketch.lock)
-            return value
-    return column.count
+    # behind the column's epoch: the column lives until its own epoch has run out
+    if number != column.epoch:
+        full += column.epoch - number if column.epoch > number else column.epoch + (CYCLE - number)
+    sketch = promote(column, pool, full, window, now)
+    if sketch == NULL:
+        return column.count
+    value = see(column, pool, sketch, hashed)
+    ic_unlock(&sketch.lock)
+    return value
 
 
-cdef int64_t distinct_bump(DistinctColumn* column, SketchPool* pool, uint64_t element, Millis window,
+cdef int64_t sketched_bump(DistinctColumn* column, SketchPool* pool, uint64_t hashed, Millis window,
                            Millis now) noexcept nogil:
-    cdef uint64_t full = sub_bucket(window, now), hashed = mix(element, pool.seed)
-    cdef uint32_t number = <uint32_t>(full % CYCLE), d = 0
+    cdef uint64_t full = sub_bucket(window, now)
+    cdef uint32_t number = <uint32_t>(full % CYCLE), d
     cdef int64_t value
-    cdef Sketch* sketch = NULL
-    if column.sketch:
-        sketch = sketch_open(pool, column.sketch - 1, column.tag)
-        if sketch == NULL:
-            column.count = 0
-    if column.count == 0:
+    cdef Sketch* sketch = sketch_open(pool, column.sketch - 1, column.tag)
+    if sketch == NULL:
+        column.count = 0
         column.epoch = number
         column.saturated = 0
     else:
         d = ahead(number, column.epoch)
-    if d:
-        if sketch != NULL:
+        if d:
             column.count = turn(pool, sketch, column.epoch, d)
+            column.epoch = number
+            column.saturated = 0
             if column.count:
                 keep_until(pool, sketch, full, window)
             else:
                 sketch_return(pool, sketch)
                 sketch = NULL
-        else:
-            column.count = <uint16_t>ic_stamps_sweep(column.stamp, EXACT, stamp_of(column.epoch), reach_after(d))
-        column.epoch = number
-        column.saturated = 0
-    if sketch == NULL:
-        if column.sketch:                       # back to exact, empty
-            column.sketch = 0
-            memset(column.stamp, 0, EXACT)
-        # behind the column's epoch: the column lives until its own epoch has run out
-        if number != column.epoch:
-            full += column.epoch - number if column.epoch > number else column.epoch + (CYCLE - number)
+    if sketch == NULL:                          # back to exact, empty
+        column.sketch = 0
+        memset(column.stamp, 0, EXACT)
         return exact_bump(column, pool, hashed, full, window, now)
     value = see(column, pool, sketch, hashed)
     ic_unlock(&sketch.lock)
     return value
 
 
-cdef int64_t distinct_read(const DistinctColumn* column, SketchPool* pool, Millis window,
-                           Millis now) noexcept nogil:
-    cdef uint32_t d
+cdef int64_t sketched_read(const DistinctColumn* column, SketchPool* pool, Millis window, Millis now) noexcept nogil:
+    cdef uint32_t d = ahead(<uint32_t>(sub_bucket(window, now) % CYCLE), column.epoch)
     cdef int64_t value
-    cdef Sketch* sketch
-    if column.count == 0:
-        return 0
-    d = ahead(<uint32_t>(sub_bucket(window, now) % CYCLE), column.epoch)
-    if not column.sketch:
-        if d == 0:
-            return column.count
-        return ic_stamps_live(column.stamp, EXACT, stamp_of(column.epoch), reach_after(d))
-    sketch = sketch_open(pool, column.sketch - 1, column.tag)
+    cdef Sketch* sketch = sketch_open(pool, column.sketch - 1, column.tag)
     if sketch == NULL:
         return 0
     if is_large(pool):

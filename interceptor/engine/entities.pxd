@@ -28,13 +28,9 @@ cdef struct Touch:
     uint64_t element        # key of the element, for distinct and large
     int64_t amount          # for sum and max, in seconds; of an end: when what ends began, in ms, or 0 when unknown
 
-# What a touch will need, to be fetched ahead: the set, one line; then the record, a hint read from the set's tags
-cdef const void* entities_set(const Entities* table, Key a, Key b) noexcept nogil
-cdef const void* entities_record(const Entities* table, Key a, Key b) noexcept nogil
-cdef uint32_t entities_record_lines(const Entities* table) noexcept nogil
 # Finds or makes the entity (it is made only if some touch counts), applies the touches, and writes
-# values[touch.counter] for each. With peek: answers the same and changes nothing.
-cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch* touches, uint32_t n,
+# values[touch.counter] for each. With peek: answers the same and changes nothing. hashed: hash_of(table, a, b).
+cdef void entities_touch(Entities* table, Key a, Key b, uint64_t hashed, Millis now, const Touch* touches, uint32_t n,
                          int64_t* values, bint peek) noexcept nogil
 
 

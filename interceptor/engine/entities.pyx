@@ -16,11 +16,11 @@ from interceptor.engine.columns cimport (
 from interceptor.engine.distinct cimport inside_of
 from interceptor.engine.entities cimport MAX_COLUMNS, MAX_LARGE, EntityStats, Measured, Touch
 from interceptor.engine.entity_records cimport (
-    KEY_BYTES, NO_WAY, STRIPES, Entities, Stripe, drop_columns, find_way, hash_of, pool_parts, record_of, record_size,
-    set_of, stripe_of, tag_of, take_way, units_of,
+    KEY_BYTES, NO_WAY, STRIPES, Entities, Stripe, drop_columns, find_way, hash_of, pool_parts, record_hinted,
+    record_lines, record_of, record_size, set_of, stripe_of, take_way, units_of,
 )
 from interceptor.engine.entity_sets cimport (
-    ALL_WAYS, ERA, WAYS, EntitySet, SetTime, ic_number_of, time_of, vacate, way_hinted, ways_expired, ways_free,
+    ALL_WAYS, ERA, WAYS, EntitySet, SetTime, ic_number_of, time_of, vacate, ways_expired, ways_free,
 )
 from interceptor.engine.keys cimport mix, scale
 from interceptor.engine.memory cimport Region, region_part
@@ -31,10 +31,9 @@ from interceptor.engine.types cimport Key, Millis
 
 cdef enum:
     UNIT_MS = 1000              # an age unit, at least; more where the longest window is over 8192 of them
-    LINE = 64
-    PREFETCH_LINES = 8
+    COUNTS = ACT_COUNT | ACT_COUNT << 2     # of the acts of a visit
 
-if sizeof(EntitySet) != LINE or sizeof(Stripe) != LINE or sizeof(Touch) != 24:
+if sizeof(EntitySet) != 64 or sizeof(Stripe) != 64 or sizeof(Touch) != 24:
     raise ImportError("interceptor.engine.entities: struct layout differs from what the kernels were written for")
 
 cdef char[COLUMN_MAX] NOTHING   # the columns of an entity that is not there
@@ -143,64 +142,66 @@ cdef EntityStats entities_stats(Entities* table) noexcept nogil:
     return stats
 
 
-# -- finding -----------------------------------------------------------------------------------------------------
+# -- touching -----------------------------------------------------------------------------------------------------
 
-cdef const void* entities_set(const Entities* table, Key a, Key b) noexcept nogil:
-    return set_of(table, hash_of(table, a, b))
-
-
-cdef const void* entities_record(const Entities* table, Key a, Key b) noexcept nogil:
-    cdef uint64_t hashed = hash_of(table, a, b)
-    cdef EntitySet* s = set_of(table, hashed)
-    return record_of(table, s, way_hinted(s, tag_of(hashed)))
-
-
-cdef uint32_t entities_record_lines(const Entities* table) noexcept nogil:
-    return min((table.record_bytes + LINE - 1) // LINE, <uint32_t>PREFETCH_LINES)
-
-
-# -- touching ----------------------------------------------------------------------------------------------------
-
-cdef void entities_touch(Entities* table, Key a, Key b, Millis now, const Touch* touches, uint32_t n,
+cdef void entities_touch(Entities* table, Key a, Key b, uint64_t hashed, Millis now, const Touch* touches, uint32_t n,
                          int64_t* values, bint peek) noexcept nogil:
-    cdef uint64_t hashed = hash_of(table, a, b), units = units_of(table, now)
     cdef EntitySet* s = set_of(table, hashed)
-    cdef uint32_t way, i
-    cdef bint counts = False, sighted = False, changes = False
+    cdef uint32_t way, i, acts = 0      # of all touches; those that follow two bits higher
     cdef SetTime time
     cdef const Touch* touch
     cdef const Column* column
     cdef char* record
     cdef char* at
     for i in range(n):
-        counts |= touches[i].act == ACT_COUNT
-        sighted |= touches[i].act == ACT_COUNT and not touches[i].follows
-        changes |= touches[i].act != ACT_READ
+        acts |= <uint32_t>touches[i].act << (touches[i].follows << 1)
     ic_lock(&s.lock, &table.waited)
-    time = time_of(s, units)
-    if counts and not peek:
-        way = take_way(table, s, hashed, a, b, &time, sighted)
+    time = time_of(s, units_of(table, now))
+    if acts & COUNTS and not peek:
+        way = take_way(table, s, hashed, a, b, &time, acts & ACT_COUNT)
     else:
         way = find_way(table, s, hashed, a, b)
         if way != NO_WAY and (ways_expired(s, &time, table.horizon) >> way) & 1:
             way = NO_WAY
-        if way != NO_WAY and changes and not peek:
+        if way == NO_WAY or peek:
+            look(table, s, way, now, touches, n, values)
+            ic_unlock(&s.lock)
+            return
+        if acts:
             ic_changing(&s.lock, way)
     record = <char*>record_of(table, s, way)
     for i in range(n):
         touch = &touches[i]
         column = &table.column[touch.column]
-        at = record + column.offset if way != NO_WAY else &NOTHING[0]
+        at = record + column.offset
+        if touch.act == ACT_COUNT:
+            values[touch.counter] = column_count(column, at, &table.pools, touch.element, touch.amount, now)
+        elif touch.act == ACT_READ:
+            values[touch.counter] = column_read(column, at, &table.pools, now)
+        else:
+            values[touch.counter] = column_end(column, at, &table.pools, touch.amount, now)
+    ic_unlock(&s.lock)
+
+
+# What the touches would answer, of an entity that is not there too.
+cdef void look(const Entities* table, const EntitySet* s, uint32_t way, Millis now, const Touch* touches, uint32_t n,
+               int64_t* values) noexcept nogil:
+    cdef const char* record = NULL
+    cdef const Touch* touch
+    cdef const Column* column
+    cdef const char* at
+    cdef uint32_t i
+    if way != NO_WAY:
+        record = <const char*>record_of(table, s, way)
+    for i in range(n):
+        touch = &touches[i]
+        column = &table.column[touch.column]
+        at = record + column.offset if record != NULL else &NOTHING[0]
         if touch.act == ACT_READ:
             values[touch.counter] = column_read(column, at, &table.pools, now)
-        elif peek or way == NO_WAY:
+        else:
             values[touch.counter] = column_peek(column, at, &table.pools, touch.element, touch.amount,
                                                 touch.act == ACT_END, now)
-        elif touch.act == ACT_END:
-            values[touch.counter] = column_end(column, at, &table.pools, touch.amount, now)
-        else:
-            values[touch.counter] = column_count(column, at, &table.pools, touch.element, touch.amount, now)
-    ic_unlock(&s.lock)
 
 
 # The entity goes, whatever it has counted; False when it is not there.
@@ -309,13 +310,13 @@ cdef class EntityTable:
             packed[n].counter, packed[n].element, packed[n].amount = n, element, amount
             n += 1
         with nogil:
-            entities_touch(self.table, a, b, now, packed, n, values, peek)
+            entities_touch(self.table, a, b, hash_of(self.table, a, b), now, packed, n, values, peek)
         return [values[i] for i in range(n)]
 
     def touch_many(self, const uint64_t[::1] keys_a, const uint64_t[::1] keys_b, const int64_t[::1] now,
                    const uint64_t[::1] elements, int64_t[:, ::1] values=None, uint32_t chunk=64):
         cdef Py_ssize_t n = keys_a.shape[0], start, end, i
-        cdef uint32_t k, columns = self.table.n_columns, lines = entities_record_lines(self.table)
+        cdef uint32_t k, columns = self.table.n_columns, lines = record_lines(self.table)
         cdef Ahead ahead
         cdef Touch[32] touches
         cdef int64_t[32] spare
@@ -343,16 +344,17 @@ cdef class EntityTable:
                 end = min(start + max(chunk, <uint32_t>1), n)
                 if chunk > 1:
                     for i in range(start, end):
-                        ahead_note(&ahead, entities_set(self.table, a[i], b[i]), 1)
+                        ahead_note(&ahead, set_of(self.table, hash_of(self.table, a[i], b[i])), 1)
                     ahead_fetch(&ahead)
                     for i in range(start, end):
-                        ahead_note(&ahead, entities_record(self.table, a[i], b[i]), lines)
+                        ahead_note(&ahead, record_hinted(self.table, hash_of(self.table, a[i], b[i])), lines)
                     ahead_fetch(&ahead)
                 for i in range(start, end):
                     for k in range(columns):
                         touches[k].element = element[i]
                     out = &spare[0] if base == NULL else base + i * columns
-                    entities_touch(self.table, a[i], b[i], at[i], touches, columns, out, False)
+                    entities_touch(self.table, a[i], b[i], hash_of(self.table, a[i], b[i]), at[i], touches, columns,
+                                   out, False)
                 start = end
 
     def contains(self, Key a, Key b):

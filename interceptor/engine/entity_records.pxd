@@ -7,7 +7,7 @@ from interceptor.engine.atomics cimport LockWaits, ic_add64, ic_changing
 from interceptor.engine.columns cimport Column, Pools, column_drop
 from interceptor.engine.entity_sets cimport (
     SEEN_TWICE, WAYS, EntitySet, SetTime, begin_era, ic_first, note_touch, occupy, protect, way_for_newcomer,
-    ways_expired, ways_with,
+    way_hinted, ways_expired, ways_with,
 )
 from interceptor.engine.keys cimport mix, scale
 from interceptor.engine.sketches cimport Sketch, SketchPool
@@ -17,6 +17,7 @@ cdef enum:
     STRIPES = 16
     KEY_BYTES = 16
     RECORD_LINE = 64
+    PREFETCH_LINES = 8
     NO_WAY = 14
 
 cdef struct Stripe:             # counted by set, so that two threads seldom write one line
@@ -69,6 +70,17 @@ cdef inline uint16_t tag_of(uint64_t hashed) noexcept nogil:
 
 cdef inline uint64_t* record_of(const Entities* table, const EntitySet* s, uint32_t way) noexcept nogil:
     return <uint64_t*>(table.records + (<uint64_t>(s - table.sets) * WAYS + way) * table.record_bytes)
+
+
+# How much of a record is worth fetching ahead
+cdef inline uint32_t record_lines(const Entities* table) noexcept nogil:
+    return min((table.record_bytes + RECORD_LINE - 1) // RECORD_LINE, <uint32_t>PREFETCH_LINES)
+
+
+# A hint, without the lock: where the entity's record is or will be
+cdef inline const void* record_hinted(const Entities* table, uint64_t hashed) noexcept nogil:
+    cdef const EntitySet* s = set_of(table, hashed)
+    return record_of(table, s, way_hinted(s, tag_of(hashed)))
 
 
 cdef inline uint32_t find_way(const Entities* table, const EntitySet* s, uint64_t hashed, Key a, Key b) noexcept nogil:

@@ -42,10 +42,24 @@ cdef extern from * nogil:
     #define IC_AGES(s, half) _mm_loadu_si128((const __m128i*)((const char*)(s) + 32) + (half))
     #define IC_LANES(lo, hi) ((uint32_t)_mm_movemask_epi8(_mm_packs_epi16((lo), (hi))))
 
-    static inline uint32_t ic_ways_tagged(const ic_entity_set* s, uint16_t want, uint16_t mask) {
+    static inline uint32_t ic_lanes_tagged(__m128i low, __m128i high, uint16_t want, uint16_t mask) {
         __m128i w = _mm_set1_epi16((short)want), m = _mm_set1_epi16((short)mask);
-        return IC_LANES(_mm_cmpeq_epi16(_mm_and_si128(IC_TAGS(s, 0), m), w),
-                        _mm_cmpeq_epi16(_mm_and_si128(IC_TAGS(s, 1), m), w)) & IC_ALL_WAYS;
+        return IC_LANES(_mm_cmpeq_epi16(_mm_and_si128(low, m), w),
+                        _mm_cmpeq_epi16(_mm_and_si128(high, m), w)) & IC_ALL_WAYS;
+    }
+    static inline uint32_t ic_ways_tagged(const ic_entity_set* s, uint16_t want, uint16_t mask) {
+        return ic_lanes_tagged(IC_TAGS(s, 0), IC_TAGS(s, 1), want, mask);
+    }
+    /* Without the lock: the first way in use that has the tag, else the first free one, else IC_WAYS. Word by word:
+       what is seen may be torn between two changes, never within a tag. */
+    static inline uint32_t ic_way_glanced(const ic_entity_set* s, uint16_t tag) {
+        const long long* word = (const long long*)s;
+        #define IC_WORD(i) __atomic_load_n(word + (i), __ATOMIC_RELAXED)
+        __m128i low = _mm_set_epi64x(IC_WORD(2), IC_WORD(1)), high = _mm_set_epi64x(IC_WORD(4), IC_WORD(3));
+        #undef IC_WORD
+        uint32_t ways = ic_lanes_tagged(low, high, tag, 0x7fff);
+        if (!ways) ways = ic_lanes_tagged(low, high, 0, 0xffff);
+        return ic_first(ways | 1u << IC_WAYS);
     }
     static inline uint32_t ic_ways_older(const ic_entity_set* s, uint16_t now, uint16_t units) {
         __m128i n = _mm_set1_epi16((short)now), u = _mm_set1_epi16((short)units);
@@ -74,6 +88,15 @@ cdef extern from * nogil:
         uint32_t ways = 0;
         for (uint32_t i = 0; i < IC_WAYS; i++) ways |= (uint32_t)((s->tag[i] & mask) == want) << i;
         return ways;
+    }
+    static inline uint32_t ic_way_glanced(const ic_entity_set* s, uint16_t tag) {
+        uint32_t ways = 0, unused = 1u << IC_WAYS;
+        for (uint32_t i = 0; i < IC_WAYS; i++) {
+            uint16_t is = __atomic_load_n(&s->tag[i], __ATOMIC_RELAXED);
+            ways |= (uint32_t)((is & 0x7fff) == tag) << i;
+            unused |= (uint32_t)(is == 0) << i;
+        }
+        return ic_first(ways ? ways : unused);
     }
     static inline uint32_t ic_ways_older(const ic_entity_set* s, uint16_t now, uint16_t units) {
         uint32_t ways = 0;
@@ -114,6 +137,7 @@ cdef extern from * nogil:
     uint32_t ic_number_of(uint32_t ways) noexcept
     uint32_t ic_ways_tagged(const EntitySet* s, uint16_t want, uint16_t mask) noexcept
     uint32_t ic_ways_older(const EntitySet* s, uint16_t now, uint16_t units) noexcept
+    uint32_t ic_way_glanced(const EntitySet* s, uint16_t tag) noexcept
     uint32_t ic_stalest(const EntitySet* s, uint16_t now, uint32_t ways) noexcept
     void ic_glance(const EntitySet* s, EntitySet* copy) noexcept
 
@@ -160,13 +184,10 @@ cdef inline uint32_t way_for_newcomer(const EntitySet* s, const SetTime* time, u
 # Where, as far as one can see without the lock, the entity is or will be.
 cdef inline uint32_t way_hinted(const EntitySet* s, uint16_t tag) noexcept nogil:
     cdef EntitySet seen
-    cdef uint32_t ways
+    cdef uint32_t way = ic_way_glanced(s, tag)
+    if way < WAYS:
+        return way
     ic_glance(s, &seen)
-    ways = ways_with(&seen, tag)
-    if not ways:
-        ways = ways_free(&seen)
-    if ways:
-        return ic_first(ways)
     return ic_stalest(&seen, <uint16_t>(seen.era * ERA + (ERA - 1)), ALL_WAYS & ~<uint32_t>seen.protected_ways)
 
 

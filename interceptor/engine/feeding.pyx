@@ -3,7 +3,8 @@
 from interceptor.engine.ahead cimport ahead_fetch, ahead_note
 from interceptor.engine.columns cimport ACT_COUNT, ACT_END
 from interceptor.engine.counting cimport holds, part_key
-from interceptor.engine.entities cimport SPARE, Entities, entities_record, entities_set, entities_touch
+from interceptor.engine.entities cimport SPARE, Entities, entities_touch
+from interceptor.engine.entity_records cimport hash_of, record_hinted, set_of
 from interceptor.engine.inflight cimport (
     EARLY_DURATION, EARLY_ENDED, FLIGHT_ANSWERED, FLIGHT_BLOCKED, FLIGHT_COUNTED, FLIGHT_ENDED, FLIGHT_KNOWN,
     FLIGHT_LAYOUTS, FLIGHT_SETUP, FOUND_ENTRY, NO_SLOT, flights_begin,
@@ -98,11 +99,12 @@ cdef void fetch_ahead(const Snapshot* s, Worker* w, uint32_t first, uint32_t las
     cdef Key a, b
     for f in range(first, last):
         if keys_of(s, telling, &s.feeds[f], &a, &b):
-            ahead_note(&w.ahead, entities_set(s.feeds[f].table, a, b), 1)
+            ahead_note(&w.ahead, set_of(s.feeds[f].table, hash_of(s.feeds[f].table, a, b)), 1)
     ahead_fetch(&w.ahead)
     for f in range(first, last):        # the sets say where the records are
         if keys_of(s, telling, &s.feeds[f], &a, &b):
-            ahead_note(&w.ahead, entities_record(s.feeds[f].table, a, b), s.feeds[f].record_lines)
+            ahead_note(&w.ahead, record_hinted(s.feeds[f].table, hash_of(s.feeds[f].table, a, b)),
+                       s.feeds[f].record_lines)
     ahead_fetch(&w.ahead)
 
 
@@ -141,7 +143,7 @@ cdef void visit(const Snapshot* s, Worker* w, uint32_t f, const Telling* telling
         w.touches[n].amount = telling.setup if fed.act == ACT_END else (max(telling.talked, <int64_t> 0) + 500) // 1000
         n += 1
     if n:
-        entities_touch(one.table, a, b, now, w.touches, n, w.counter, False)
+        entities_touch(one.table, a, b, hash_of(one.table, a, b), now, w.touches, n, w.counter, False)
 
 
 cdef void take_off(const Snapshot* s, Worker* w, const Telling* telling, Millis now) noexcept nogil:
@@ -194,7 +196,7 @@ cdef int64_t touch_one(Worker* w, Entities* table, Key a, Key b, uint16_t column
                        Millis now) noexcept nogil:
     w.touches[0].column, w.touches[0].act, w.touches[0].counter = column, ACT_COUNT, SPARE
     w.touches[0].element, w.touches[0].amount, w.touches[0].follows = 0, amount, True
-    entities_touch(table, a, b, now, w.touches, 1, w.counter, False)
+    entities_touch(table, a, b, hash_of(table, a, b), now, w.touches, 1, w.counter, False)
     return w.counter[SPARE]
 
 

@@ -7,7 +7,8 @@ from libc.string cimport memcpy
 from interceptor.engine.atomics cimport ic_store8
 from interceptor.engine.clocks cimport Clock
 from interceptor.engine.columns cimport ACT_COUNT, ACT_END
-from interceptor.engine.entities cimport EntityTable, entities_record_lines
+from interceptor.engine.entities cimport EntityTable
+from interceptor.engine.entity_records cimport record_lines
 from interceptor.engine.intake cimport Dialled, Intake, Trunk
 from interceptor.engine.keys cimport KeyKind, Secret, siphash, text_key
 from interceptor.engine.live cimport LiveLists
@@ -221,7 +222,7 @@ cdef class SnapshotHolder:
         for g, visit in enumerate(placed.visits):
             group = &self.c.groups[g]
             group.table = (<EntityTable> visit.resident.table).table
-            group.record_lines = entities_record_lines(group.table)
+            group.record_lines = record_lines(group.table)
             group.a, group.b = key_parts(visit.key)
             group.first = n
             for entry in visit.entries:
@@ -252,7 +253,7 @@ cdef class SnapshotHolder:
         for i, one in enumerate(placed.feeds):
             feed = &self.c.feeds[i]
             feed.table = (<EntityTable> one.resident.table).table
-            feed.record_lines = entities_record_lines(feed.table)
+            feed.record_lines = record_lines(feed.table)
             feed.a, feed.b = key_parts(one.key)
             feed.happening, feed.first = one.happening, n
             for index, column in one.entries:
