@@ -1,6 +1,9 @@
 """The options of `interceptor serve`."""
 
+import gc
+import os
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -262,6 +265,7 @@ def serve(
     # Blocked before any library starts a thread, so in every thread: none is interrupted, and a signal that arrives at
     # any moment waits for sigwait. A Python handler would run on the main thread alone, which may not be woken for it.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    gc.disable()  # what is loaded now stays: to look through it for garbage takes a tenth of a start
     from interceptor.cli import serving  # noqa: PLC0415 - the engine: not for the other commands
     from interceptor.cli.zones import Zones  # noqa: PLC0415
 
@@ -299,3 +303,8 @@ def serve(
             log_level=log_level,
         )
     )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(
+        0
+    )  # all is ended and written: to take apart what was loaded costs a quarter of a second of a core

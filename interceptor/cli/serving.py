@@ -1,5 +1,6 @@
 """What `interceptor serve` does: starts the service, follows signals, stops it."""
 
+import gc
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from interceptor.cli.failing import EXIT_USAGE, Failure
 from interceptor.cli.serve import MOST_THREADS, SIGNALS, STOPPING
@@ -24,21 +26,23 @@ from interceptor.cli.takeover import (
 )
 from interceptor.cli.zones import Zones
 from interceptor.control.server import ControlServer, Tls
-from interceptor.control.zone import ZoneServer
 from interceptor.dataplane.listeners import Listener
 from interceptor.dataplane.server import DataPlane
 from interceptor.dataplane.tls import TlsServer
-from interceptor.delivery.settings import SinksError, read_settings
 from interceptor.engine.memory import take_at_once
 from interceptor.engine.state import StateError
 from interceptor.runtime.addresses import ListenError, endpoint, guard, local
 from interceptor.runtime.handover import HandoverError, Predecessor, Sockets
 from interceptor.runtime.loader import Loaded, LoadError, Progress, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
-from interceptor.runtime.metrics import serve_metrics
-from interceptor.runtime.page import Page
+from interceptor.runtime.page import Page, paths_of
+from interceptor.runtime.page import serve as serve_page
 from interceptor.runtime.service import NotReadyError, Service, Settings, state_directory
 from interceptor.store.words import StoreError
+
+if TYPE_CHECKING:
+    from interceptor.control.zone import ZoneServer
+    from interceptor.delivery.settings import Sinks
 
 PATIENCE = 0.02  # seconds between looks for a signal while lists load
 
@@ -84,10 +88,6 @@ class Options:
             path = None if self.policy is None else policy_path(self.policy)
         except FileNotFoundError as error:
             raise Failure(f"--policy {error}") from None
-        try:
-            sinks = None if self.sinks is None else read_settings(self.sinks)
-        except SinksError as error:
-            raise Failure(str(error)) from None
         return Settings(
             policy=path,
             data=self.data or state_directory(),
@@ -98,11 +98,19 @@ class Options:
             cache=self.cache,
             decision_log=self.decision_log,
             show_numbers=self.show_numbers,
-            sinks=sinks,
+            sinks=None if self.sinks is None else self._sinks(self.sinks),
             pass_sample=self.pass_sample,
             calls_in_flight=self.calls_in_flight,
             allow_bad=self.allow_bad_rows,
         )
+
+    def _sinks(self, path: Path) -> "Sinks":
+        from interceptor.delivery.settings import SinksError, read_settings  # noqa: PLC0415 - where there are sinks
+
+        try:
+            return read_settings(path)
+        except SinksError as error:
+            raise Failure(str(error)) from None
 
     def tls(self) -> Tls | None:
         """The files of TLS, or None for plain text."""
@@ -124,7 +132,7 @@ class Fronts:
     encrypted: bool  #: the data plane has a certificate
     control: ControlServer
     page: Page | None
-    zones: ZoneServer | None
+    zones: "ZoneServer | None"
 
     def close(self, grace: float, succession: Succession) -> None:
         """Both planes stop at once: each has the whole of `grace`, in seconds.
@@ -177,6 +185,8 @@ def serve(options: Options) -> None:
         watchdog = Watchdog(fronts.service.engine.stats)
         watchdog.start()
         stopping.callback(watchdog.stop)
+        gc.freeze()
+        gc.enable()
         tell("READY=1")
         log.info(
             "serving",
@@ -293,7 +303,7 @@ def metrics_page(
     pem = None if tls is None or local(options.metrics) else (str(tls.certificate), str(tls.key))
     try:
         bound = None if given is None else metrics_socket(options.metrics, given)
-        page = serve_metrics(service, plane, *endpoint(options.metrics), pem=pem, bound=bound)
+        page = serve_page(paths_of(service, plane), *endpoint(options.metrics), pem=pem, bound=bound)
     except OSError as error:
         raise Failure(f"--metrics {options.metrics}: {error.strerror or error}") from None
     stopping.callback(page.close)

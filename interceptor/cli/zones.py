@@ -4,12 +4,14 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from interceptor.cli.failing import EXIT_USAGE, Failure
-from interceptor.control.zone import ZoneServer, read_key
 from interceptor.runtime.logs import Log
 from interceptor.runtime.service import Service
-from interceptor.store.domainfeed import DomainFeed
+
+if TYPE_CHECKING:
+    from interceptor.control.zone import ZoneServer
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,13 @@ class Zones:
 
     def served(
         self, service: Service, log: Log, bound: tuple[socket.socket, socket.socket] | None = None
-    ) -> ZoneServer | None:
+    ) -> "ZoneServer | None":
         """The server of them, bound; None: there are none. Raises Failure, ListenError."""
         if not self.zones:
             return None
+        from interceptor.control.zone import ZoneServer, read_key  # noqa: PLC0415 - DNS: not where nobody asks it
+        from interceptor.store.domainfeed import DomainFeed  # noqa: PLC0415
+
         feeds = {
             name: DomainFeed(service.store.lists, list_name, service.clock.now_ms)
             for name, list_name in named(self.zones)

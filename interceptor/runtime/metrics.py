@@ -1,6 +1,5 @@
 """Prometheus metrics: read from the engine's counters when they are scraped, never touched by a call."""
 
-import socket
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +13,7 @@ from interceptor.engine.spec import Spec
 from interceptor.engine.types import Verdict
 from interceptor.runtime.families import NANO, counter, gauge, histogram, total
 from interceptor.runtime.loader import Loaded
-from interceptor.runtime.page import Page, Paths, serve
+from interceptor.runtime.page import App
 from interceptor.runtime.service import Service
 from interceptor.runtime.standing import StandingCollector
 from interceptor.runtime.traffic import TrafficCollector, refused
@@ -235,30 +234,16 @@ class ServiceCollector(Collector):
         yield from (waits, seconds, longest)
 
 
-def serve_metrics(
-    service: Service,
-    plane: DataPlane,
-    host: str,
-    port: int,
-    *,
-    pem: tuple[str, str] | None = None,
-    bound: socket.socket | None = None,
-) -> Page:
-    """Serves the metrics of service, data plane and this process, and whether it is ready; port 0: any.
-
-    pem, bound: `page.serve`. Raises OSError.
-    """
+def metrics_app(service: Service, plane: DataPlane) -> App:
+    """Answers scrapes with the metrics of service, data plane and this process."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ServiceCollector(service, plane))
     registry.register(TrafficCollector(plane))
     registry.register(StandingCollector(service))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    paths = Paths(
-        make_wsgi_app(registry),
-        lambda: "" if service.ready else "the service loads policy and lists, or is stopping",
-    )
-    return serve(paths, host, port, pem=pem, bound=bound)
+    app: App = make_wsgi_app(registry)
+    return app
 
 
 def kinds(entities: list[dict[str, Any]]) -> dict[str, Counter[str]]:

@@ -4,11 +4,15 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from interceptor.dataplane.server import DataPlane
+from interceptor.runtime.service import Service
 
 #: takes a request and answers it (PEP 3333)
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -40,6 +44,24 @@ class Paths:
             why = "the service is stopping" if self.stopping else self.waiting()
             return _said(answer, HTTPStatus.SERVICE_UNAVAILABLE if why else HTTPStatus.OK, why or "ready")
         return self.metrics(asked, answer)
+
+
+def paths_of(service: Service, plane: DataPlane) -> Paths:
+    """Of a service: its metrics, its data plane's and this process's, and whether it decides calls."""
+
+    @cache
+    def metrics() -> App:
+        from interceptor.runtime.metrics import metrics_app  # noqa: PLC0415 - prometheus_client: not before a scrape
+
+        return metrics_app(service, plane)
+
+    def scraped(asked: dict[str, Any], answer: Callable[..., Any]) -> Iterable[bytes]:
+        return metrics()(asked, answer)
+
+    return Paths(
+        scraped,
+        lambda: "" if service.ready else "the service loads policy and lists, or is stopping",
+    )
 
 
 class _Server(ThreadingMixIn, WSGIServer):

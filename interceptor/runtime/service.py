@@ -5,21 +5,16 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from interceptor.delivery.settings import Sinks
-from interceptor.delivery.spool import SpoolError
 from interceptor.engine.engine import Decision, Engine, Explanation
 from interceptor.numbering import load_plan
-from interceptor.policy.zones import zone_of
 from interceptor.runtime.additions import Additions
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.clues import Clues
 from interceptor.runtime.demotion import Demotions, Jump
 from interceptor.runtime.desk import Desk
-from interceptor.runtime.earlywarnings import EarlyWarnings
 from interceptor.runtime.entities import Entities
 from interceptor.runtime.events import DecisionLog, EventDrain
 from interceptor.runtime.expiry import Expiry
@@ -30,14 +25,11 @@ from interceptor.runtime.live import LiveLists
 from interceptor.runtime.loader import Fault, Loaded, Loader, LoadError, Progress
 from interceptor.runtime.logs import Log
 from interceptor.runtime.masking import masked
-from interceptor.runtime.once import Once
 from interceptor.runtime.outcomes import RecentOutcomes
 from interceptor.runtime.policies import LivePolicies
 from interceptor.runtime.protection import Protection
-from interceptor.runtime.publishing import Publishing
 from interceptor.runtime.recent import RecentCalls
 from interceptor.runtime.remembering import Remembering
-from interceptor.runtime.reminders import Reminders
 from interceptor.runtime.state import Copying, Place, open_state, tell
 from interceptor.runtime.tally import Tally
 from interceptor.runtime.trials import Trials
@@ -46,6 +38,12 @@ from interceptor.runtime.watching import Watching
 from interceptor.runtime.why import Decisions
 from interceptor.store.store import Store
 from interceptor.store.words import StoreError
+
+if TYPE_CHECKING:  # a service without sinks loads nothing of them
+    from interceptor.delivery.settings import Sinks
+    from interceptor.runtime.earlywarnings import EarlyWarnings
+    from interceptor.runtime.publishing import Publishing
+    from interceptor.runtime.reminders import Reminders
 
 #: seconds in which a process that has handed over lets go of the spool
 SPOOL_FREE = 15.0
@@ -75,7 +73,7 @@ class Settings:
     pass_sample: int = 1000  #: one of how many passed calls goes to the decision log
     state: Place = None  #: where counters lie; None: in memory of the process's own, and end with it
     copy_s: float = 600.0  #: seconds between copies of them to disk; 0: none
-    sinks: Sinks | None = None  #: where events go; None: nowhere
+    sinks: "Sinks | None" = None  #: where events go; None: nowhere
     allow_bad: bool = False  #: keep the good rows of a list file of which more than 1 % are bad
 
 
@@ -303,8 +301,10 @@ class Service:
         if self.publishing is not None:
             self.publishing.demoted(jump)
 
-    def _published(self, sinks: Sinks) -> Publishing:
+    def _published(self, sinks: "Sinks") -> "Publishing":
         """The same, when the process before has the spool until its end, which is near."""
+        from interceptor.delivery.spool import SpoolError  # noqa: PLC0415
+
         until = time.monotonic() + SPOOL_FREE
         while True:
             try:
@@ -314,9 +314,18 @@ class Service:
                     raise
                 time.sleep(0.05)
 
-    def _publishing(self, sinks: Sinks) -> Publishing:
-        store, home = self.store, zone_of(self._settings.home)
-        once = partial(Once, store.sent, store.secret, self._log)
+    def _publishing(self, sinks: "Sinks") -> "Publishing":
+        from interceptor.policy.zones import zone_of  # noqa: PLC0415 - what only a service with sinks needs
+        from interceptor.runtime.earlywarnings import EarlyWarnings  # noqa: PLC0415
+        from interceptor.runtime.once import Once  # noqa: PLC0415
+        from interceptor.runtime.publishing import Publishing  # noqa: PLC0415
+        from interceptor.runtime.reminders import Reminders  # noqa: PLC0415
+
+        home = zone_of(self._settings.home)
+
+        def once() -> Once:
+            return Once(self.store.sent, self.store.secret, self._log)
+
         if sinks.reminders is not None:
             self.reminders = Reminders(sinks.reminders, self.outcomes, once(), self.engine.plan, home)
         if sinks.early_warnings is not None:

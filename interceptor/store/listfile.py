@@ -211,9 +211,11 @@ class _Gathered:
             self.until.append(until[row])
         if judged.names is not None:
             self.names.update(compress(zip(judged.key.tolist(), judged.names, strict=True), kept))
+        # pa.array(row) would load masked arrays, and look for pandas
+        taken = pa.Array.from_buffers(pa.int64(), len(row), [None, pa.py_buffer(row.astype(np.int64))])
         for name in ("reason", "source"):
             if name in rows.details:
-                self.texts[name].append(rows.details[name].take(pa.array(row)).dictionary_encode())
+                self.texts[name].append(rows.details[name].take(taken).dictionary_encode())
 
     def finish(self, kind: ListKind) -> tuple[Identities, "_Notes | None"]:
         """The keys, and what there is to say of them; then they are in order, each once."""

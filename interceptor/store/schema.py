@@ -60,6 +60,7 @@ sources = Table(
     Column("retention_ms", BigInteger),
 )
 
+# Of indexes of some rows; in PostgreSQL the migrations say the same: to name it here would load its dialect.
 _UNDO = column("reverts").is_not(None)
 
 #: everything that was done, in order; what is live has a revision, and revisions have no gaps
@@ -83,7 +84,7 @@ changes = Table(
     Column("added", BigInteger, nullable=False, server_default="0"),
     Column("removed", BigInteger, nullable=False, server_default="0"),
     Index("changes_of_list", "list_id"),
-    Index("changes_undone", "reverts", sqlite_where=_UNDO, postgresql_where=_UNDO),
+    Index("changes_undone", "reverts", sqlite_where=_UNDO),
 )
 
 #: what entries that came together say
@@ -121,8 +122,8 @@ entries = Table(
     Index(
         "entries_of_change", "change_id"
     ),  # a change's rows: to undo it, to follow it, to verify it, to give it up
-    Index("entries_timed", "lot_id", sqlite_where=_TIMED, postgresql_where=_TIMED),
-    Index("entries_gone", "gone", sqlite_where=_GONE, postgresql_where=_GONE),
+    Index("entries_timed", "lot_id", sqlite_where=_TIMED),
+    Index("entries_gone", "gone", sqlite_where=_GONE),
     sqlite_with_rowid=False,
 )
 

@@ -151,8 +151,8 @@ def test_a_kind_whose_package_is_missing_is_said(tmp_path: Path, monkeypatch: py
         Delivering(tmp_path, STREAM)
 
 
-def test_without_sinks_a_service_loads_none_of_their_packages() -> None:
-    loaded = run_python("import interceptor.runtime.service, sys; print(*sys.modules)")
+def test_what_sinks_there_are_decides_which_packages_are_loaded() -> None:
+    loaded = run_python("import interceptor.runtime.publishing, sys; print(*sys.modules)")
     assert "interceptor.delivery.outlets" in loaded
     assert not {"httpx", "valkey", "confluent_kafka", "opentelemetry"} & set(loaded)
 
