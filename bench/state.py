@@ -22,6 +22,7 @@ from _report import ROOT, Report, arguments
 from _service import CORES, Control, complain, drive, requests_of, serve, settle
 
 from interceptor.engine.columns import Measure
+from interceptor.engine.copying import Pace
 from interceptor.engine.entities import EntityTable
 from interceptor.engine.residents import earlier
 from interceptor.engine.residents import settle as settle_table
@@ -105,7 +106,7 @@ def main() -> None:
         report.section("after a reboot")
         _, _, state, table = take_up(directory, copies)
         begun = time.perf_counter()
-        missed = state.copy(lambda _: None)
+        missed = state.copy(Pace())
         report.figure("copied to disk, unthrottled", time.perf_counter() - begun, "s")
         report.figure("too busy to be in it", missed, "sets")
         report.figure("size", sum(file.stat().st_size for file in copies.iterdir()) / 1e6, "MB")

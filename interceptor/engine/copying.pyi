@@ -1,16 +1,39 @@
 """Copies of tables that threads go on changing, without holding any of their locks."""
 
+from collections.abc import Sequence
+
 from interceptor.engine.copies import Part
 from interceptor.engine.memory import Region
 
 Bytes = bytes | bytearray | memoryview
 
-def copy_sets(
-    region: Region, part: Part, first: int, n: int, heads: bytearray, besides: bytearray
-) -> tuple[int, int]:
-    """Copies sets [first, first + n) and what lies beside them, each as it was at one moment.
+class Pace:
+    """How fast a copy is made, and whether it goes on: others may give it up while it is made.
 
-    Returns how many are in use, and how many were so busy that they were left out (zero in the copy).
+    Parameters
+    ----------
+    rate
+        Bytes of the table a second; beside calls: a thread of that pace has a core only while nobody else wants it
+        (SCHED_IDLE). 0: as fast as it goes, at the niceness of whoever asks.
+    """
+
+    def __init__(self, rate: int = 0) -> None: ...
+    def give_up(self) -> None: ...
+    @property
+    def given_up(self) -> bool: ...
+
+def copy_into(fd: int, head: bytes, region: Region, parts: Sequence[Part], pace: Pace) -> int:
+    """Writes a copy to a new file, the head first, until it is on the disk or given up.
+
+    Returns how many sets were so busy that they were left out (zero in the copy).
+
+    Raises
+    ------
+    OSError
+        what the file system says
+    ValueError
+        when a part does not lie in the region
+    MemoryError
     """
 
 def put(region: Region, offset: int, data: Bytes) -> None:

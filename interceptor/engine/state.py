@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interceptor.engine.copies import CopyError, Part, Pause, read, write
+from interceptor.engine.copies import CopyError, Part, read, write
+from interceptor.engine.copying import Pace
 from interceptor.engine.memory import LAYOUT, Region
 
 MAGIC = b"icstate\0"
@@ -201,10 +202,11 @@ class StateDirectory:
             if each.region is region:
                 each.parts = tuple(parts)
 
-    def copy(self, pause: Pause) -> int:
+    def copy(self, pace: Pace) -> int:
         """Writes all tables to disk, beside whoever changes them, and removes copies of tables that there are no more.
 
-        Returns how many sets were too busy to be in it. Raises OSError, and copies made before stay.
+        Returns how many sets were too busy to be in it. Raises OSError, CopyError when given up, and copies made before
+        stay.
         """
         assert self.copies is not None
         self.copies.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -212,7 +214,7 @@ class StateDirectory:
         for each in list(self._files):
             if each.region is not None and each.parts:
                 path = self.copies / f"{each.path.stem}{COPY}"
-                missed += write(path, self._head(each.label, each.nbytes), each.region, each.parts, pause)
+                missed += write(path, self._head(each.label, each.nbytes), each.region, each.parts, pace)
                 made.add(path)
         for path in self.copies.iterdir():
             if path.suffix in {COPY, ".new"} and path not in made:

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Literal
 
+from interceptor.engine.copies import CopyError
+from interceptor.engine.copying import Pace
 from interceptor.engine.state import StateDirectory, StateError
 from interceptor.runtime.background import Background
 from interceptor.runtime.clock import Clock
@@ -71,7 +73,10 @@ def in_memory(place: Path) -> bool:
 
 
 class Copying(Background):
-    """Copies the state to disk every so many seconds, at nice 19 and slowly; and once more, not slowly, at the end."""
+    """Copies the state to disk every so many seconds, slowly and while nobody else wants the core; and once at the end.
+
+    That last one is made as fast as it goes at nice 19; one that it finds being made is given up.
+    """
 
     def __init__(self, state: StateDirectory | None, period: float, clock: Clock, log: Log) -> None:
         super().__init__("copying")
@@ -80,6 +85,7 @@ class Copying(Background):
         self._clock = clock
         self._log = log
         self._failing = False
+        self._beside = Pace(RATE)
         self.ours = True  #: no other process goes on with the state, and copies it
         self.made_ms = 0  #: when the last copy was made; 0: none yet
         self.seconds = 0.0  #: that it took
@@ -89,14 +95,20 @@ class Copying(Background):
             return
         step_back()
         while not self._stopping.wait(self._period):
-            self._copy(self._state)
+            self._copy(self._state, self._beside)
         if self.ours:
-            self._copy(self._state)
+            self._copy(self._state, Pace())
 
-    def _copy(self, state: StateDirectory) -> None:
+    def stop(self) -> None:
+        self._beside.give_up()
+        super().stop()
+
+    def _copy(self, state: StateDirectory, pace: Pace) -> None:
         begun = time.monotonic()
         try:
-            missed = state.copy(self._pause)
+            missed = state.copy(pace)
+        except CopyError:
+            return
         except OSError as error:
             if not self._failing:
                 self._log.warning(
@@ -109,10 +121,6 @@ class Copying(Background):
         self._failing = False
         self.made_ms, self.seconds = self._clock.now_ms(), time.monotonic() - begun
         self._log.debug("counters copied to disk", seconds=round(self.seconds, 3), missed=missed)
-
-    def _pause(self, nbytes: int) -> None:
-        if not self._stopping.is_set():
-            time.sleep(nbytes / RATE)
 
 
 def tell(state: StateDirectory | None, log: Log) -> None:

@@ -5,7 +5,9 @@ import shutil
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,8 @@ import pytest
 
 from interceptor.engine import state as states
 from interceptor.engine.columns import Act, Measure
+from interceptor.engine.copies import CopyError
+from interceptor.engine.copying import Pace
 from interceptor.engine.entities import EntityTable
 from interceptor.engine.memory import LAYOUT
 from interceptor.engine.recent import RecentTable
@@ -246,16 +250,19 @@ def test_a_directory_that_others_can_use_is_refused(path: Path, tmp_path: Path) 
             StateDirectory(path, SECRET)
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    """A file system in memory with little room."""
-    path = tmp_path / "small"
+def mounted(path: Path, kind: str, options: str = "mode=0700") -> Iterator[Path]:
     path.mkdir(mode=0o700)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=128k,mode=0700", "tmpfs", path]
+    mount = ["mount", "-t", kind, "-o", options, kind, path]
     if shutil.which("mount") is None or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("no file system may be mounted here")
     yield path
     subprocess.run(["umount", "--lazy", path], check=True)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system in memory with little room."""
+    yield from mounted(tmp_path / "small", "tmpfs", "size=128k,mode=0700")
 
 
 def test_where_there_is_no_room_the_start_says_so_and_no_call_ends_the_process(small: Path) -> None:
@@ -289,7 +296,7 @@ def test_a_copy_on_disk_is_read_when_the_memory_is_gone(path: Path, tmp_path: Pa
     state = StateDirectory(path, SECRET, copies=copies)
     table = table_of(state)
     state.describe(table.region, table.locked())
-    assert state.copy(lambda _: None) == 0
+    assert state.copy(Pace()) == 0
     state.close()
     shutil.rmtree(path)
     state = StateDirectory(path, SECRET, copies=copies)
@@ -315,7 +322,7 @@ def test_a_copy_that_is_not_whole_is_none(
     state = StateDirectory(path, SECRET, copies=tmp_path / "copies")
     table = table_of(state)
     state.describe(table.region, table.locked())
-    state.copy(lambda _: None)
+    state.copy(Pace())
     state.close()
     shutil.rmtree(path)
     (copy,) = (tmp_path / "copies").iterdir()
@@ -323,6 +330,70 @@ def test_a_copy_that_is_not_whole_is_none(
     state = StateDirectory(path, SECRET, copies=tmp_path / "copies")
     assert [problem for _, problem in state.counts.left_out] == [said]
     assert read(table_of(state), 1) == [0, 0]
+    state.close()
+
+
+def thread_named(name: str) -> int | None:
+    for task in Path("/proc/self/task").iterdir():
+        if (task / "comm").read_text().strip() == name:
+            return int(task.name)
+    return None
+
+
+def test_a_copy_beside_calls_is_made_while_nobody_else_wants_the_core_and_may_be_given_up(
+    path: Path, tmp_path: Path
+) -> None:
+    left_behind(path, entities=1_000)
+    state = StateDirectory(path, SECRET, copies=tmp_path / "copies")
+    table = table_of(state)
+    state.describe(table.region, table.locked())
+    state.copy(Pace())
+    (copy,) = (tmp_path / "copies").iterdir()
+    before = copy.read_bytes()
+    count(table, 1, 2)
+    pace = Pace(rate=100_000)  # takes seconds
+    with ThreadPoolExecutor() as pool:
+        copying = pool.submit(state.copy, pace)
+        while (thread := thread_named("ic-copy")) is None or os.sched_getscheduler(thread) != os.SCHED_IDLE:
+            assert not copying.done()
+            time.sleep(0.001)
+        pace.give_up()
+        with pytest.raises(CopyError, match="given up"):
+            copying.result()
+    assert list((tmp_path / "copies").iterdir()) == [copy]
+    assert copy.read_bytes() == before
+    state.close()
+
+
+@pytest.fixture
+def cached(tmp_path: Path) -> Iterator[Path]:
+    """A file system that cannot be written past the page cache."""
+    yield from mounted(tmp_path / "cached", "ramfs")
+
+
+def test_a_copy_can_be_made_where_the_page_cache_cannot_be_passed(path: Path, cached: Path) -> None:
+    counted = left_behind(path, entities=1_000)
+    state = StateDirectory(path, SECRET, copies=cached / "copies")
+    table = table_of(state)
+    state.describe(table.region, table.locked())
+    assert state.copy(Pace()) == 0
+    state.close()
+    shutil.rmtree(path)
+    state = StateDirectory(path, SECRET, copies=cached / "copies")
+    table = table_of(state)
+    assert {entity: read(table, entity) for entity in counted} == counted
+    assert state.counts.restored == 1
+    state.close()
+
+
+def test_where_a_copy_has_no_room_the_error_says_so_and_nothing_of_it_stays(path: Path, small: Path) -> None:
+    left_behind(path, entities=1_000)
+    state = StateDirectory(path, SECRET, copies=small / "copies")
+    table = table_of(state)
+    state.describe(table.region, table.locked())
+    with pytest.raises(OSError, match="No space left on device"):
+        state.copy(Pace())
+    assert list((small / "copies").iterdir()) == []
     state.close()
 
 
@@ -343,7 +414,7 @@ def test_a_copy_made_while_calls_are_counted_has_each_entity_as_it_was_at_one_mo
     thread.start()
     readings = []
     for _ in range(5):
-        state.copy(lambda _: None)
+        state.copy(Pace())
         other = StateDirectory(tmp_path / "other", SECRET, copies=tmp_path / "copies")
         restored = table_of(other)
         readings.append([read(restored, entity) for entity in range(1, 201)])
