@@ -15,8 +15,9 @@ class Region:
     def __init__(self, nbytes: int, fd: int = -1, offset: int = 0, fresh: bool = True) -> None:
         """Reserves zeroed memory; or maps a file's, shared, from `offset` (of a page) on.
 
-        All of the file's memory is taken at once: where there is too little the error says so now, and no call meets
-        a SIGBUS later. `fd` may be closed afterwards. `fresh`: the file is all zero, nothing is in it yet.
+        All of the file's memory is taken at once, unless it has it: where there is too little the error says so now,
+        and no call meets a SIGBUS later. `fd` may be closed afterwards. `fresh`: the file is all zero, nothing is in
+        it yet.
 
         Raises
         ------
@@ -26,6 +27,8 @@ class Region:
             ENOSPC when the file's memory cannot be had; what mmap says otherwise
         """
 
+    def fetch(self, begin: int, nbytes: int) -> None:
+        """Maps pages of a file that are in memory, so that nobody who touches them waits. Without the GIL."""
     @property
     def nbytes(self) -> int: ...
     @property

@@ -12,7 +12,7 @@ import os
 import stat
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +26,8 @@ MAGIC = b"icstate\0"
 #: magic, layout of the tables, length of the label, of the table, SHA-256 of the label
 HEAD = struct.Struct("<8sIIQ32s")
 PAGE = 4096
+#: bytes that are mapped at once: for so long no other thread of the process is given memory
+FETCHED = 16 << 20
 LONGEST_LABEL = 1 << 20
 SUFFIX, COPY = ".table", ".copy"
 #: seconds for a process that was killed to let go of the directory
@@ -195,6 +197,14 @@ class StateDirectory:
     def tables(self) -> list[Label]:
         """What is taken."""
         return [each.label for each in self._files if each.region is not None]
+
+    def fetch(self) -> Iterator[None]:
+        """Maps what an earlier process has left, a piece a step. Until then its pages come as calls touch them."""
+        for region in [each.region for each in self._files]:
+            if region is not None and not region.fresh:
+                for begin in range(0, region.nbytes, FETCHED):
+                    region.fetch(begin, FETCHED)
+                    yield
 
     def describe(self, region: Region, parts: Iterable[Part]) -> None:
         """Says where in a table's memory what lies under locks is: then it can be copied."""

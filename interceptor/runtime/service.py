@@ -30,7 +30,7 @@ from interceptor.runtime.policies import LivePolicies
 from interceptor.runtime.protection import Protection
 from interceptor.runtime.recent import RecentCalls
 from interceptor.runtime.remembering import Remembering
-from interceptor.runtime.state import Copying, Place, open_state, tell
+from interceptor.runtime.state import Copying, Fetching, Place, open_state, tell
 from interceptor.runtime.tally import Tally
 from interceptor.runtime.trials import Trials
 from interceptor.runtime.upkeep import Upkeep
@@ -149,6 +149,7 @@ class Service:
         )
         self._expiry = Expiry(engine, loader, clock, log)
         self.upkeep = Upkeep(desk, self.trials, self.demotions, clock, log)
+        self._fetching = Fetching(self.state)
         self.copying = Copying(self.state, settings.copy_s, clock, log)
         self.imaging = Imaging(self.store, clock, log)
         sink = (
@@ -183,6 +184,7 @@ class Service:
         self.upkeep.start()
         self.additions.start()
         self.watching.start()
+        self._fetching.start()
         if not self._beside:
             self._own()
         if not self._beside or self._settings.sinks is None:
@@ -259,6 +261,7 @@ class Service:
         self.ready = False
         self._expiry.stop()
         self.upkeep.stop()
+        self._fetching.stop()
         self.imaging.stop()
         self.copying.stop()
         self.watching.stop()

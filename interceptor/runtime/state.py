@@ -72,6 +72,20 @@ def in_memory(place: Path) -> bool:
     return about[0] in IN_MEMORY
 
 
+class Fetching(Background):
+    """Maps the state of an earlier process ahead of the calls, once, at nice 19."""
+
+    def __init__(self, state: StateDirectory | None) -> None:
+        super().__init__("fetching")
+        self._state = state
+
+    def _run(self) -> None:
+        step_back()
+        for _ in () if self._state is None else self._state.fetch():
+            if self._stopping.is_set():
+                break
+
+
 class Copying(Background):
     """Copies the state to disk every so many seconds, slowly and while nobody else wants the core; and once at the end.
 

@@ -1,6 +1,8 @@
 """Tables in files: what an earlier process has left is taken up, or left out where it does not fit."""
 
+import math
 import os
+import resource
 import shutil
 import struct
 import subprocess
@@ -70,6 +72,44 @@ def test_what_was_counted_is_there_for_the_next_process(path: Path) -> None:
     assert {entity: read(table, entity) for entity in counted} == counted
     assert (state.counts.attached, table.torn, table.used) == (1, 0, 60)
     assert table.stats["sketches"]["used"] == 50
+    state.close()
+
+
+def test_a_table_is_taken_up_without_a_look_at_each_of_its_pages(path: Path) -> None:
+    label = replace(LABEL, slots=100_000)
+    nbytes = EntityTable.bytes_for(label.slots, COLUMNS, LABEL.sketches)
+    state = StateDirectory(path, SECRET)
+    state.take(label, nbytes)
+    state.close()
+    state = StateDirectory(path, SECRET)
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    region = state.take(label, nbytes)
+    EntityTable(label.slots, COLUMNS, sketches=LABEL.sketches, seed=SEED, region=region)
+    assert resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before < nbytes / 4096 / 8
+    state.close()
+
+
+def test_a_file_that_lacks_memory_is_given_it_when_it_is_taken_up(path: Path) -> None:
+    left_behind(path, entities=3)
+    (file,) = path.glob("*.table")
+    size, used = file.stat().st_size, 4096 * 3
+    with file.open("r+b") as out:
+        out.truncate(used)
+        out.truncate(size)
+    assert file.stat().st_blocks * 512 < size
+    state = StateDirectory(path, SECRET)
+    table_of(state)
+    assert file.stat().st_blocks * 512 >= size
+    state.close()
+
+
+def test_what_was_taken_up_is_mapped_a_piece_at_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = left_behind(path)
+    monkeypatch.setattr(states, "FETCHED", 1 << 16)
+    state = StateDirectory(path, SECRET)
+    table = table_of(state)
+    assert sum(1 for _ in state.fetch()) == math.ceil(NBYTES / (1 << 16))
+    assert {entity: read(table, entity) for entity in counted} == counted
     state.close()
 
 
