@@ -35,8 +35,7 @@ from interceptor.runtime.addresses import ListenError, endpoint, guard, local
 from interceptor.runtime.handover import HandoverError, Predecessor, Sockets
 from interceptor.runtime.loader import Loaded, LoadError, Progress, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
-from interceptor.runtime.page import Page, paths_of
-from interceptor.runtime.page import serve as serve_page
+from interceptor.runtime.page import Page, open_page, paths_of
 from interceptor.runtime.service import NotReadyError, Service, Settings, state_directory
 from interceptor.store.words import StoreError
 
@@ -137,22 +136,28 @@ class Fronts:
     def close(self, grace: float, succession: Succession) -> None:
         """Both planes stop at once: each has the whole of `grace`, in seconds.
 
-        A process that takes over goes on with the sockets, and waits for the control port.
+        A process that takes over goes on with the sockets, and waits for the control port. It alone says what is ready
+        and how much was counted, from then on: two that answered by turns would have counters go back and forth.
         """
-        if self.page is not None:
-            self.page.paths.stopping = True
-        if succession.left:
-            self.plane.own(False)
-            if self.zones is not None:
-                self.zones.shared = True
         with ThreadPoolExecutor(1, "stop") as other:
-            closing = other.submit(self._close_control, grace, succession)
+            if succession.left:
+                self.plane.own(False)
+                closing = other.submit(self._leave, grace, succession)
+            else:
+                if self.page is not None:
+                    self.page.paths.stopping = True
+                closing = other.submit(self.control.close, grace)
             self.plane.close(grace)
             closing.result()
 
-    def _close_control(self, grace: float, succession: Succession) -> None:
-        self.control.close(min(grace, OPERATORS) if succession.left else grace)
+    def _leave(self, grace: float, succession: Succession) -> None:
+        if self.page is not None:
+            self.page.close()
+        self.control.close(min(grace, OPERATORS))
         succession.control_closed()
+        if self.zones is not None:
+            self.zones.shared = True
+            self.zones.stop()
 
 
 def serve(options: Options) -> None:
@@ -165,18 +170,19 @@ def serve(options: Options) -> None:
     with ExitStack() as stopping:
         stopping.callback(succession.finish)
         predecessor = succession.ask(options) if options.takeover else None
+        fronts = assemble(options, log, stopping, None if predecessor is None else predecessor.given)
         if predecessor is None:
-            fronts = assemble(options, log, stopping)
             stopping.callback(fronts.close, options.grace, succession)
             fronts.plane.start()
             fronts.control.start()
             fronts.service.open(load(fronts.service))
             fronts.plane.open()
         else:
-            fronts = follow_on(options, predecessor, log, stopping)
+            follow_on(fronts, predecessor, log)
+            succession.inherit(fronts.service)
+            stopping.callback(succession.settle)
             stopping.callback(fronts.close, options.grace, succession)
             fronts.control.start()
-            succession.inherit(fronts.service)
         fronts.control.open()
         if fronts.zones is not None:
             fronts.zones.start()
@@ -204,65 +210,60 @@ def serve(options: Options) -> None:
     log.info("stopped")
 
 
-def assemble(options: Options, log: Log, stopping: ExitStack) -> Fronts:
-    """Makes the service and binds every address before anything is loaded; what has to end is told to `stopping`."""
+def assemble(options: Options, log: Log, stopping: ExitStack, given: Sockets | None) -> Fronts:
+    """Makes the service and takes every address before anything is loaded; what has to end is told to `stopping`.
+
+    given: by the process before, which goes on with them. Its control port is the one address that is not taken yet.
+    """
     settings, tls = options.settings(), options.tls()
     take_at_once()  # the first calls are not to wait for memory
     try:
         for address in (*options.listen, options.control, *filter(None, [options.metrics])):
             guard(address, tls is not None, options.insecure)
-        service = Service(settings, log)
+        service = Service(settings, log, beside=given is not None)
         stopping.callback(service.stop)
-        plane = data_plane(options, service, tls, options.listen)
+        plane = data_plane(
+            options, service, tls, options.listen if given is None else listening(options.listen, given)
+        )
         stopping.callback(plane.close, 0)
-        control = control_server(options, service, tls, log, options.control)
-        page = metrics_page(options, service, plane, tls, stopping)
-        zones = options.zones.served(service, log)
+        where = options.control if given is None else control_of(options.control, given)
+        control = ControlServer(
+            service, where, log, tls=tls, allowed=options.tls_allow, insecure=options.insecure
+        )
+        if given is None or where != given.control:
+            control.bind()
+        page = metrics_page(options, service, plane, tls, stopping, given=given)
+        had = None if given is None else zone_sockets(options.zones.listen, given)
+        zones = options.zones.served(service, log, had)
         if zones is not None:
+            zones.shared = given is not None
             stopping.callback(zones.stop)
     except (ListenError, StateError, StoreError, ValueError) as error:
         raise Failure(str(error)) from None
     return Fronts(service, plane, tls is not None, control, page, zones)
 
 
-def follow_on(options: Options, predecessor: Predecessor, log: Log, stopping: ExitStack) -> Fronts:
-    """Makes the service beside the one that runs, answers calls on its sockets, and has it leave.
+def follow_on(fronts: Fronts, predecessor: Predecessor, log: Log) -> None:
+    """Answers calls beside the process that runs, has it leave, and takes the rest of its ports.
 
     Up to then that one decides, whatever becomes of this process.
     """
-    settings, tls, given = options.settings(), options.tls(), predecessor.given
-    take_at_once()
+    fronts.service.open(load(fronts.service))
+    fronts.plane.start(opened=True)
+    answering = time.monotonic()
     try:
-        for address in (*options.listen, options.control, *filter(None, [options.metrics])):
-            guard(address, tls is not None, options.insecure)
-        service = Service(settings, log, beside=True)
-        stopping.callback(service.stop)
-        plane = data_plane(options, service, tls, listening(options.listen, given))
-        stopping.callback(plane.close, 0)
-        service.open(load(service))
-        plane.start(opened=True)
-        answering = time.monotonic()
         predecessor.leave()
-        plane.own(True)
+        fronts.plane.own(True)
         predecessor.wait("control")
-        control = bind_again(
-            lambda address: control_server(options, service, tls, log, address),
-            control_of(options.control, given),
-        )
-        page = metrics_page(options, service, plane, tls, stopping, given=given)
-        zones = options.zones.served(service, log, zone_sockets(options.zones.listen, given))
-        if zones is not None:
-            stopping.callback(zones.stop)
-    except (HandoverError, ListenError, StateError, StoreError, ValueError) as error:
+        if fronts.control.address == predecessor.given.control:
+            bind_again(fronts.control)
+    except (HandoverError, ListenError) as error:
         raise Failure(str(error)) from None
+    if fronts.page is not None:
+        fronts.page.start()
+    if fronts.zones is not None:
+        fronts.zones.shared = False
     log.info("took over", pid=predecessor.pid, control_gap_seconds=round(time.monotonic() - answering, 3))
-    return Fronts(service, plane, tls is not None, control, page, zones)
-
-
-def control_server(
-    options: Options, service: Service, tls: Tls | None, log: Log, address: str
-) -> ControlServer:
-    return ControlServer(service, address, log, tls=tls, allowed=options.tls_allow, insecure=options.insecure)
 
 
 def data_plane(
@@ -294,19 +295,21 @@ def metrics_page(
     tls: Tls | None,
     stopping: ExitStack,
     *,
-    given: Sockets | None = None,
+    given: Sockets | None,
 ) -> Page | None:
-    """The page of metrics and readiness, if there is to be one. given: by the process before."""
+    """The page of metrics and readiness, if there is to be one: it answers, unless it is to do so in its turn."""
     if not options.metrics:
         return None
     # Where only this machine listens, the page is plain; to others it is as guarded as the rest.
     pem = None if tls is None or local(options.metrics) else (str(tls.certificate), str(tls.key))
     try:
         bound = None if given is None else metrics_socket(options.metrics, given)
-        page = serve_page(paths_of(service, plane), *endpoint(options.metrics), pem=pem, bound=bound)
+        page = open_page(paths_of(service, plane), *endpoint(options.metrics), pem=pem, bound=bound)
     except OSError as error:
         raise Failure(f"--metrics {options.metrics}: {error.strerror or error}") from None
     stopping.callback(page.close)
+    if given is None:
+        page.start()
     return page
 
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from interceptor.cli import supervisor
@@ -19,6 +18,7 @@ from interceptor.runtime.addresses import ListenError
 from interceptor.runtime.handover import Handover, HandoverError, Predecessor, Sockets
 from interceptor.runtime.logs import Log
 from interceptor.runtime.service import Service
+from interceptor.store.words import StoreError
 
 if TYPE_CHECKING:
     from interceptor.cli.serving import Fronts, Options
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PORT_FREE, PORT_AGAIN = 30.0, 0.01
 #: seconds that an operator's request has, when its process leaves to another one
 OPERATORS = 1.0
+#: seconds that a process which is to end itself waits for the end of the one that it took over from
+SETTLING = 30.0
 OPTION = "--takeover"
 
 
@@ -38,6 +40,7 @@ class Succession:
         self._handover: Handover | None = None
         self._predecessor: Predecessor | None = None
         self._child: subprocess.Popen[bytes] | None = None
+        self._heir: threading.Thread | None = None  # waits for the end of the process before
 
     # ---- new -------------------------------------------------------------------------------------------------
 
@@ -56,14 +59,23 @@ class Succession:
 
     def inherit(self, service: Service) -> None:
         """Waits, on a thread of its own, for the end of the other process; what was shared with it is ours then."""
-        threading.Thread(target=self._inherit, args=(service,), name="inherit", daemon=True).start()
+        self._heir = threading.Thread(target=self._inherit, args=(service,), name="inherit", daemon=True)
+        self._heir.start()
+
+    def settle(self) -> None:
+        """Before this process ends: what is left to it by one that is about to end, too, is taken up first."""
+        if self._heir is not None:
+            self._heir.join(SETTLING)
+
+    def _settled(self) -> bool:
+        return self._heir is None or not self._heir.is_alive()
 
     def _inherit(self, service: Service) -> None:
         assert self._predecessor is not None
         ended = self._predecessor.wait("gone")
         try:
-            service.succeed(died=not ended, additions=self._predecessor.additions)
-        except (StateError, TypeError) as error:
+            service.succeed(died=not ended, left=self._predecessor.left)
+        except (StateError, StoreError, TypeError, ValueError) as error:
             self._log.error("what the process before has left is not taken up whole", problem=str(error))
         else:
             self._log.info("the process before is gone", pid=self._predecessor.pid, in_order=ended)
@@ -74,7 +86,12 @@ class Succession:
         """Waits for a new process from now on. One that cannot be waited for is told of, and no error."""
         try:
             self._handover = Handover(
-                options.settings().data, fronts.service, lambda: sockets_of(fronts), self._leave, self._log
+                options.settings().data,
+                fronts.service,
+                self._log,
+                sockets=lambda: sockets_of(fronts),
+                settled=self._settled,
+                leave=self._leave,
             )
         except HandoverError as error:
             self._log.warning("no new process can take over", problem=str(error))
@@ -171,12 +188,12 @@ def zone_sockets(asked: str, given: Sockets) -> tuple[socket.socket, socket.sock
     return None
 
 
-def bind_again(make: Callable[[str], ControlServer], address: str) -> ControlServer:
-    """The control server on a port that is about to be free. Raises ListenError."""
+def bind_again(control: ControlServer) -> None:
+    """Takes a port that is about to be free. Raises ListenError."""
     until = time.monotonic() + PORT_FREE
     while True:
         try:
-            return make(address)
+            return control.bind()
         except ListenError:
             if time.monotonic() > until:
                 raise

@@ -44,7 +44,7 @@ class Tls:
 
 
 class ControlServer:
-    """The server on `address`, bound when made, answering when started, SERVING when `open` is called."""
+    """The server on `address`: its own from `bind`, answering when started, SERVING when `open` is called."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class ControlServer:
         allowed: Collection[str] = (),
         insecure: bool = False,
     ) -> None:
-        """Binds `address`. allowed: names of the clients that are answered, if not all are. Raises ListenError."""
+        """allowed: names of the clients that are answered, if not all are. Raises ListenError."""
         guard(address, tls is not None, insecure)
         trusted = local(address) or bool(allowed)
         if not trusted and not service.store.credentials.any():
@@ -67,6 +67,7 @@ class ControlServer:
             )
         self._service = service
         self._tls = tls
+        self._credentials = None if tls is None else self._encrypted(tls)
         self._certificate: grpc.ServerCertificateConfiguration | None = None  # read, and not yet used
         self._reading = threading.Lock()
         self._pool = ThreadPoolExecutor(THREADS, "control")
@@ -95,18 +96,23 @@ class ControlServer:
         reflection.enable_server_reflection(
             (interception.NAME, admin.NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
         )
+        #: what clients dial; `bind` replaces a port of 0 by the one the system chooses
+        self.address = address
+
+    def bind(self) -> None:
+        """Takes the address. Raises ListenError, and may be tried again then."""
         try:
             port = (
-                self._server.add_insecure_port(address)
-                if tls is None
-                else self._server.add_secure_port(address, self._credentials(tls))
+                self._server.add_insecure_port(self.address)
+                if self._credentials is None
+                else self._server.add_secure_port(self.address, self._credentials)
             )
         except RuntimeError as error:
             raise ListenError(
-                f"cannot listen on {address}: in use by another process, or no address of this machine"
+                f"cannot listen on {self.address}: in use by another process, or no address of this machine"
             ) from error
-        #: what clients dial; a port of 0 is replaced by the one the system chose
-        self.address = address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+        if not self.address.startswith("unix:"):
+            self.address = f"{self.address.rpartition(':')[0]}:{port}"
 
     def start(self) -> None:
         """Answers from now on; health says NOT_SERVING until `open`."""
@@ -131,7 +137,7 @@ class ControlServer:
         self._pool.shutdown()
         self._admin.close()
 
-    def _credentials(self, tls: Tls) -> grpc.ServerCredentials:
+    def _encrypted(self, tls: Tls) -> grpc.ServerCredentials:
         return grpc.dynamic_ssl_server_credentials(
             tls.read(),
             self._newer_certificate,  # type: ignore[arg-type]  # its stub forgets that None is no change

@@ -98,6 +98,7 @@ class ZoneServer:
         self._udp.settimeout(PERIOD)  # to see that it is to stop
         self._tcp.settimeout(PERIOD)
         self._stopping = threading.Event()
+        self._looked = threading.Event()  # at the lists: before, nobody is answered
         self._seats = threading.BoundedSemaphore(CONNECTIONS)
         self._connections: set[socket.socket] = set()
         self._failing: set[str] = set()
@@ -141,6 +142,7 @@ class ZoneServer:
         while True:
             for zone, feed in self._feeds:
                 self._take(zone, feed)
+            self._looked.set()
             if self._stopping.wait(PERIOD):
                 return
 
@@ -163,6 +165,7 @@ class ZoneServer:
 
     def _datagrams(self) -> None:
         step_back()
+        self._looked.wait()
         while not self._stopping.is_set():
             try:
                 asked, who = self._udp.recvfrom(4096)
@@ -174,6 +177,7 @@ class ZoneServer:
                 self._log.error("question for a zone was not answered", problem=repr(error))
 
     def _accept(self) -> None:
+        self._looked.wait()
         while not self._stopping.is_set():
             try:
                 connection, _ = self._tcp.accept()

@@ -108,6 +108,12 @@ class Outlets:
             self.spool.close()
 
 
+def try_out(settings: Sinks) -> None:
+    """Loads what the sinks speak with, and opens each, while another process delivers. Raises SinksError."""
+    for entry in settings.sinks:
+        opened(entry).close()
+
+
 def opened(entry: AnySink) -> Sink:
     """The sink of an entry. Raises SinksError."""
     try:

@@ -1,5 +1,6 @@
 """A text file that only grows at its end and is moved aside when it is full: decisions.log, .1, .2, ..."""
 
+import fcntl
 import os
 import time
 from collections.abc import Iterable
@@ -61,12 +62,18 @@ class RotatingFile:
     def _open(self) -> int:
         # A log of who called whom is the operator's alone.
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        alone = False  # what another process is writing just now, that goes on for a moment, is not torn
+        with suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
         self._size = os.fstat(fd).st_size
         start = max(self._size - LONGEST, 0)
         end = os.pread(fd, LONGEST, start) if self._size else b""
-        if end and not end.endswith(b"\n"):
+        if end and not end.endswith(b"\n") and alone:
             self._size = start + end.rfind(b"\n") + 1
             os.ftruncate(fd, self._size)
+        with suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_SH)
         return fd
 
     def _append(self, lines: list[bytes]) -> None:

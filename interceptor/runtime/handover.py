@@ -11,7 +11,8 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 
 from interceptor.runtime.background import Background
 from interceptor.runtime.logs import Log
-from interceptor.runtime.service import Service
+from interceptor.runtime.service import LEFT, Service
 from interceptor.store.words import StoreError
 
 NAME = "takeover"  #: of the socket in the data directory
@@ -66,6 +67,9 @@ class Handover(Background):
         The data directory.
     sockets
         What it listens on.
+    settled
+        Whether the process that this one took over from, if it did, is gone altogether. Three at once have no order in
+        what they leave to each other.
     leave
         Called when the new process answers calls, with its pid: this one is to end, and call `finish` at last.
     """
@@ -74,13 +78,16 @@ class Handover(Background):
         self,
         directory: Path,
         service: Service,
-        sockets: Callable[[], Sockets],
-        leave: Callable[[int], None],
         log: Log,
+        *,
+        sockets: Callable[[], Sockets],
+        settled: Callable[[], bool],
+        leave: Callable[[int], None],
     ) -> None:
         super().__init__("handover")
         self._service = service
         self._sockets = sockets
+        self._settled = settled
         self._leave = leave
         self._log = log
         self._successor: socket.socket | None = None
@@ -112,10 +119,10 @@ class Handover(Background):
                 _send(self._successor, said)
 
     def finish(self) -> None:
-        """All is over: what rules had put on lists, and could not be kept, goes to the new process."""
-        left = self._service.additions.give()
-        for at in range(0, len(left), PIECE):
-            self.say(additions=left[at : at + PIECE])
+        """All is over: what could not be kept any more goes to the new process."""
+        for name, left in self._service.give().items():
+            for at in range(0, len(left), PIECE):
+                self.say(**{name: left[at : at + PIECE]})
         self.say(gone=True)
         if self._successor is not None:
             self._successor.close()
@@ -153,6 +160,13 @@ class Handover(Background):
                 return
         except (OSError, HandoverError):
             return
+        until = time.monotonic() + FREEZING
+        while not self._settled() and time.monotonic() < until and not self._stopping.wait(LOOK):
+            pass
+        if not self._settled():
+            with suppress(OSError):
+                _send(peer, {"refused": "the process before it is still leaving: try again in a moment"})
+            return
         try:
             self._service.freeze(FREEZING)
         except StoreError as error:
@@ -164,6 +178,7 @@ class Handover(Background):
             self._log.error("the new process did not take over: this one goes on", pid=pid)
             self._take_back()
             return
+        peer.settimeout(AT_ONCE)
         self._successor = peer
         self._log.info("a new process has taken over: this one leaves", pid=pid)
         self._leave(pid)
@@ -209,7 +224,8 @@ class Predecessor:
         self.pid = pid
         self.given = given
         self._peer = peer
-        self._additions: list[Mapping[str, Any]] = []
+        #: by name, what it could not keep any more; all of it once it is gone
+        self.left: dict[str, list[Any]] = {name: [] for name in LEFT}
 
     @classmethod
     def ask(cls, directory: Path) -> "Predecessor | None":
@@ -218,7 +234,7 @@ class Predecessor:
         Raises HandoverError.
         """
         peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        peer.settimeout(FREEZING + AT_ONCE)
+        peer.settimeout(2 * FREEZING + AT_ONCE)
         try:
             with _place(directory) as place:
                 peer.connect(str(place))
@@ -236,6 +252,11 @@ class Predecessor:
         except OSError as error:
             peer.close()
             raise HandoverError(f"the running service did not answer: {error}; try again") from error
+        except _GoneError:
+            peer.close()
+            raise HandoverError(
+                "the running service has ended, or left to another process: try again"
+            ) from None
         except HandoverError:
             peer.close()
             raise
@@ -264,16 +285,12 @@ class Predecessor:
         try:
             while True:
                 said = _receive(self._peer)
-                self._additions += said.get("additions", ())
+                for name in LEFT & said.keys():
+                    self.left[name] += said[name]
                 if said.get(word):
                     return True
         except (OSError, HandoverError):
             return False
-
-    @property
-    def additions(self) -> Sequence[Mapping[str, Any]]:
-        """What rules of its policy had put on lists and it could not keep; all of it once it is gone."""
-        return self._additions
 
     def close(self) -> None:
         """Lets go of it: a process that has not been told to leave goes on."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from interceptor.runtime.logs import Log
 from interceptor.store.sent import Sent
-from interceptor.store.words import StoreError
+from interceptor.store.words import StoreError, StoreLeftError
 
 #: keys that wait for the store at most; of those beyond, a repetition is sent once more, with the id it had
 WAITING = 1 << 17
@@ -31,7 +31,7 @@ class Once:
         self._log = log
         self._monotonic = monotonic
         self._made: dict[bytes, int] = {}  # key -> until when; not in the spool yet
-        self._waiting: dict[bytes, int] = {}  # in the spool, not in the store yet
+        self.waiting: dict[bytes, int] = {}  #: in the spool, not in the store yet: key -> until when
         self._asks_again = 0.0
         self._failing = False
 
@@ -41,8 +41,8 @@ class Once:
 
     def new(self, keys: Mapping[bytes, int]) -> set[bytes]:
         """Which of the keys, each with when its time is over, were not sent yet. They are taken to be sent now."""
-        unknown = {key: until for key, until in keys.items() if key not in self._waiting}
-        for until, some in _by_end(unknown).items():
+        unknown = {key: until for key, until in keys.items() if key not in self.waiting}
+        for until, some in by_end(unknown).items():
             for key in self._ask(until, some):
                 del unknown[key]
         self._made = unknown
@@ -50,16 +50,18 @@ class Once:
 
     def spooled(self) -> None:
         """What was new last is in the spool: remembers it."""
-        self._waiting |= self._made
+        self.waiting |= self._made
         self._made = {}
-        if not self._waiting or self._away():
+        if not self.waiting or self._away():
             self._bound()
             return
         try:
-            for until, some in _by_end(self._waiting).items():
+            for until, some in by_end(self.waiting).items():
                 self._sent.remember(until, some)
                 for key in some:
-                    del self._waiting[key]
+                    del self.waiting[key]
+        except StoreLeftError:  # what waits goes to the process that takes over; it can be asked all the same
+            self._bound()
         except StoreError as error:
             self._fails(error)
             self._bound()
@@ -88,11 +90,12 @@ class Once:
         self._asks_again = self._monotonic() + PATIENCE
 
     def _bound(self) -> None:
-        for key in list(self._waiting)[: max(len(self._waiting) - WAITING, 0)]:
-            del self._waiting[key]
+        for key in list(self.waiting)[: max(len(self.waiting) - WAITING, 0)]:
+            del self.waiting[key]
 
 
-def _by_end(keys: Mapping[bytes, int]) -> dict[int, list[bytes]]:
+def by_end(keys: Mapping[bytes, int]) -> dict[int, list[bytes]]:
+    """Keys by when their time is over."""
     grouped: dict[int, list[bytes]] = defaultdict(list)
     for key, until in keys.items():
         grouped[until].append(key)

@@ -18,6 +18,8 @@ from interceptor.runtime.service import Service
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 #: seconds that who asks may take for it
 PATIENCE = 10.0
+#: seconds until it sees that it is to end: a process that follows has its port by then
+LOOK = 0.1
 
 
 @dataclass
@@ -99,7 +101,7 @@ class _Quiet(WSGIRequestHandler):
 
 @dataclass(frozen=True)
 class Page:
-    """A page that is served."""
+    """A page: its port is taken when it is made, and answers after `start`."""
 
     address: str
     paths: Paths
@@ -111,14 +113,18 @@ class Page:
         """That it listens on."""
         return self.server.socket
 
+    def start(self) -> None:
+        self.thread.start()
+
     def close(self) -> None:
-        """Answers no longer."""
-        self.server.shutdown()
+        """Answers no longer. Once is enough."""
+        if self.thread.is_alive():
+            self.server.shutdown()
+            self.thread.join()
         self.server.server_close()
-        self.thread.join()
 
 
-def serve(
+def open_page(
     paths: Paths,
     host: str,
     port: int,
@@ -126,7 +132,7 @@ def serve(
     pem: tuple[str, str] | None = None,
     bound: socket.socket | None = None,
 ) -> Page:
-    """Serves it; port 0 lets the system choose.
+    """Takes the port for it; port 0 lets the system choose.
 
     pem: files of certificate and key; None serves plain text. bound: a socket that listens already, of a process that
     hands it over. Raises OSError.
@@ -152,8 +158,7 @@ def serve(
         server.server_close()
         raise
     server.set_app(paths)
-    thread = Thread(target=server.serve_forever, name="page", daemon=True)
-    thread.start()
+    thread = Thread(target=server.serve_forever, args=(LOOK,), name="page", daemon=True)
     shown = f"[{host}]" if ":" in host else host
     return Page(f"{shown}:{server.server_port}", paths, server, thread)
 

@@ -42,9 +42,12 @@ from interceptor.store.words import StoreError
 if TYPE_CHECKING:  # a service without sinks loads nothing of them
     from interceptor.delivery.settings import Sinks
     from interceptor.runtime.earlywarnings import EarlyWarnings
+    from interceptor.runtime.once import Once
     from interceptor.runtime.publishing import Publishing
     from interceptor.runtime.reminders import Reminders
 
+#: what a process leaves to the one that follows: entries that rules made, and what was sent today
+LEFT = frozenset({"additions", "sent"})
 #: seconds in which a process that has handed over lets go of the spool
 SPOOL_FREE = 15.0
 
@@ -121,9 +124,14 @@ class Service:
         guard = Guard(engine, self.recent, Protection(plan, settings.home, desk.contents), show_numbers=shown)
         leave = Leave(clock, self.tally)
         self.trials = Trials(engine, desk, self.outcomes, clock, log, show_numbers=shown)
+        self._once: list[Once] = []
         self.reminders: Reminders | None = None
         self.early_warnings: EarlyWarnings | None = None
         self._beside = beside
+        if beside and settings.sinks is not None:
+            from interceptor.delivery.outlets import try_out  # noqa: PLC0415 - what only a service with sinks needs
+
+            try_out(settings.sinks)
         self.publishing = None if settings.sinks is None or beside else self._publishing(settings.sinks)
         self.demotions = Demotions(engine, desk, clock, log, heard=self._demoted)
         self.additions = Additions(engine, loader, desk, clock, log)
@@ -198,22 +206,35 @@ class Service:
         if self.publishing is not None:
             self.publishing.start()
 
-    def succeed(self, *, died: bool, additions: Sequence[Mapping[str, Any]]) -> None:
+    def give(self) -> dict[str, list[Any]]:
+        """What it could not keep any more, for the process that goes on: by LEFT, as JSON has it."""
+        sent = [(until, key.hex()) for once in self._once for key, until in once.waiting.items()]
+        return {"additions": self.additions.give(), "sent": sent}
+
+    def succeed(self, *, died: bool, left: Mapping[str, Sequence[Any]]) -> None:
         """The process before is gone: what was shared with it is this one's alone.
 
-        died: before it was done. additions: what rules of its policy had put on lists and it could not keep. Raises
-        StateError when somebody else has taken the state, SinksError and SpoolError, when the rest is done.
+        died: before it was done. left: what it could not keep, as it said by `give`. Raises StateError when somebody
+        else has taken the state, SinksError and SpoolError, when the rest is done; TypeError, ValueError for what is no
+        such thing, and StoreError.
         """
-        self.additions.inherit(additions)
         try:
             self.engine.succeed(died=died)
-            if self._settings.sinks is not None:
-                self.publishing = self._published(self._settings.sinks)
-                self._listeners.append(self.publishing.take)
+            self.additions.inherit(left["additions"])
+            if left["sent"]:
+                from interceptor.runtime.once import by_end  # noqa: PLC0415 - what only a service with sinks needs
+
+                for until, keys in by_end({bytes.fromhex(key): until for until, key in left["sent"]}).items():
+                    self.store.sent.remember(until, keys)
         finally:
-            self._own()
-            if self._settings.sinks is not None:
-                self._drain.start()
+            try:
+                if self._settings.sinks is not None:
+                    self.publishing = self._published(self._settings.sinks)
+                    self._listeners.append(self.publishing.take)
+            finally:
+                self._own()
+                if self._settings.sinks is not None:
+                    self._drain.start()
 
     def freeze(self, patience: float) -> None:
         """Leaves what it keeps to another process, and goes on deciding. Raises StoreUnavailableError, as Store.freeze.
@@ -325,14 +346,11 @@ class Service:
         from interceptor.runtime.reminders import Reminders  # noqa: PLC0415
 
         home = zone_of(self._settings.home)
-
-        def once() -> Once:
-            return Once(self.store.sent, self.store.secret, self._log)
-
+        self._once = [Once(self.store.sent, self.store.secret, self._log) for _ in range(2)]
         if sinks.reminders is not None:
-            self.reminders = Reminders(sinks.reminders, self.outcomes, once(), self.engine.plan, home)
+            self.reminders = Reminders(sinks.reminders, self.outcomes, self._once[0], self.engine.plan, home)
         if sinks.early_warnings is not None:
-            self.early_warnings = EarlyWarnings(sinks.early_warnings, self.outcomes, once(), home)
+            self.early_warnings = EarlyWarnings(sinks.early_warnings, self.outcomes, self._once[1], home)
         return Publishing(
             sinks,
             self.outcomes,

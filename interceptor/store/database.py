@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import QueuePool
 
-from interceptor.store.words import StoreRefusedError, StoreUnavailableError
+from interceptor.store.words import StoreLeftError, StoreRefusedError, StoreUnavailableError
 
 FILE = "store.sqlite"
 #: how a store's tables came about, a file a step: v0001_lists.py is revision 0001
@@ -175,7 +175,7 @@ class Database:
 
     def _writing(self) -> Connection:
         if self.frozen:
-            raise StoreUnavailableError("a new process is taking over: ask again in a moment")
+            raise StoreLeftError("a new process is taking over: ask again in a moment")
         return self._writer.connect()
 
     def freeze(self, patience: float) -> None:

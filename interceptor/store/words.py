@@ -18,6 +18,10 @@ class StoreUnavailableError(StoreError):
     """The database cannot be reached or written: no connection, a full disk, a read-only directory."""
 
 
+class StoreLeftError(StoreUnavailableError):
+    """Another process is to write from now on."""
+
+
 class StoreRefusedError(StoreError):
     """What was asked for makes no sense here: an entry that is none, an undone revision."""
 

@@ -42,9 +42,10 @@ def policy_in(directory: Path) -> Path:
 class Asking(Thread):
     """One switch, whose calls come from a number of its own."""
 
-    def __init__(self, address: str, number: int) -> None:
+    def __init__(self, address: str, number: int, identity: grpc.ChannelCredentials | None = None) -> None:
         super().__init__()
         self.address = address
+        self._identity = identity
         self.caller = f"+86138001380{number:02d}"
         self.asked = 0
         self.failed: list[str] = []
@@ -64,7 +65,10 @@ class Asking(Thread):
 
     def channel(self) -> grpc.Channel:
         # Several channels of one process share a connection unless they are told not to.
-        return grpc.insecure_channel(self.address, [("grpc.use_local_subchannel_pool", 1)])
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        if self._identity is None:
+            return grpc.insecure_channel(self.address, options)
+        return grpc.secure_channel(self.address, self._identity, options)
 
 
 class OneByOne(Asking):
@@ -130,10 +134,10 @@ class Streaming(Asking):
             over.set()
 
 
-def switches(front: Front) -> list[Asking]:
+def switches(front: Front, identity: grpc.ChannelCredentials | None = None) -> list[Asking]:
     """Some of each kind."""
     kinds = (OneByOne, OneByOne, Anew, Streaming)
-    asking = [kind(front.address, number) for number, kind in zip(count(), kinds, strict=False)]
+    asking = [kind(front.address, number, identity) for number, kind in zip(count(), kinds, strict=False)]
     for each in asking:
         while each.asked < 3:
             time.sleep(0.01)

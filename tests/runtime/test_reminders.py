@@ -309,6 +309,18 @@ def test_while_the_store_is_away_everybody_is_told_once(store: Store, plan: Numb
     assert sent(reminding(store, plan), warned("shop"), warned("loan")) == []
 
 
+def test_what_is_sent_while_another_process_has_the_store_is_left_to_it(
+    store: Store, plan: NumberingPlan
+) -> None:
+    once = Once(store.sent, SECRET, LOG)
+    reminders = Reminders(RemindersEntry(), outcomes(), once, plan, "Asia/Shanghai")
+    assert len(sent(reminders, warned("shop"))) == 1
+    store.database.freeze(1)
+    assert len(sent(reminders, warned("loan"))) == 1
+    assert sent(reminders, warned("shop"), warned("loan")) == []
+    assert len(once.waiting) == 1
+
+
 CALLS = st.tuples(
     st.sampled_from(["shop", "loan"]),
     st.sampled_from([CALLEE, "+8613900139001", "+8613900139002"]),

@@ -96,9 +96,11 @@ Cli = Callable[..., Done]
 class Front:
     """One of the service's ports that answer switches."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, identity: grpc.ChannelCredentials | None = None) -> None:
         self.address = address
-        self.channel = grpc.insecure_channel(address)
+        self.channel = (
+            grpc.insecure_channel(address) if identity is None else grpc.secure_channel(address, identity)
+        )
 
     def decide(self, timeout: float = 10, **call: Any) -> pb.DecideResponse:
         return self.ask("InterceptionService/Decide", pb.DecideRequest(**call), pb.DecideResponse, timeout)
@@ -123,10 +125,16 @@ class Running:
     """`interceptor serve`, started and SERVING: the compiled port for switches, and the control port.
 
     policy: a file it follows; None: the store's. Without --data it keeps what it keeps in a directory of its own.
-    within: a command line that runs it.
+    within: a command line that runs it. identity: what its ports are asked with, where they want TLS.
     """
 
-    def __init__(self, policy: Path | str | None, *arguments: str | Path, within: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        policy: Path | str | None,
+        *arguments: str | Path,
+        within: Iterable[str] = (),
+        identity: grpc.ChannelCredentials | None = None,
+    ) -> None:
         self._own: tempfile.TemporaryDirectory[str] | None = None
         if "--data" not in arguments:
             self._own = tempfile.TemporaryDirectory(dir=STATE.name)
@@ -153,9 +161,10 @@ class Running:
         except BaseException:
             self._end()
             raise
-        self.data = Front(serving["listen"][0])
-        self.control = Front(serving["control"])
+        self.data = Front(serving["listen"][0], identity)
+        self.control = Front(serving["control"], identity)
         self.metrics: str = serving["metrics"]
+        self.zones: int | None = serving["zones"]
 
     def front(self, name: str) -> Front:
         """The port called `name`: data, or control."""

@@ -188,6 +188,7 @@ def test_calls_before_the_policy_is_there_are_told_to_come_back(tmp_path: Path) 
     log = open_log("error")
     service = Service(Settings(write_policy(tmp_path), tmp_path / "data"), log)
     control = ControlServer(service, "127.0.0.1:0", log)
+    control.bind()
     control.start()
     plane = DataPlane(
         service.engine,
