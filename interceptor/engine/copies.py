@@ -35,10 +35,9 @@ def write(path: Path, head: bytes, region: Region, parts: Sequence[Part], pace: 
     new = path.with_suffix(".new")
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        missed = copy_into(fd, head, region, parts, pace)
-        if pace.given_up:
+        missed = copy_into(fd, os.fsencode(new), os.fsencode(path), head, region, parts, pace)
+        if missed is None:
             raise CopyError("given up")
-        new.rename(path)
     except BaseException:
         new.unlink(missing_ok=True)
         raise

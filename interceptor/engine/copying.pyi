@@ -19,13 +19,13 @@ class Pace:
 
     def __init__(self, rate: int = 0) -> None: ...
     def give_up(self) -> None: ...
-    @property
-    def given_up(self) -> bool: ...
 
-def copy_into(fd: int, head: bytes, region: Region, parts: Sequence[Part], pace: Pace) -> int:
-    """Writes a copy to a new file, the head first, until it is on the disk or given up.
+def copy_into(
+    fd: int, name: bytes, last: bytes, head: bytes, region: Region, parts: Sequence[Part], pace: Pace
+) -> int | None:
+    """Writes a copy to a new file of that name, the head first; once it is on the disk it takes the place of the last.
 
-    Returns how many sets were so busy that they were left out (zero in the copy).
+    Returns how many sets were so busy that they were left out (zero in the copy); None when it was given up.
 
     Raises
     ------

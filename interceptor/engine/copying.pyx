@@ -18,6 +18,7 @@ cdef extern from * nogil:
     #include <fcntl.h>
     #include <pthread.h>
     #include <sched.h>
+    #include <stdio.h>
     #include <string.h>
     #include <sys/syscall.h>
     #include <time.h>
@@ -54,21 +55,27 @@ cdef extern from * nogil:
         (void)syscall(SYS_ioprio_set, 1 /* a thread */, 0 /* this one */, 3 << 13 /* when the disk is idle */);
     }
 
-    /* Past the page cache: else the kernel's own threads, who do not stand aside, would write it back. Returns whether
-       that changed anything; not every file system can. */
+    /* Past the page cache: it would be written back by the kernel's own threads, who do not stand aside, and a fresh
+       page of it may be one that the hypervisor has yet to find. Returns whether that changed anything; not every file
+       system can. */
     static int ic_directly(int fd, int on) {
         const int flags = fcntl(fd, F_GETFL);
         return flags >= 0 && ((flags & O_DIRECT) != 0) != on && fcntl(fd, F_SETFL, flags ^ O_DIRECT) == 0;
     }
-    /* 0, or an errno. */
+    /* 0, or an errno. Into the page cache little by little, for the kernel leaves no core in the middle of a write. */
+    enum { IC_CACHED = 1 << 15 };
     static int ic_write(int fd, const char* data, size_t n) {
         while (n) {
-            const ssize_t done = write(fd, data, n);
-            if (done > 0) { data += done; n -= (size_t)done; }
-            else if (done == 0 || (errno != EINTR && !(errno == EINVAL && ic_directly(fd, 0))))
+            const int directly = fcntl(fd, F_GETFL) & O_DIRECT;
+            const ssize_t done = write(fd, data, directly || n < IC_CACHED ? n : IC_CACHED);
+            if (done > 0) {
+                data += done;
+                n -= (size_t)done;
+                if (!directly) sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+            } else if (done == 0 || (errno != EINTR && !(errno == EINVAL && ic_directly(fd, 0)))) {
                 return done ? errno : EIO;
+            }
         }
-        if (!(fcntl(fd, F_GETFL) & O_DIRECT)) sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
         return 0;
     }
 
@@ -114,11 +121,12 @@ cdef extern from * nogil:
     uint32_t ic_crc(const char* data, size_t n) noexcept
     int ic_on_its_own(void* (*work)(void*) noexcept nogil, void* argument) noexcept
     int fsync(int fd) noexcept
+    int rename(const char* one, const char* other) noexcept
 
 cdef enum:
     TRIES = 1000                # a second
     STEP = 1 << 16              # bytes of a table read in one go
-    WRITTEN = 1 << 18           # bytes written in one go: the kernel leaves no core in the middle of them
+    WRITTEN = 1 << 18           # bytes written in one go: some 0.1 ms of the kernel, which leaves no core meanwhile
     BLOCK = 4096                # what is written past the page cache is so many bytes, or a multiple
 
 cdef uint64_t END = ~<uint64_t>0
@@ -138,6 +146,8 @@ cdef struct Part:
 cdef struct Copy:
     int fd
     int failed                  # an errno
+    const char* name            # of the file
+    const char* last            # the copy whose place it takes
     const char* base
     char* out                   # what is not written yet
     size_t used
@@ -147,7 +157,8 @@ cdef struct Copy:
     uint64_t rate               # bytes a second; 0: as fast as it goes
     uint64_t hasty              # bytes read since it slept for any
     uint64_t pieces
-    uint64_t missed
+    uint64_t missed             # sets
+    bint made
 
 ic_crc_prepare()
 
@@ -161,10 +172,6 @@ cdef class Pace:
 
     def give_up(self):
         ic_store64_relaxed(&self.over, 1)
-
-    @property
-    def given_up(self):
-        return ic_load64_relaxed(&self.over) != 0
 
 
 cdef uint64_t copy_sets(Copy* copy, const Part* part, uint64_t first, uint64_t n, char* heads,
@@ -253,19 +260,21 @@ cdef void* copy_all(void* argument) noexcept nogil:
     write_out(copy, copy.used // BLOCK * BLOCK)
     ic_directly(copy.fd, False)
     write_out(copy, copy.used)
-    if not copy.failed and fsync(copy.fd) < 0:
+    # here, for to let go of the last one's pages takes the kernel long
+    if not copy.failed and (fsync(copy.fd) < 0 or rename(copy.name, copy.last) < 0):
         copy.failed = errno
+    copy.made = not copy.failed
     return NULL
 
 
-def copy_into(int fd, bytes head, Region region not None, parts, Pace pace not None):
+def copy_into(int fd, bytes name, bytes last, bytes head, Region region not None, parts, Pace pace not None):
     cdef Copy copy
     cdef Part* part
     cdef size_t longest = 0, room
     cdef int failed
     memset(&copy, 0, sizeof(Copy))
     copy.fd, copy.base, copy.given_up, copy.rate = fd, region.base, &pace.over, pace.rate
-    copy.n_parts = len(parts)
+    copy.name, copy.last, copy.n_parts = name, last, len(parts)
     room = (copy.n_parts + 1) * sizeof(Part)
     copy.parts = <Part*>reserve(room)
     if copy.parts is NULL:
@@ -292,7 +301,7 @@ def copy_into(int fd, bytes head, Region region not None, parts, Pace pace not N
     failed = failed or copy.failed
     if failed:
         raise OSError(failed, strerror(failed).decode())
-    return copy.missed
+    return copy.missed if copy.made else None
 
 
 def put(Region region not None, uint64_t offset, const unsigned char[::1] data):
