@@ -1,9 +1,11 @@
 """One process takes over from another under calls: none is refused, and what was counted goes on."""
 
+import json
 import signal
 import socket
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from interceptor.pb.v1 import interception_pb2 as pb
 from running.conftest import Serve
-from running.switches import check, counted, switches
+from running.switches import Streaming, check, counted, switches
 from service.operating import add, becomes
 from service.running import CALLEE, Running, environment, refused
 
@@ -80,6 +82,45 @@ def test_an_old_process_that_is_killed_while_it_leaves_costs_its_own_connections
     last = serve("--takeover")
     assert newer.process.wait(60) == 0
     assert counted(last, asking[0].caller)["calls"] > 0
+
+
+def test_a_third_process_waits_for_the_first_and_events_of_all_three_are_kept(
+    tmp_path: Path, serve: Serve
+) -> None:
+    """The first is held by a stream, and killed at last: what the second made meanwhile waits for the spool."""
+    lines, sinks = tmp_path / "lines", tmp_path / "sinks.yaml"
+    sinks.write_text(f"version: 1\nsinks: [{{name: lines, kind: file, path: {lines}}}]\n")
+    options = ("--sinks", sinks, "--grace", "60")
+
+    def warned(service: Running, turn: int) -> str:
+        asked = service.decide(caller=f"+861370001{turn:04d}", callee=CALLEE, user_agent="friendly")
+        assert asked.rule == "noisy"
+        return asked.decision_id
+
+    def told() -> list[str]:
+        return [json.loads(line)["data"]["decision_id"] for line in lines.read_text().splitlines()]
+
+    first = serve(*options)
+    ids = [warned(first, 0)]
+    becomes(lambda: ids == told())
+    asking = Streaming(first.data.address, 0)
+    becomes(lambda: asking.asked > 0)
+    second = serve(*options, "--takeover")
+    ids.append(warned(second, 1))
+    with ThreadPoolExecutor(1) as starting:
+        third = starting.submit(serve, *options, "--takeover")
+        assert first.process.poll() is None
+        assert not [each for each in second.events() if each["event"] == FROZEN]
+        first.signal(signal.SIGKILL)
+        assert not second.event("the process before is gone")["in_order"]
+        newest = third.result()
+    asking.hang_up()
+    assert second.process.wait(60) == 0
+    newest.event("the process before is gone")
+    ids.append(warned(newest, 2))
+    becomes(lambda: set(ids) == set(told()))
+    assert sorted({int(json.loads(each)["sequence"]) for each in lines.read_text().splitlines()}) == [1, 2, 3]
+    assert counted(newest, asking.caller)["calls"] == asking.asked
 
 
 def test_without_anybody_to_take_over_from_it_is_an_ordinary_start(serve: Serve) -> None:
