@@ -52,8 +52,8 @@ ONLY = {
     "alembic": {"store"},
     "dns": {"control"},
     "psycopg": {"store"},
-    "celpy": {"policy"},
-    "lark": {"policy"},
+    "celpy": set(),  # tests hold our parser to its grammar
+    "lark": set(),
     "phonenumbers": {"numbering"},
     "typer": {"cli"},
     "httpx": {"delivery"},

@@ -1,8 +1,8 @@
-"""The texts, bools and comments of a condition, read by CEL's own rules before cel-python's lexer sees it.
+"""The texts, bools and comments of a condition, read before its grammar is.
 
-cel-python's lexer takes unknown escapes and raw texts that end in a backslash differently from the specification, and
-forgets where `true` and `false` stand. It is given a text in which every such literal is a placeholder, a plain text of
-the same length.
+The parser, and cel-python's that tests hold it to, are given a text in which every such literal is a placeholder, a
+plain text of the same length: cel-python's lexer takes unknown escapes and raw texts that end in a backslash
+differently from the specification, and forgets where `true` and `false` stand.
 """
 
 import re

@@ -1,12 +1,6 @@
-"""CEL text -> syntax tree, through cel-python's grammar. The first thing that is no CEL of ours is an error."""
+"""CEL text -> syntax tree, by the grammar of CEL's specification. What is no CEL of ours is an error."""
 
 import re
-from functools import cache
-from typing import Any
-
-from celpy.celparser import CELParseError, CELParser
-from lark import Token, Tree
-from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from interceptor.policy.duration import INT64_MAX, INT64_MIN
 from interceptor.policy.lexis import Scanned, scan
@@ -23,25 +17,15 @@ from interceptor.policy.syntax import (
     Name,
     Select,
     Unary,
+    parts_of,
 )
 
 #: how deep a syntax tree may be; a chain of `+` counts as deep as it is long, one of && or || does not
 MAX_TREE = 160
 
-_OPERATORS = {
-    "relation_lt": "<",
-    "relation_le": "<=",
-    "relation_gt": ">",
-    "relation_ge": ">=",
-    "relation_eq": "==",
-    "relation_ne": "!=",
-    "relation_in": "in",
-    "addition_add": "+",
-    "addition_sub": "-",
-    "multiplication_mul": "*",
-    "multiplication_div": "/",
-    "multiplication_mod": "%",
-}
+#: how tightly each operator binds
+_BINDS = {"||": 1, "&&": 2, "+": 4, "-": 4, "*": 5, "/": 5, "%": 5}
+_BINDS |= dict.fromkeys(("<", "<=", ">", ">=", "==", "!=", "in"), 3)
 _INSTEAD = {
     "=": "to compare write `==`",
     "&": "for «and» write `&&`",
@@ -56,6 +40,12 @@ _MACROS = frozenset(
     ["all", "exists", "exists_one", "existsOne", "map", "filter", "transformList", "transformMap"]
 )
 _BLANK = re.compile(r"[\t\n\f\r ]*")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TEXT = re.compile(r'"x*"')  # and true and false: the placeholders of `scan`
+_EXPONENT = r"[eE][+-]?[0-9]+"
+_DOUBLE = rf"-?(?:[0-9]+\.[0-9]*(?:{_EXPONENT})?|\.[0-9]+(?:{_EXPONENT})?|[0-9]+{_EXPONENT})"
+_NUMBER = re.compile(rf"(?P<double>{_DOUBLE})|(?P<int>-?(?:0x[0-9a-fA-F]+|[0-9]+))(?P<unsigned>[uU])?")
+_OPERATOR = re.compile(r"\|\||&&|[<>=!]=|[<>+\-*/%]|in(?![A-Za-z0-9_])")
 
 
 def parse(condition: str) -> Expression:
@@ -66,209 +56,206 @@ def parse(condition: str) -> Expression:
     ConditionError
         It is no CEL, or uses what a policy's CEL leaves out.
     """
-    scanned = scan(condition)
-    try:
-        tree = _grammar().parse(scanned.text)
-    except CELParseError as error:
-        raise _unexpected(condition, error.__context__) from None
-    return _Reader(scanned).read(tree, 0)
+    reader = _Reader(condition, scan(condition))
+    expression = reader.choice()
+    if reader.at < len(condition):
+        raise reader.unexpected()
+    _check_depth(expression)
+    return expression
 
 
-class _Grammar(CELParser):
-    """cel-python's grammar, in which `true` and `false` keep their place in the text."""
-
-    @staticmethod
-    def ambiguous_literals(t: Token) -> Token:
-        return Token.new_borrow_pos("BOOL_LIT", t.value, t) if t.value in ("true", "false") else t
-
-
-@cache
-def _grammar() -> Any:
-    CELParser.CEL_PARSER = None  # made anew, with our callback
-    return _Grammar()
-
-
-def _unexpected(condition: str, error: BaseException | None) -> ConditionError:
-    if isinstance(error, UnexpectedToken):
-        if error.token.type == "$END":
-            return ConditionError(len(condition.rstrip()), "the condition ends too early")
-        at, word = error.token.start_pos or 0, str(error.token)
-        word = condition[at : at + len(word)]
-    elif isinstance(error, UnexpectedCharacters):
-        at = error.pos_in_stream or 0
-        word = condition[at]
-    else:
-        return ConditionError(0, "this is no CEL")
-    previous = condition[at - 1] if at else ""
-    instead = _INSTEAD.get(word) or ("to compare write `==`" if word == "==" and previous == "=" else "")
-    return ConditionError(at, f"unexpected `{word[:40]}`" + (f": {instead}" if instead else ""))
+def _check_depth(expression: Expression) -> None:
+    deep: list[tuple[Expression, int]] = [(expression, 0)]
+    while deep:
+        one, depth = deep.pop()
+        if depth > MAX_TREE:
+            raise ConditionError(one.at, f"nests deeper than {MAX_TREE} levels: use several rules")
+        deep += ((part, depth + 1) for part in parts_of(one))
 
 
 class _Reader:
-    def __init__(self, scanned: Scanned) -> None:
+    """Reads from `at` on; behind each thing that was read the blanks are passed over, too.
+
+    It calls itself for what stands in brackets, and `scan` bounds how deep those nest; chains are loops.
+    """
+
+    def __init__(self, condition: str, scanned: Scanned) -> None:
+        self.condition = condition
         self.text = scanned.text
         self.literals = scanned.literals
+        self.at = 0
+        self.go_to(0)
 
-    def read(self, tree: Tree[Token], depth: int) -> Expression:
-        """Walks down to the first node that is more than a step of the grammar."""
-        while tree.data in _STEPS and len(tree.children) == 1:
-            tree = tree.children[0]  # type: ignore[assignment]
-        self.check_depth(depth, self.start(tree))
-        return getattr(self, f"read_{_READERS.get(tree.data, tree.data)}")(tree, depth)  # type: ignore[no-any-return]
+    def go_to(self, at: int) -> None:
+        blank = _BLANK.match(self.text, at)
+        self.at = blank.end() if blank else at
 
-    def check_depth(self, depth: int, at: int) -> None:
-        if depth > MAX_TREE:
-            raise ConditionError(at, f"nests deeper than {MAX_TREE} levels: use several rules")
+    def take(self, sign: str) -> bool:
+        """Whether the sign stands here; then it is read."""
+        if not self.text.startswith(sign, self.at):
+            return False
+        self.go_to(self.at + len(sign))
+        return True
 
-    def start(self, tree: Any) -> int:
-        return int(tree.start_pos or 0) if isinstance(tree, Token) else int(tree.meta.start_pos)
+    def demand(self, sign: str) -> None:
+        if not self.take(sign):
+            raise self.unexpected()
 
-    def operator_after(self, tree: Any) -> int:
-        """Where the operator behind an operand stands."""
-        match = _BLANK.match(self.text, tree.meta.end_pos)
-        return match.end() if match else 0
+    def unexpected(self) -> ConditionError:
+        """What is wrong with what stands here."""
+        at = self.at
+        if at == len(self.text):
+            return ConditionError(len(self.condition.rstrip()), "the condition ends too early")
+        found = next(
+            (found for token in (_NUMBER, _TEXT, _NAME, _OPERATOR) if (found := token.match(self.text, at))),
+            None,
+        )
+        word = self.condition[at : found.end() if found else at + 1]
+        previous = self.condition[at - 1] if at else ""
+        instead = _INSTEAD.get(word) or ("to compare write `==`" if word == "==" and previous == "=" else "")
+        return ConditionError(at, f"unexpected `{word[:40]}`" + (f": {instead}" if instead else ""))
 
-    def read_choice(self, tree: Tree[Token], depth: int) -> Expression:
-        condition, then, other = tree.children
-        at = self.operator_after(condition)
-        return Choice(at, *(self.read(part, depth + 1) for part in (condition, then, other)))  # type: ignore[arg-type]
+    def choice(self) -> Expression:
+        """`a ? b : c`, where c may be one as well."""
+        steps: list[tuple[int, Expression, Expression]] = []
+        while True:
+            condition, at = self.operation(1), self.at
+            if not self.take("?"):
+                break
+            steps.append((at, condition, self.operation(1)))
+            self.demand(":")
+        for at, asked, then in reversed(steps):
+            condition = Choice(at, asked, then, condition)
+        return condition
 
-    def read_logic(self, tree: Tree[Token], depth: int) -> Expression:
-        kind = tree.data
-        operands: list[Any] = []
-        while tree.data == kind and len(tree.children) == 2:
-            left, right = tree.children
-            operands.append(right)
-            tree = left  # type: ignore[assignment]
-        operands.append(tree)
-        operands.reverse()
-        operator = "||" if kind == "conditionalor" else "&&"
-        at = self.operator_after(operands[0])
-        return Logic(at, operator, tuple(self.read(operand, depth + 1) for operand in operands))
+    def operation(self, least: int) -> Expression:
+        """Operators that bind at least so tightly, from the left."""
+        result = self.unary()
+        while True:
+            at, operator = self.operator()
+            binds = _BINDS.get(operator, 0)
+            if binds < least:
+                return result
+            operands = [result]
+            while self.operator() == (self.at, operator):
+                self.go_to(self.at + len(operator))
+                operands.append(self.operation(binds + 1))
+                if operator not in ("&&", "||"):
+                    break
+            if operator in ("&&", "||"):
+                result = Logic(at, operator, tuple(operands))
+            else:
+                result = Binary(at, operator, *operands)
 
-    def read_chain(self, tree: Tree[Token], depth: int) -> Expression:
-        """A chain of operators of one precedence, from the left."""
-        kind = tree.data
-        steps: list[tuple[str, int, Any]] = []
-        while tree.data == kind and len(tree.children) == 2:
-            left, right = tree.children
-            operand = left.children[0]  # type: ignore[union-attr]
-            steps.append((_OPERATORS[left.data], self.operator_after(operand), right))  # type: ignore[union-attr]
-            tree = operand  # type: ignore[assignment]
-        depth += len(steps)
-        self.check_depth(depth, steps[-1][1])
-        result = self.read(tree, depth)
-        for operator, at, right in reversed(steps):
-            result = Binary(at, operator, result, self.read(right, depth))
-        return result
+    def operator(self) -> tuple[int, str]:
+        """The operator that stands here, if one does, and where."""
+        found = _OPERATOR.match(self.text, self.at)
+        return self.at, found[0] if found else ""
 
-    def read_unary(self, tree: Tree[Token], depth: int) -> Expression:
+    def unary(self) -> Expression:
         signs: list[tuple[int, str]] = []
-        while tree.data == "unary" and len(tree.children) == 2:
-            sign, operand = tree.children
-            signs.append((self.start(tree), "-" if sign.data == "unary_neg" else "!"))  # type: ignore[union-attr]
-            tree = operand  # type: ignore[assignment]
-        literal: Any = tree
-        while literal.data in ("unary", "member", "primary") and len(literal.children) == 1:
-            literal = literal.children[0]
-        depth += len(signs)
-        self.check_depth(depth, signs[0][0])
-        number = literal.children[0]
-        if (
-            signs[-1][1] == "-"
-            and literal.data == "literal"
-            and number.type == "INT_LIT"
-            and number[0] != "-"
-        ):
-            result: Expression = self.integer(signs.pop()[0], f"-{number}")
+        number = _NUMBER.match(self.text, self.at)
+        while not number and self.text[self.at : self.at + 1] in ("-", "!"):
+            signs.append((self.at, self.text[self.at]))
+            self.go_to(self.at + 1)
+            number = _NUMBER.match(self.text, self.at)
+        if number is None:
+            result = self.primary()
+        elif number["int"] and number["int"][0] != "-" and signs and signs[-1][1] == "-":
+            result = self.number(signs.pop()[0], "-", number)  # a blank between them
         else:
-            result = self.read(tree, depth)
+            result = self.number(self.at, "", number)
+        result = self.member(result)
         for at, operator in reversed(signs):
             result = Unary(at, operator, result)
         return result
 
-    def read_member_dot(self, tree: Tree[Token], depth: int) -> Expression:
-        operand, name = tree.children
-        return Select(self.start(name), self.read(operand, depth + 1), str(name))  # type: ignore[arg-type]
+    def member(self, result: Expression) -> Expression:
+        """What an operand has behind it: `.name`, `.function(...)`, `[index]`."""
+        while True:
+            opened = self.at
+            if self.take("."):
+                at, name = self.name()
+                if not self.take("("):
+                    result = Select(at, result, name)
+                    continue
+                if name in _MACROS:
+                    message = (
+                        f"the macro `{name}` is left out: write the comparisons one by one with && and ||"
+                    )
+                    raise ConditionError(at, message)
+                result = Call(at, name, result, self.expressions(")"))
+            elif self.take("["):
+                result = Index(opened, result, self.choice())
+                self.demand("]")
+            elif self.take("{"):
+                raise ConditionError(opened, "messages are left out of a policy's CEL")
+            else:
+                return result
 
-    def read_member_dot_arg(self, tree: Tree[Token], depth: int) -> Expression:
-        operand, name, *args = tree.children
-        if name in _MACROS:
-            message = f"the macro `{name}` is left out: write the comparisons one by one with && and ||"
-            raise ConditionError(self.start(name), message)
-        target = self.read(operand, depth + 1)  # type: ignore[arg-type]
-        return Call(self.start(name), str(name), target, self.arguments(args, depth))
+    def name(self) -> tuple[int, str]:
+        found, at = _NAME.match(self.text, self.at), self.at
+        if not found:
+            raise self.unexpected()
+        self.go_to(found.end())
+        return at, found[0]
 
-    def read_member_index(self, tree: Tree[Token], depth: int) -> Expression:
-        operand, index = tree.children
-        at = self.operator_after(operand)
-        return Index(at, self.read(operand, depth + 1), self.read(index, depth + 1))  # type: ignore[arg-type]
-
-    def read_member_object(self, tree: Tree[Token], depth: int) -> Expression:
-        raise ConditionError(self.operator_after(tree.children[0]), "messages are left out of a policy's CEL")
-
-    def read_map_lit(self, tree: Tree[Token], depth: int) -> Expression:
-        raise ConditionError(self.start(tree), "maps are left out of a policy's CEL: use a list [...]")
-
-    def read_leading_dot(self, tree: Tree[Token], depth: int) -> Expression:
-        raise ConditionError(self.start(tree), "a policy has no packages: leave out the leading dot")
-
-    def read_ident_arg(self, tree: Tree[Token], depth: int) -> Expression:
-        name, *args = tree.children
-        return Call(self.start(name), str(name), None, self.arguments(args, depth))
-
-    def read_ident(self, tree: Tree[Token], depth: int) -> Expression:
-        return Name(self.start(tree), str(tree.children[0]))
-
-    def read_list_lit(self, tree: Tree[Token], depth: int) -> Expression:
-        return ListLiteral(self.start(tree), self.arguments(tree.children, depth))
-
-    def arguments(self, lists: list[Any], depth: int) -> tuple[Expression, ...]:
-        return tuple(self.read(item, depth + 1) for part in lists for item in part.children)
-
-    def read_literal(self, tree: Tree[Token], depth: int) -> Expression:
-        token: Any = tree.children[0]
-        at, text = self.start(token), str(token)
-        if token.type == "INT_LIT":
-            return self.integer(at, text)
-        if token.type == "FLOAT_LIT":
-            return self.double(at, text)
-        if token.type == "UINT_LIT":
-            raise ConditionError(
-                at, f"unsigned integers are left out of a policy's CEL: write {text[:40].rstrip('uU')}"
-            )
-        if token.type == "NULL_LIT":
+    def primary(self) -> Expression:
+        at = self.at
+        if at in self.literals and (text := _TEXT.match(self.text, at)):
+            self.go_to(text.end())
+            return Literal(at, self.literals[at])
+        if self.take("("):
+            inside = self.choice()
+            self.demand(")")
+            return inside
+        if self.take("["):
+            return ListLiteral(at, self.expressions("]"))
+        if self.take("{"):
+            raise ConditionError(at, "maps are left out of a policy's CEL: use a list [...]")
+        dotted = self.take(".")
+        found, name = self.name()
+        if dotted:
+            raise ConditionError(at, "a policy has no packages: leave out the leading dot")
+        if name == "null":
             raise ConditionError(
                 at, "null is left out of a policy's CEL: has(call.x) asks whether a field is there"
             )
-        return Literal(at, self.literals[at])
+        return Call(found, name, None, self.expressions(")")) if self.take("(") else Name(found, name)
 
-    def integer(self, at: int, text: str) -> Literal:
-        value = int(text, 16 if "x" in text else 10) if len(text) < 4000 else INT64_MAX + 1
-        if not INT64_MIN <= value <= INT64_MAX:
-            raise ConditionError(at, f"{text[:40]} does not fit 64 bits")
-        return Literal(at, value)
+    def expressions(self, end: str) -> tuple[Expression, ...]:
+        """Up to the closing bracket, with commas between them."""
+        found: list[Expression] = []
+        while not self.take(end):
+            if found:
+                self.demand(",")
+            found.append(self.choice())
+        return tuple(found)
 
-    def double(self, at: int, text: str) -> Literal:
-        mantissa = re.split("[eE]", text)[0]
-        if mantissa.endswith("."):
-            raise ConditionError(at, f"`{text[:40]}` is no CEL double: write {mantissa[:40]}0")
-        value = float(text)
-        if value in (float("inf"), float("-inf")):
-            raise ConditionError(at, f"{text[:40]} is too large for a double")
-        return Literal(at, value)
+    def number(self, at: int, sign: str, number: re.Match[str]) -> Literal:
+        self.go_to(number.end())
+        text = sign + number[0]
+        if number["double"]:
+            return _double(at, text)
+        if number["unsigned"]:
+            raise ConditionError(
+                at, f"unsigned integers are left out of a policy's CEL: write {text[:40].rstrip('uU')}"
+            )
+        return _integer(at, text)
 
 
-_STEPS = frozenset(
-    ("expr", "conditionalor", "conditionaland", "relation", "addition", "multiplication", "unary", "member")
-) | {"primary", "paren_expr"}
-_READERS = {
-    "expr": "choice",
-    "conditionalor": "logic",
-    "conditionaland": "logic",
-    "relation": "chain",
-    "addition": "chain",
-    "multiplication": "chain",
-    "dot_ident": "leading_dot",
-    "dot_ident_arg": "leading_dot",
-}
+def _integer(at: int, text: str) -> Literal:
+    value = int(text, 16 if "x" in text else 10) if len(text) < 4000 else INT64_MAX + 1
+    if not INT64_MIN <= value <= INT64_MAX:
+        raise ConditionError(at, f"{text[:40]} does not fit 64 bits")
+    return Literal(at, value)
+
+
+def _double(at: int, text: str) -> Literal:
+    mantissa = re.split("[eE]", text)[0]
+    if mantissa.endswith("."):
+        raise ConditionError(at, f"`{text[:40]}` is no CEL double: write {mantissa[:40]}0")
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ConditionError(at, f"{text[:40]} is too large for a double")
+    return Literal(at, value)

@@ -94,6 +94,25 @@ class ConditionError(Exception):
         self.message = message
 
 
+def parts_of(expression: Expression) -> tuple[Expression, ...]:
+    """The expressions it is made of."""
+    match expression:
+        case Select(operand=operand) | Unary(operand=operand):
+            return (operand,)
+        case Index(operand=operand, index=index):
+            return operand, index
+        case Binary(left=left, right=right):
+            return left, right
+        case Logic(operands=parts) | ListLiteral(items=parts):
+            return parts
+        case Choice(condition=condition, then=then, other=other):
+            return condition, then, other
+        case Call(target=target, args=args):
+            return args if target is None else (target, *args)
+        case Literal() | Name():
+            return ()
+
+
 def leftmost(expression: Expression) -> int:
     """Where an expression starts."""
     while True:
