@@ -22,7 +22,7 @@ class Asking:
         self.began = time.monotonic()
         self.why = CLOSED if closed else OPEN
         self._ends = self.began + seconds
-        self._endpoints = [] if closed else [each for each in endpoints if not each.breaker.open]
+        self._endpoints = [] if closed else [each for each in endpoints if each.worth_asking()]
 
     def __iter__(self) -> Iterator[tuple[Endpoint, float]]:
         left = len(self._endpoints)

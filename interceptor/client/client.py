@@ -10,6 +10,7 @@ from typing import Any
 from interceptor.client import answer as answers
 from interceptor.client.answer import Answer, Verdict
 from interceptor.client.asking import Asking
+from interceptor.client.breaker import memories
 from interceptor.client.channel import Dialler, Tls
 from interceptor.client.emergency import EmergencyNumbers
 from interceptor.client.lines import Lines
@@ -24,7 +25,8 @@ INHERITED: list[Lines] = []
 
 
 class Client:
-    """Asks services about calls. All methods may be called from any thread, and in forked processes.
+    """Asks services about calls. All methods may be called from any thread, and in forked processes: make it before the
+    fork, and what one worker finds out about a service its others know.
 
     Parameters
     ----------
@@ -82,6 +84,7 @@ class Client:
         self._streaming = stream
         self._room = reports
         self._closed = False
+        self._breakers = memories(len(self._targets))
         self._lines = self._connected_by_nobody()
         CLIENTS.add(self)
         if registry is not None:
@@ -121,7 +124,7 @@ class Client:
         return lines
 
     def _connected_by_nobody(self) -> Lines:
-        return Lines(self._targets, self._dialler, streaming=self._streaming, room=self._room)
+        return Lines(self._targets, self._dialler, self._breakers, streaming=self._streaming, room=self._room)
 
     def _asking(self) -> Asking:
         return Asking(self.lines().endpoints, self._deadline, closed=self._closed)

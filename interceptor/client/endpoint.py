@@ -25,9 +25,11 @@ PAUSE_S = 0.2  #: between two of them
 class Endpoint:
     """All methods may be called from any thread. What is asked raises, or ends with, Undecided alone."""
 
-    def __init__(self, target: str, dialler: Dialler, gate: Gate, *, streaming: bool) -> None:
+    def __init__(
+        self, target: str, dialler: Dialler, gate: Gate, breaker: Breaker, *, streaming: bool
+    ) -> None:
         self.target = target
-        self.breaker = Breaker()
+        self.breaker = breaker
         self._dialler = dialler
         self._gate = gate
         self._streaming = streaming
@@ -37,6 +39,15 @@ class Endpoint:
         self._stream: Stream | None = None
         self._under_way: set[Any] = set()  # calls of gRPC that nobody's thread is in
         self._closed = threading.Event()
+        self._watched = False
+
+    def worth_asking(self) -> bool:
+        """False: it failed a moment ago. From then on this process watches it as well as the one that found out, which
+        may be gone."""
+        if not self.breaker.open:
+            return True
+        self._be_watched()
+        return False
 
     def decide(self, request: pb.DecideRequest, seconds: float) -> pb.DecideResponse:
         """Asks, and waits for the decision."""
@@ -71,7 +82,7 @@ class Endpoint:
     def failed(self) -> None:
         """It gave no answer. After several in a row it is watched from a thread, until it is well again."""
         if self.breaker.failed():
-            threading.Thread(target=self._watch, name="interceptor-watch", daemon=True).start()
+            self._be_watched()
 
     def healthy(self, seconds: float) -> bool:
         """Whether it says within that time that it is serving; connects if need be."""
@@ -101,12 +112,21 @@ class Endpoint:
         if channel is not None:
             channel.close()
 
+    def _be_watched(self) -> None:
+        with self._lock:
+            begins, self._watched = not self._watched, True
+        if begins:
+            threading.Thread(target=self._watch, name="interceptor-watch", daemon=True).start()
+
     def _watch(self) -> None:
         self.break_off()  # who still waits there would wait in vain
-        while not self.healthy(PROBE_S):
-            if self._closed.wait(PAUSE_S):
-                return
-        self.breaker.restored()
+        while self.breaker.open:  # until a health check is good, ours or another process's
+            if self.healthy(PROBE_S):
+                self.breaker.restored()
+            elif self._closed.wait(PAUSE_S):
+                break
+        with self._lock:
+            self._watched = False
 
     def _inside(self, seconds: float, ask: Callable[[], Future[Any]]) -> Future[Any]:
         self._enter(seconds)

@@ -1,13 +1,14 @@
 """What one process has open: a line to each service, its reports on their way, and what it counted.
 
-A process that was forked has lines of its own. It must not touch those it inherited: gRPC's threads are not there, its
-locks may be held by nobody, and a connection would be written to by two.
+A process that was forked has lines of its own; what is known of services, all know. It must not touch those it
+inherited: gRPC's threads are not there, its locks may be held by nobody, and a connection would be written to by two.
 """
 
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
+from interceptor.client.breaker import Breaker, Memory
 from interceptor.client.channel import Dialler
 from interceptor.client.endpoint import Endpoint
 from interceptor.client.gate import Gate
@@ -22,11 +23,22 @@ BROKEN_OFF_S = 1.0
 class Lines:
     """Nothing is connected before it is used."""
 
-    def __init__(self, targets: Sequence[str], dialler: Dialler, *, streaming: bool, room: int) -> None:
+    def __init__(
+        self,
+        targets: Sequence[str],
+        dialler: Dialler,
+        breakers: Sequence[Memory],
+        *,
+        streaming: bool,
+        room: int,
+    ) -> None:
         self.pid = os.getpid()
         self.tally = Tally()
         self._gate = Gate()
-        self.endpoints = [Endpoint(target, dialler, self._gate, streaming=streaming) for target in targets]
+        self.endpoints = [
+            Endpoint(target, dialler, self._gate, Breaker(memory), streaming=streaming)
+            for target, memory in zip(targets, breakers, strict=True)
+        ]
         self.reports = Reports(self.endpoints, self.tally, room)
 
     def connect(self, seconds: float) -> bool:

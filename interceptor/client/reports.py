@@ -77,7 +77,7 @@ class Reports:
 
     def _unsent(self, batch: Sequence[Report]) -> list[Report]:
         """Sends them all at once to the service that calls go to; returns those that are to be sent again."""
-        endpoint = next((each for each in self._endpoints if not each.breaker.open), None)
+        endpoint = next((each for each in self._endpoints if each.worth_asking()), None)
         if endpoint is None:
             return list(batch)
         sent = [(report, started(endpoint, report)) for report in batch]

@@ -46,20 +46,21 @@ class Switch:
 
     def __init__(self, said: settings.Settings) -> None:
         self._said = said
-        self._screening: Screening | None = None
         self._trouble = ""
-
-    def child_init(self, rank: int) -> int:
-        """Each process has a client of its own, made after the fork."""
+        # Made before the fork, and used after it: each process connects by itself, and what one finds out about a
+        # service all know.
         self._screening = Screening(
-            self._said.targets,
-            tls=self._said.tls,
-            deadline_ms=self._said.deadline_ms,
-            otherwise=self._said.otherwise,
-            home=self._said.home,
-            emergency=self._said.emergency,
+            said.targets,
+            tls=said.tls,
+            deadline_ms=said.deadline_ms,
+            otherwise=said.otherwise,
+            home=said.home,
+            emergency=said.emergency,
             reports=REPORTS,
         )
+
+    def child_init(self, rank: int) -> int:
+        """A process begins."""
         if rank > 0:  # it takes calls
             self._screening.connect(CONNECTING)
         return 0
@@ -69,7 +70,6 @@ class Switch:
         try:
             call = signalling.call_of(_read, self._said.trunk(_read("$si")))
             KSR.pv.sets(CALL, call["call_id"])  # the dialog, which is to be, will have it
-            assert self._screening is not None
             answer = self._screening.decide(call)
             if answer.cause == Cause.OPEN:
                 time.sleep(TURN)
@@ -106,7 +106,6 @@ class Switch:
 
     def deliver(self, _: Any) -> int:
         """Sends what is in the queue, for a while. It has a process of its own: no call waits for a report."""
-        assert self._screening is not None
         until = time.monotonic() + ROUND
         while time.monotonic() < until:
             while KSR.mqueue.mq_fetch(QUEUE) > 0:
