@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from client.conftest import PATIENT_MS, Ask
 from interceptor.client import Answer, AsyncScreening, Cause, Screening, Verdict
 from service.running import CALLEE, LISTED, Running, write_policy
 
-Start = Callable[..., Running]
 NOWHERE = "127.0.0.1:1"
 #: Far above any deadline here: a call that waits so long hangs.
 HANGS_S = 20
@@ -24,10 +23,28 @@ HANGS_S = 20
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Running]]:
     policy = write_policy(tmp_path_factory.mktemp("pair"))
-    services = [Running(policy) for _ in range(2)]
+    with ThreadPoolExecutor() as threads:
+        services = list(threads.map(Running, [policy] * 2))
     yield services
-    for each in services:
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(Running.stop, services))
+
+
+@pytest.fixture(scope="module")
+def spares() -> Iterator[list[Running]]:
+    """Those that were begun; the last may still run."""
+    begun: list[Running] = []
+    yield begun
+    for each in begun:
         each.stop()
+
+
+@pytest.fixture
+def spare(spares: list[Running], tmp_path_factory: pytest.TempPathFactory) -> Running:
+    """A service that a test may end: the one that a test before it left running, or a new one."""
+    if not spares or spares[-1].process.poll() is not None:
+        spares.append(Running(write_policy(tmp_path_factory.mktemp("spare"))))
+    return spares[-1]
 
 
 @pytest.fixture
@@ -84,7 +101,8 @@ def test_the_next_service_answers_while_the_first_hangs_and_no_call_goes_undecid
     assert client.connect(30)
     ask(client)
     halt(two[0])
-    assert {ask(client).rule for _ in range(50)} == {"listed"}
+    with ThreadPoolExecutor(10) as threads:  # each of the first ones waits for half of its deadline
+        assert {answer.rule for answer in threads.map(lambda _: ask(client), range(50))} == {"listed"}
     before = two[1].metric("interceptor_decisions_total", verdict="block")
     assert before >= 50
     two[0].signal(signal.SIGCONT)
@@ -96,10 +114,9 @@ def test_the_next_service_answers_while_the_first_hangs_and_no_call_goes_undecid
 
 
 def test_a_killed_service_costs_no_call_where_there_is_another_and_is_asked_again_when_it_is_back(
-    start: Start, two: list[Running], tmp_path: Path
+    spare: Running, spares: list[Running], two: list[Running], tmp_path: Path
 ) -> None:
-    policy = write_policy(tmp_path)
-    killed, other = start(policy), two[0].data.address
+    killed, other = spare, two[0].data.address
     address = killed.data.address
     alone = [Screening(address, stream=stream) for stream in (False, True)]
     beside = [
@@ -120,16 +137,14 @@ def test_a_killed_service_costs_no_call_where_there_is_another_and_is_asked_agai
             assert (answer.verdict, answer.decided) == (Verdict.PASS, False)
             answer = ask(client)
         assert (answer.verdict, answer.cause) == (Verdict.PASS, Cause.OPEN)
-    start(policy, "--listen", address)
+    spares.append(Running(write_policy(tmp_path), "--listen", address))
     for client in alone + beside:
         assert until_decided(client).rule == "listed"
         client.close(0)
 
 
-def test_a_service_that_stops_in_good_order_costs_no_call(
-    start: Start, two: list[Running], tmp_path: Path
-) -> None:
-    stopping, other = start(write_policy(tmp_path)), two[0].data.address
+def test_a_service_that_stops_in_good_order_costs_no_call(spare: Running, two: list[Running]) -> None:
+    stopping, other = spare, two[0].data.address
     both = [
         Screening([stopping.data.address, other], stream=stream, deadline_ms=PATIENT_MS)
         for stream in (False, True)
