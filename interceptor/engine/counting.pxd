@@ -31,5 +31,11 @@ cdef inline bint holds(const Snapshot* s, const Worker* w, uint32_t start, uint3
 # The entities of call i of a chunk, by group: w.entity[i].
 cdef void name_entities(const Snapshot* s, Worker* w, const Call* call, uint32_t i) noexcept nogil
 
-# Visits them, in the order of the groups: w.counter, w.readable. With peek: as if counted, and nothing is.
+# Visits those in which it counts, in the order of the groups: w.counter, w.readable. The others are read when they are
+# asked for. With peek: as if counted, and nothing is; all are read.
 cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Millis now, bint peek) noexcept nogil
+
+# Of Frame.read; `reader` is the worker.
+cdef void read_counter(void* reader, uint32_t counter) noexcept nogil
+# Reads what nobody has asked for, for who wants all counters of the call.
+cdef void read_all(Worker* w) noexcept nogil

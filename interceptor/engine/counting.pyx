@@ -1,10 +1,12 @@
 # What a call counts (contract: counting.pxd): one visit to each of its entities, whatever becomes of the call.
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+from interceptor.engine.atomics cimport ic_lowest_bit
 from interceptor.engine.columns cimport ACT_COUNT, ACT_READ
 from interceptor.engine.decide cimport Entity
 from interceptor.engine.entities cimport SPARE, Touch, entities_touch
 from interceptor.engine.entity_records cimport hash_of
+from interceptor.engine.program cimport UNREAD
 from interceptor.engine.snapshot cimport NO_FIELD, NO_GROUP, Counter, Group
 
 
@@ -32,28 +34,72 @@ cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Mill
     cdef const Counter* counter
     cdef const Entity* entity
     cdef Touch* touch
-    cdef bint there, counts, apart
+    cdef bint there, counts, visited, apart
+    w.counted_by, w.row, w.unread = s, i, 0
     for g in range(s.n_groups):
         group, entity = &s.groups[g], &w.entity[i][g]
         there = entity.a != 0
+        visited = peek
         n = 0
         for k in range(group.first, group.last):
             counter = &s.counters[k]
-            apart = counter.other != NO_GROUP and not same(entity, &w.entity[i][counter.other])
             if counter.other == NO_GROUP or not counter.feeds:
                 w.readable[counter.index] = there
-            if not there or (counter.other != NO_GROUP and not counter.feeds and not apart):
-                continue        # of one key: the visit that feeds it reads it
+            if not there:
+                continue
             touch = &w.touches[n]
-            touch.column, touch.counter = counter.column, SPARE if apart and counter.feeds else counter.index
-            touch.element = 0 if counter.element == NO_FIELD else call.key[counter.element]
-            touch.amount, touch.follows = 0, 0
-            counts = False
+            touch[0] = counter.touch
+            if counter.other != NO_GROUP:
+                apart = not same(entity, &w.entity[i][counter.other])
+                if not counter.feeds and not apart:
+                    continue    # of one key: the visit that feeds it reads it
+                if counter.feeds and apart:
+                    touch.counter = SPARE
+                visited |= not apart
             if counter.feeds:
-                counts = holds(s, w, counter.where_start, counter.where_end)
-                counts &= counter.element == NO_FIELD or touch.element != 0
+                if counter.element != NO_FIELD:
+                    touch.element = call.key[counter.element]
+                counts = counter.element == NO_FIELD or touch.element != 0
+                counts = counts and holds(s, w, counter.where_start, counter.where_end)
                 w.counted[counter.index] = counts
-            touch.act = <uint8_t> (ACT_COUNT if counts else ACT_READ)
+                touch.act = <uint8_t> (ACT_COUNT if counts else ACT_READ)
+                visited |= counts
             n += 1
-        if n:
+        if visited:
             entities_touch(group.table, entity.a, entity.b, entity.hashed, now, w.touches, n, w.counter, peek)
+        elif n:
+            leave(w, g, n)
+
+
+# Group g counts nothing of this call, which is true of its first n touches: it is visited if somebody asks.
+cdef inline void leave(Worker* w, uint32_t g, uint32_t n) noexcept nogil:
+    cdef uint32_t k
+    w.unread |= <uint64_t> 1 << g
+    for k in range(n):
+        if w.touches[k].counter != SPARE:
+            w.readable[w.touches[k].counter] = UNREAD
+
+
+cdef void read_group(Worker* w, uint32_t g) noexcept nogil:
+    cdef const Group* group = &w.counted_by.groups[g]
+    cdef const Entity* entity = &w.entity[w.row][g]
+    cdef const Counter* counter
+    cdef Touch[32] touches
+    cdef uint32_t k, n = 0
+    w.unread &= ~(<uint64_t> 1 << g)
+    for k in range(group.first, group.last):
+        counter = &w.counted_by.counters[k]
+        if w.counted_by.read_in[counter.index] == g and w.readable[counter.index] == UNREAD:
+            touches[n] = counter.touch
+            w.readable[counter.index] = 1
+            n += 1
+    entities_touch(group.table, entity.a, entity.b, entity.hashed, w.frame.now, touches, n, w.counter, False)
+
+
+cdef void read_counter(void* reader, uint32_t counter) noexcept nogil:
+    read_group(<Worker*> reader, (<Worker*> reader).counted_by.read_in[counter])
+
+
+cdef void read_all(Worker* w) noexcept nogil:
+    while w.unread:
+        read_group(w, <uint32_t> ic_lowest_bit(w.unread))

@@ -36,7 +36,10 @@ cdef struct Worker:             # what one deciding thread owns
     Ahead ahead
     Frame frame
     int64_t[257] counter        # by the policy's counter; the last is SPARE
-    uint8_t[256] readable
+    uint8_t[256] readable       # or UNREAD: where this call counts nothing is read when a rule asks for it
+    const Snapshot* counted_by
+    uint32_t row                # of the chunk: the call that was counted last
+    uint64_t unread             # bit g: group g of it was not visited yet
     uint8_t[256] counted        # for explain
     Touch[64] touches
 

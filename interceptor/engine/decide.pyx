@@ -4,7 +4,7 @@ from libc.string cimport memset
 
 from interceptor.engine.ahead cimport ahead_fetch, ahead_note
 from interceptor.engine.atomics cimport ic_cas64, ic_load8, ic_load64, ic_load64_relaxed, ic_lowest_bit
-from interceptor.engine.counting cimport count, look_at, name_entities
+from interceptor.engine.counting cimport count, look_at, name_entities, read_all, read_counter
 from interceptor.engine.domains cimport domains_find, domains_keys
 from interceptor.engine.entity_records cimport record_hinted, set_of
 from interceptor.engine.events cimport Aside, ring_put
@@ -31,6 +31,7 @@ cdef void take_up(Worker* w, const Snapshot* s) noexcept nogil:
     w.stats = s.stats[w.index]
     w.frame.regions, w.frame.types = s.regions, s.types
     w.frame.counter, w.frame.readable = w.counter, w.readable
+    w.frame.read, w.frame.reader = read_counter, w
 
 
 # --- 1. decode and prefetch: what the call will touch is on its way while its neighbours are decoded
@@ -85,15 +86,20 @@ cdef void name_repeat(const Snapshot* s, Worker* w, const Call* call, uint32_t i
 
 # --- 2. one call
 
+cdef inline Trial* trial_of(const Snapshot* s) noexcept nogil:
+    return <Trial*> <size_t> ic_load64(<const uint64_t*> <const void*> &s.trial)
+
+
 cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Millis now, Decision* out) noexcept nogil:
     cdef bint graced
+    cdef Trial* trial = trial_of(s)         # the same one from here to the end
     if call.emergency:
         start(s, out, new_id(w))
         out.verdict, out.rule = Verdict.PASS, RuleIndex.RULE_EMERGENCY
         remember_emergency(s, call, now)
         stats_bump(&w.stats.emergency, 1)
         stats_bump(&w.stats.verdict[<int> Verdict.PASS], 1)
-        look_back(s, w, call, False, out, now)
+        look_back(s, w, call, False, out, trial, now)
         return
     if w.repeat_b[i] and recent_find(s.repeats, w.repeat_a[i] ^ w.parties[i], w.repeat_b[i], now, out):
         out.repeated = 1
@@ -105,12 +111,14 @@ cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Milli
     graced = in_grace(s, call, now)
     enforce(s, w, call, now, graced, out, NULL)
     shadow(s, w, out, NULL)
+    if trial is not NULL or sample_due(w.sampled, now):
+        read_all(w)
     if w.repeat_b[i]:
         recent_put(s.repeats, w.repeat_a[i] ^ w.parties[i], w.repeat_b[i], now, now + REPEAT_MS, out, False, False)
     note_decided(s, w, call, i, now, out)
     stats_bump(&w.stats.verdict[out.verdict], 1)
     report(w, call, out, now)
-    look_back(s, w, call, graced, out, now)
+    look_back(s, w, call, graced, out, trial, now)
 
 
 cdef void explain_call(const Snapshot* s, Worker* w, Call* call, Millis now, Decision* out,
@@ -338,8 +346,7 @@ cdef inline void report(Worker* w, const Call* call, const Decision* out, Millis
 
 # A call that others may decide again: a sample for later, and a policy on trial now.
 cdef inline void look_back(const Snapshot* s, Worker* w, const Call* call, bint graced, const Decision* out,
-                           Millis now) noexcept nogil:
-    cdef Trial* trial = <Trial*> <size_t> ic_load64(<const uint64_t*> <const void*> &s.trial)
+                           Trial* trial, Millis now) noexcept nogil:
     if sample_due(w.sampled, now):
         sample_put(w.samples, &w.sampled, call, out, graced, now, &s.meanings, w.counter, w.readable)
     if trial is not NULL:

@@ -1,8 +1,9 @@
-"""Finds what decides a condition at a glance: most rules ask one thing first, and for most calls the answer is no.
+"""Finds what decides a condition at a glance: most rules ask simple things, and for most calls one answer is no.
 
-A guard stands for the first thing a condition asks when the answer no makes the whole condition false: the bytecode
-returns it at once, or jumps over the rest to the return. `program.evaluate` looks at the guard and runs the bytecode
-only when the guard does not settle it. A condition of another form has no guard; that is never wrong, only slower.
+A guard stands for something a condition asks whose answer no makes the whole condition false, whatever the rest of it
+says: of CEL's ``a && b`` either may, an error in the other being no matter. Where a condition asks for one of several
+things, each of them must say no. `program.evaluate` looks at the guards and runs the bytecode only when none of them
+settles it. A condition of another form has no guard; that is never wrong, only slower.
 """
 
 from collections.abc import Sequence
@@ -21,8 +22,8 @@ GUARD = np.dtype(
         ("kind", "u1"),
         ("index", "u1"),
         ("whole", "u1"),
-        ("unused", "u1"),
-        ("unused_too", "<u4"),
+        ("alternative", "u1"),
+        ("further", "<u4"),
         ("low", "<i8"),
         ("high", "<i8"),
         ("lists", "<u8"),
@@ -34,7 +35,7 @@ Row = tuple[int, int, int, int]
 
 
 class Asked(NamedTuple):
-    """The first thing a condition asks: its answer is in `register` when the instruction at `then` is reached."""
+    """Something a condition asks: its answer is in `register` when the instruction at `then` is reached."""
 
     kind: int
     what: int  #: field, scalar or counter
@@ -46,29 +47,78 @@ class Asked(NamedTuple):
 
 
 def guards_of(code: Code, spans: Sequence[Span]) -> npt.NDArray[np.void]:
-    """Guards by address, shape (instructions,), dtype GUARD, of the conditions of verified code."""
+    """Guards by address, shape (instructions,), dtype GUARD, of the conditions of verified code.
+
+    The first of a condition's guards has its first instruction's address, and there are less of them than instructions.
+    """
     guards = np.zeros(max(1, len(code.instructions)), dtype=GUARD)
     rows: list[Row] = code.instructions.tolist()
     for span in spans:
         # padded, so that a pattern may look past the end
-        guard = _guard(code, rows[span.start : span.end] + [(Op.N_OPS, 0, 0, 0)] * 4)
-        if guard is not None:
-            guards[span.start] = guard
+        condition = rows[span.start : span.end] + [(Op.N_OPS, 0, 0, 0)] * 4
+        at = span.start
+        whole = _whole(code, condition)
+        parts = [[whole]] if whole is not None else _parts(code, condition, span.end - span.start)
+        for number, part in enumerate(parts, 1):
+            for left, asked in zip(range(len(part), 0, -1), part, strict=True):
+                further = left if number < len(parts) else 0
+                guards[at] = (
+                    asked.kind, asked.what, whole is not None, left > 1, further, asked.low, asked.high, asked.lists,
+                )  # fmt: skip
+                at += 1
     return guards
 
 
-def _guard(code: Code, rows: list[Row]) -> tuple[int, ...] | None:
-    asked = _lists(rows) or _number(code, rows) or _flag(rows) or _invalid(rows) or _field(rows)
-    if asked is None:
-        return None
-    whole = _returns(rows, asked.then, asked.register)
-    if not whole and not (
-        rows[asked.then][0] == Op.OP_JUMP_FALSE and _leaves(rows, asked.then, asked.register)
+def _whole(code: Code, rows: list[Row]) -> Asked | None:
+    """All that a condition asks, where it is one thing."""
+    asked = _lists(rows) or _simple(code, rows) or _field(rows)
+    return asked if asked is not None and _returns(rows, asked.then, asked.register) else None
+
+
+def _parts(code: Code, rows: list[Row], length: int) -> list[list[Asked]]:
+    """Of ``a && b && ...`` those parts of which a guard is made: alternatives, of which one would do."""
+    op, _, register, _ = rows[length - 1]
+    if op != Op.OP_RETURN or any(
+        row[0] in (Op.OP_JUMP, Op.OP_JUMP_TRUE, Op.OP_JUMP_ERROR) and at + 1 + row[3] == length - 1
+        for at, row in enumerate(rows[:length])
     ):
-        return None
-    if asked.kind == GuardKind.GUARD_FIELD and not whole:
-        return None
-    return asked.kind, asked.what, whole, 0, 0, asked.low, asked.high, asked.lists
+        return []
+    ends = [at for at in range(length) if rows[at][0] == Op.OP_JUMP_FALSE and _leaves(rows, at, register)]
+    parts = []
+    for begin, end in zip([0, *(at + 1 for at in ends)], [*ends, length - 1], strict=True):
+        part = _alternatives(code, rows, begin)
+        if part:
+            last = part[-1]
+            joined = rows[last.then] == (Op.OP_AND, register, register, last.register)
+            if last.then + joined == end and (joined or last.register == register):
+                parts.append(part)
+    return parts
+
+
+def _alternatives(code: Code, rows: list[Row], at: int) -> list[Asked]:
+    """``a || b || ...`` from an instruction on; the last one's `register` and `then` are those of the whole."""
+    asked = _simple(code, rows[at:])
+    if asked is None:
+        return []
+    register, then, found = asked.register, at + asked.then, [asked]
+    targets = set()
+    while rows[then][0] == Op.OP_JUMP_TRUE and rows[then][2] == register:
+        other = _simple(code, rows[then + 1 :])
+        if other is None or other.register == register:
+            return []
+        targets.add(then + 1 + rows[then][3])
+        then += 1 + other.then
+        if rows[then] != (Op.OP_OR, register, register, other.register):
+            return []
+        then += 1
+        found.append(other)
+    if targets - {then}:
+        return []
+    return [*found[:-1], found[-1]._replace(register=register, then=then)]
+
+
+def _simple(code: Code, rows: list[Row]) -> Asked | None:
+    return _on_list(rows) or _number(code, rows) or _flag(rows) or _invalid(rows)
 
 
 def _returns(rows: list[Row], at: int, register: int) -> bool:
@@ -79,6 +129,11 @@ def _leaves(rows: list[Row], at: int, register: int) -> bool:
     """The jump at `at` asks the register, and goes to where the register is returned."""
     _, _, a, b = rows[at]
     return a == register and _returns(rows, at + 1 + b, register)
+
+
+def _on_list(rows: list[Row]) -> Asked | None:
+    op, register, field, index = rows[0]
+    return Asked(GuardKind.GUARD_LISTS, field, register, 1, lists=1 << index) if op == Op.OP_IN_LIST else None
 
 
 def _lists(rows: list[Row]) -> Asked | None:

@@ -65,6 +65,10 @@ cdef inline uint64_t digits_value(const char* digits, uint32_t n, bint* ok) noex
         ok[0] = are_digits(first) and are_digits(last)
         first = first << 8 * (16 - n) | ZEROS >> 8 * (n - 8)
         return eight_digits(first) * 100000000 + eight_digits(last)
+    if n == 8:
+        first = load_le(<const uint8_t*>digits)
+        ok[0] = are_digits(first)
+        return eight_digits(first)
     for i in range(n):
         d = <uint32_t><uint8_t>digits[i] - 48
         wrong |= d > 9

@@ -19,14 +19,15 @@ cpdef enum Outcome:
 
 cdef enum:
     UNDECIDED = 255             # of a glance: run the bytecode
+    UNREAD = 2                  # of a counter: its key is there, and it is read when somebody asks for it
 
-# What a condition asks first (guards.py): "no" makes it NO_MATCH before any instruction is run.
+# One thing that a condition asks (guards.py): "no" makes it NO_MATCH before any instruction is run.
 cdef struct Guard:
     uint8_t kind                # GuardKind
     uint8_t index
     uint8_t whole               # it asks nothing else: MATCH on "yes", OUTCOME_ABSENT when that is not there
-    uint8_t unused
-    uint32_t unused_too
+    uint8_t alternative         # "no" is not enough: the next one must say so too
+    uint32_t further            # how many guards on the next thing lies that the condition asks as well; 0: nowhere
     int64_t low
     int64_t high
     uint64_t lists
@@ -46,12 +47,21 @@ cdef struct Frame:
     const Text* types           # names of the number types, by Number.type
     uint64_t[28] bitmap         # by Field: the lists the field is on
     const int64_t* counter      # by counter index
-    const uint8_t* readable     # by counter index: 0 when its key is absent
+    const uint8_t* readable     # by counter index: 0 when its key is absent, or UNREAD
+    void (*read)(void* reader, uint32_t counter) noexcept nogil    # reads one that is UNREAD
+    void* reader
     Millis now
     const Clock* clock          # of the call's trunk
 
 # Runs the condition that starts there, instruction by instruction.
 cdef uint8_t run(const Program* program, uint32_t start, const Frame* frame) noexcept nogil
+# The same behind the rest of its guards; `outcome`: what the first has said.
+cdef uint8_t ask_further(const Program* program, uint32_t start, uint8_t outcome, const Frame* frame) noexcept nogil
+
+cdef inline bint has_counter(const Frame* frame, uint32_t index) noexcept nogil:
+    if frame.readable[index] == UNREAD:
+        frame.read(frame.reader, index)
+    return frame.readable[index] != 0
 
 cdef inline uint8_t glance(const Guard* guard, const Frame* frame) noexcept nogil:
     cdef uint8_t absent = OUTCOME_ABSENT if guard.whole else UNDECIDED
@@ -63,7 +73,7 @@ cdef inline uint8_t glance(const Guard* guard, const Frame* frame) noexcept nogi
             return absent
         return holds if frame.bitmap[guard.index] & guard.lists else <uint8_t>NO_MATCH
     elif guard.kind == GUARD_COUNTER:
-        if not frame.readable[guard.index]:
+        if not has_counter(frame, guard.index):
             return absent
         value = frame.counter[guard.index]
         return holds if guard.low <= value and value <= guard.high else <uint8_t>NO_MATCH
@@ -87,8 +97,9 @@ cdef inline uint8_t glance(const Guard* guard, const Frame* frame) noexcept nogi
 
 # Evaluates the condition code[start:end): verified code only, and only from where a condition starts. -> Outcome
 cdef inline uint8_t evaluate(const Program* program, uint32_t start, uint32_t end, const Frame* frame) noexcept nogil:
-    cdef uint8_t outcome = glance(&program.guards[start], frame)
-    return outcome if outcome != UNDECIDED else run(program, start, frame)
+    cdef const Guard* guard = &program.guards[start]
+    cdef uint8_t outcome = glance(guard, frame)
+    return outcome if outcome != UNDECIDED and not guard.alternative else ask_further(program, start, outcome, frame)
 
 # __init__(code: spec.Code, spans: Sequence[spec.Span], n_counters, n_lists): every span is a condition that may be
 # evaluated. Raises ValueError naming the instruction's index, its op and the reason.

@@ -33,6 +33,20 @@ cdef inline int64_t part_of(uint16_t part, int64_t local) noexcept nogil:
     return minute_of(local) if part == NOW_MINUTE else weekday_of(local)
 
 
+cdef uint8_t ask_further(const Program* program, uint32_t start, uint8_t outcome, const Frame* frame) noexcept nogil:
+    cdef const Guard* guard = &program.guards[start]
+    while True:
+        if outcome != UNDECIDED and not guard.alternative:
+            return outcome
+        if outcome != UNDECIDED:
+            guard += 1
+        elif guard.further:
+            guard += guard.further
+        else:
+            return run(program, start, frame)
+        outcome = glance(guard, frame)
+
+
 cdef uint8_t run(const Program* program, uint32_t start, const Frame* frame) noexcept nogil:
     # The verifier has proved every index, every type, and that OP_RETURN is reached. Jumps are forward, so this ends.
     cdef Register[MAX_REGISTERS] held
@@ -93,7 +107,7 @@ cdef uint8_t run(const Program* program, uint32_t start, const Frame* frame) noe
             else:
                 put_failure(r, STATE_ABSENT)
         elif op == OP_COUNTER:
-            if frame.readable[at.a]:
+            if has_counter(frame, at.a):
                 put_int(r, frame.counter[at.a])
             else:
                 put_failure(r, STATE_ABSENT)

@@ -9,8 +9,36 @@ from interceptor.engine.memory cimport Region, region_part
 from interceptor.engine.recent cimport RECENT_WAYS, Recent, RecentEntry, RecentSet
 from interceptor.engine.types cimport Millis
 from libc.stddef cimport size_t
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint64_t
 from libc.string cimport memcpy, memset
+
+cdef extern from * nogil:
+    """
+    #include <stdint.h>
+    /* Whether one of 15 ends has these 16 bits of hash, read without the lock: a key that was there before the call is
+       never missed, for no entry moves while it is live. A way never used looks like a key whose bits are 0: rare, and
+       the lock tells. */
+    #if defined(__x86_64__)
+    #include <emmintrin.h>
+    static inline int ic_may_be_there(const uint64_t* end, uint16_t bits) {
+        const __m128i want = _mm_set1_epi16((short)bits);
+        __m128i found = _mm_setzero_si128();
+        #define IC_END(i) (long long)__atomic_load_n(end + (i), __ATOMIC_RELAXED)
+        for (int i = 0; i < 14; i += 2)
+            found = _mm_or_si128(found, _mm_cmpeq_epi16(_mm_set_epi64x(IC_END(i + 1), IC_END(i)), want));
+        found = _mm_or_si128(found, _mm_cmpeq_epi16(_mm_set1_epi64x(IC_END(14)), want));
+        #undef IC_END
+        return _mm_movemask_epi8(found) & 0x0303;       /* of each end the lowest 16 bits */
+    }
+    #else
+    static inline int ic_may_be_there(const uint64_t* end, uint16_t bits) {
+        int found = 0;
+        for (int i = 0; i < 15; i++) found |= (uint16_t)__atomic_load_n(end + i, __ATOMIC_RELAXED) == bits;
+        return found;
+    }
+    #endif
+    """
+    bint ic_may_be_there(const uint64_t* end, uint16_t bits) noexcept
 
 cdef enum:
     VALUE = 32              # bytes of a value
@@ -52,22 +80,12 @@ cdef const void* recent_set(const Recent* table, uint64_t a, uint64_t b) noexcep
     return table.sets + scale(hash_of(table, a, b), table.n_sets)
 
 
-# Read without the lock: a key that was there before the call is never missed, for no entry moves while it is live.
-cdef inline bint may_be_there(const RecentSet* of, uint64_t hash) noexcept nogil:
-    # A way never used looks like a key whose 16 bits of hash are 0: rare, and the lock tells.
-    cdef uint32_t nearest = 1 << TAG_BITS
-    cdef int way
-    for way in range(RECENT_WAYS):
-        nearest = min(nearest, <uint32_t>(<uint16_t>(ic_load64_relaxed(<const uint64_t*>&of.end[way]) ^ hash)))
-    return nearest == 0
-
-
 cdef bint recent_find(Recent* table, uint64_t a, uint64_t b, Millis now, void* value) noexcept nogil:
     cdef uint64_t hash = hash_of(table, a, b)
     cdef RecentSet* of = table.sets + scale(hash, table.n_sets)
     cdef int way
     cdef bint found
-    if not may_be_there(of, hash):      # nearly every call is new: it takes no lock
+    if not ic_may_be_there(<const uint64_t*>of.end, <uint16_t>hash):   # nearly every call is new: it takes no lock
         return False
     ic_lock(&of.lock, &table.waited)
     way = way_of(table, of, hash, a, b)

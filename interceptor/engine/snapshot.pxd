@@ -3,7 +3,7 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from interceptor.engine.clocks cimport Clock
-from interceptor.engine.entities cimport Entities
+from interceptor.engine.entities cimport Entities, Touch
 from interceptor.engine.inflight cimport FlightPlan
 from interceptor.engine.intake cimport Intake
 from interceptor.engine.live cimport LiveLists
@@ -46,8 +46,8 @@ cdef struct Part:               # one part of an entity's key
 cdef struct Counter:            # what a visit does to one column
     uint32_t where_start        # its `where`; none when start == end
     uint32_t where_end
+    Touch touch                 # of an entity where nothing is counted
     uint16_t index              # in the policy
-    uint16_t column
     uint8_t element             # field whose distinct values count; NO_FIELD for a count of calls
     uint8_t feeds               # the call may count here; else it is only read
     uint8_t other               # fed in one group and read in another: the other one; else NO_GROUP
@@ -112,6 +112,7 @@ cdef struct Snapshot:
     uint32_t n_groups
     Counter* counters           # group by group
     uint32_t n_counters
+    uint8_t* read_in            # by counter's index in the policy: the group that reads it
     Feed* feeds                 # by happening
     uint32_t n_feeds
     uint32_t[8] feeds_of        # feeds of happening h: [feeds_of[h], feeds_of[h + 1])

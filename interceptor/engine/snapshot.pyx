@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 
 from interceptor.engine.atomics cimport ic_store8
 from interceptor.engine.clocks cimport Clock
-from interceptor.engine.columns cimport ACT_COUNT, ACT_END
+from interceptor.engine.columns cimport ACT_COUNT, ACT_END, ACT_READ
 from interceptor.engine.entities cimport EntityTable
 from interceptor.engine.entity_records cimport record_lines
 from interceptor.engine.intake cimport Dialled, Intake, Trunk
@@ -218,6 +218,7 @@ cdef class SnapshotHolder:
         self.c.groups = <Group*> self.array(sizeof(Group) * len(placed.visits))
         self.c.counters = <Counter*> self.array(sizeof(Counter) * sum([len(visit.entries) for visit in placed.visits]))
         self.c.n_groups = <uint32_t> len(placed.visits)
+        self.c.read_in = <uint8_t*> self.array(max(len(spec.counters), 1))
         self.residents = placed.residents
         for g, visit in enumerate(placed.visits):
             group = &self.c.groups[g]
@@ -227,11 +228,14 @@ cdef class SnapshotHolder:
             group.first = n
             for entry in visit.entries:
                 described, counter = spec.counters[entry.counter], &self.c.counters[n]
-                counter.index, counter.column = entry.counter, entry.column
+                counter.index = entry.counter
+                counter.touch.column, counter.touch.counter, counter.touch.act = entry.column, entry.counter, ACT_READ
                 counter.feeds, counter.other = entry.feeds, NO_GROUP if entry.other is None else entry.other
                 counter.element = NO_FIELD if described.element is None else described.element
                 if described.where is not None:
                     counter.where_start, counter.where_end = described.where.start, described.where.end
+                if counter.other == NO_GROUP or not counter.feeds:
+                    self.c.read_in[counter.index] = <uint8_t> g
                 n += 1
             group.last = n
         self.c.n_counters = n

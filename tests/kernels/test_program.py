@@ -516,6 +516,51 @@ def guarded(rng: random.Random) -> list[Row]:
     return [*asked, *jump, *rest, (Op.OP_RETURN, 0, held, 0)]
 
 
+def question(rng: random.Random, into: int, other: int, third: int) -> list[Row]:
+    field, scalar = rng.randrange(Field.N_FIELDS), rng.randrange(Scalar.N_SCALARS)
+    left, right = rng.sample([other, third], 2)
+    source = rng.choice([(Op.OP_COUNTER, rng.randrange(N_COUNTERS)), (Op.OP_SCALAR, scalar)])
+    compare = (rng.choice([Op.OP_LT_INT, Op.OP_LE_INT, Op.OP_EQ_INT]), into, left, right)
+    constant = (Op.OP_INT, third, rng.randrange(len(INTS)), 0)
+    forms: list[list[Row]] = [
+        [(Op.OP_IN_LIST, into, field, rng.randrange(N_LISTS))],
+        [(source[0], other, source[1], 0), constant, compare],
+        [(Op.OP_FLAG, into, scalar, 0)],
+        [(Op.OP_VALID, other, field % Field.N_NUMBERS, 0), (Op.OP_NOT, into, other, 0)],
+        [(Op.OP_HAS_SCALAR, into, scalar, 0)],
+    ]
+    return rng.choice(forms)
+
+
+def conjunction(rng: random.Random) -> list[Row]:
+    """``(a || b) && c && ...`` as the compiler writes it: each part that is false leaves for the return."""
+    held, other, third, fourth, fifth = rng.sample(range(64), 5)
+    parts = []
+    for into in [held] + [other] * rng.randint(1, 3):
+        part = question(rng, into, third, fourth)
+        if rng.random() < 0.4:
+            more = question(rng, fifth, third, fourth)
+            part = [*part, (Op.OP_JUMP_TRUE, 0, into, len(more) + 1), *more, (Op.OP_OR, into, into, fifth)]
+        parts.append([*part, *[(Op.OP_AND, held, held, other)] * (into == other)])
+    rows: list[Row] = [(Op.OP_RETURN, 0, held, 0)]
+    for part in reversed(parts[1:]):
+        rows = [(Op.OP_JUMP_FALSE, 0, held, len(part) + len(rows) - 1), *part, *rows]
+    return [*parts[0], *rows]
+
+
+def test_a_part_that_is_false_settles_a_condition_as_in_the_model(scale: Callable[[int, int], int]) -> None:
+    rng = random.Random(20261125)
+    most = 0
+    for _ in range(scale(2_000, 300_000)):
+        rows = conjunction(rng)
+        _, code, span = compiled(rows)
+        most = max(most, int(np.count_nonzero(guards_of(code, [span])["kind"])))
+        agrees(rows, rng)
+        with contextlib.suppress(ValueError):
+            agrees(mutated(rows, rng), rng)
+    assert most >= 6
+
+
 def test_what_is_decided_at_a_glance_is_what_the_model_says(scale: Callable[[int, int], int]) -> None:
     rng = random.Random(20261124)
     kinds = set()
