@@ -46,8 +46,9 @@ cdef extern from * nogil:
     static void ic_let_others(uint32_t tries) { if (tries < 32) sched_yield(); else ic_sleep(1000000); }
 
     /* From now on the calling thread has a core, and the disk, while nobody else wants it, and loses it in the moment
-       somebody does: at nice 19 it would go on for its slice, some milliseconds, while a call waits. Where that is not
-       permitted it stays at the niceness it has. */
+       somebody wakes who does: at nice 19 it would go on for its slice, some milliseconds, while a call waits. Where
+       cores are never free it has its turn all the same, until the next tick: so it also sleeps often. Where that is
+       not permitted it stays at the niceness it has. */
     static void ic_stand_aside(void) {
         const struct sched_param none = {0};
         pthread_setname_np(pthread_self(), "ic-copy");
@@ -77,6 +78,19 @@ cdef extern from * nogil:
             }
         }
         return 0;
+    }
+
+    /* Takes a file's pages out of the page cache little by little: to remove it takes the kernel 50 ms a GB else, and
+       whoever waits for the core some of them. Two megabytes are of whole pages, however large these are. */
+    static void ic_forget(const char* name) {
+        const off_t some = 2 << 20;
+        const int fd = open(name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        const off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+        for (off_t at = 0; at < end; at += some) {
+            (void)posix_fadvise(fd, at, some, POSIX_FADV_DONTNEED);
+            ic_sleep(200000);
+        }
+        if (fd >= 0) close(fd);
     }
 
     /* CRC-32 as zlib has it, eight bytes at a time. */
@@ -116,6 +130,7 @@ cdef extern from * nogil:
     void ic_let_others(uint32_t tries) noexcept
     void ic_stand_aside() noexcept
     bint ic_directly(int fd, bint on) noexcept
+    void ic_forget(const char* name) noexcept
     int ic_write(int fd, const char* data, size_t n) noexcept
     void ic_crc_prepare() noexcept
     uint32_t ic_crc(const char* data, size_t n) noexcept
@@ -260,7 +275,8 @@ cdef void* copy_all(void* argument) noexcept nogil:
     write_out(copy, copy.used // BLOCK * BLOCK)
     ic_directly(copy.fd, False)
     write_out(copy, copy.used)
-    # here, for to let go of the last one's pages takes the kernel long
+    if copy.rate:
+        ic_forget(copy.last)
     if not copy.failed and (fsync(copy.fd) < 0 or rename(copy.name, copy.last) < 0):
         copy.failed = errno
     copy.made = not copy.failed
