@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from interceptor.runtime.page import Paths
-from interceptor.runtime.page import serve as page
+from interceptor.runtime.page import Paths, open_page
 from running.conftest import Serve
 from service.operating import becomes
 from service.running import CALLEE
@@ -75,7 +74,8 @@ def test_health_and_readiness_are_served_beside_the_metrics(serve: Serve) -> Non
 
 def test_a_service_that_loads_or_stops_is_not_ready() -> None:
     why = ["the service loads policy and lists"]
-    served = page(Paths(lambda _asked, _answer: [], lambda: why[0]), "127.0.0.1", 0)
+    served = open_page(Paths(lambda _asked, _answer: [], lambda: why[0]), "127.0.0.1", 0)
+    served.start()
     try:
         with pytest.raises(urllib.error.HTTPError) as loading:
             urllib.request.urlopen(f"http://{served.address}/readyz", timeout=10)
