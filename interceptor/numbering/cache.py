@@ -60,8 +60,9 @@ def build_tables() -> Tables:
     """Build every table from the metadata of the installed phonenumbers."""
     # Imported here: the cached path needs none of it.
     from interceptor.numbering.automaton import build_world  # noqa: PLC0415
-    from interceptor.numbering.dialling import build_dialling, region_names  # noqa: PLC0415
+    from interceptor.numbering.dialling import build_dialling  # noqa: PLC0415
     from interceptor.numbering.language import Languages  # noqa: PLC0415
+    from interceptor.numbering.regions import region_names  # noqa: PLC0415
 
     languages = Languages()
     names = region_names()

@@ -1,19 +1,10 @@
-"""Which leading digits stand for a whole country, and which short numbers a region has in service."""
+"""Which leading digits stand for a whole country, and which short numbers a region has in service.
+
+phonenumbers is loaded by the first question: most starts ask none.
+"""
 
 import re
 from functools import cache
-
-from phonenumbers import (
-    COUNTRY_CODE_TO_REGION_CODE,
-    NumberParseException,
-    PhoneMetadata,
-    PhoneNumber,
-    ValidationResult,
-    country_code_for_region,
-    is_possible_number_with_reason,
-    is_valid_short_number_for_region,
-    parse,
-)
 
 
 def covered(digits: str) -> str | None:
@@ -28,21 +19,24 @@ def covered(digits: str) -> str | None:
 
 def is_short_in_service(region: str, digits: str) -> bool:
     """Whether libphonenumber knows the digits as a short number of the region, as dialled."""
-    code = country_code_for_region(region)
+    import phonenumbers as known  # noqa: PLC0415
+
+    code = known.country_code_for_region(region)
     if code == 0 or digits.startswith("0"):
         return False
-    return bool(
-        is_valid_short_number_for_region(PhoneNumber(country_code=code, national_number=int(digits)), region)
-    )
+    number = known.PhoneNumber(country_code=code, national_number=int(digits))
+    return bool(known.is_valid_short_number_for_region(number, region))
 
 
 def is_part_of_a_number(digits: str) -> bool:
     """Whether E.164 digits can be no number, for they are too few: an area code, or a number without one."""
+    import phonenumbers as known  # noqa: PLC0415
+
     try:
-        found = is_possible_number_with_reason(parse(f"+{digits}"))
-    except NumberParseException:
+        found = known.is_possible_number_with_reason(known.parse(f"+{digits}"))
+    except known.NumberParseException:
         return False
-    return found in (ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
+    return found in (known.ValidationResult.TOO_SHORT, known.ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
 
 def is_area_code(region: str, digits: str) -> bool:
@@ -50,20 +44,24 @@ def is_area_code(region: str, digits: str) -> bool:
 
     So is ``"021"`` in China, where no short number begins with 0.
     """
-    metadata = PhoneMetadata.metadata_for_region(region)
+    import phonenumbers as known  # noqa: PLC0415
+
+    metadata = known.PhoneMetadata.metadata_for_region(region)
     dialled = metadata.national_prefix if metadata is not None else None
     if not dialled or not digits.startswith(dialled) or is_short_in_service(region, digits):
         return False
     try:
-        found = is_possible_number_with_reason(parse(digits, region))
-    except NumberParseException:
+        found = known.is_possible_number_with_reason(known.parse(digits, region))
+    except known.NumberParseException:
         return False
-    return found == ValidationResult.TOO_SHORT
+    return bool(found == known.ValidationResult.TOO_SHORT)
 
 
 @cache
 def _whole_countries() -> dict[str, str]:
     """Country codes, the codes of countries that share one (+1242), and whatever is shorter."""
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata  # noqa: PLC0415
+
     found: dict[str, str] = {}
     for code, regions in COUNTRY_CODE_TO_REGION_CODE.items():
         for region in regions:

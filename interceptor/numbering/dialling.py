@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS, PhoneMetadata
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
 from interceptor.numbering.automaton import described, length_mask
 from interceptor.numbering.language import ANY, DEAD, Languages
@@ -23,8 +23,6 @@ from interceptor.numbering.pattern import (
     paths,
 )
 
-UNKNOWN_REGION = "ZZ"
-WORLD = "001"  # country codes of no geography: 800, 870, ...
 SHORTEST = 7  # digits of a number in national form, unless a region's own numbers are shorter
 
 # What a dialler may rely on beyond libphonenumber's data.
@@ -88,12 +86,7 @@ class _Rule:
     insert: bytes = b""
 
 
-def region_names() -> list[str]:
-    """Every region's name; its place is its index, the unknown region's 0."""
-    return [UNKNOWN_REGION, WORLD, *sorted(SUPPORTED_REGIONS)]
-
-
-def build_dialling(languages: Languages, names: list[str]) -> DialTables:
+def build_dialling(languages: Languages, names: tuple[str, ...]) -> DialTables:
     index = {name: i for i, name in enumerate(names)}
     rows = np.zeros(len(names), REGION)
     rules: list[_Rule] = []
@@ -178,7 +171,7 @@ def _length(parts: tuple[Pattern, ...]) -> int:
 
 
 def _renumbered(
-    languages: Languages, names: list[str], rows: npt.NDArray[np.void], rules: list[_Rule]
+    languages: Languages, names: tuple[str, ...], rows: npt.NDArray[np.void], rules: list[_Rule]
 ) -> DialTables:
     starts = ("general", "idd", "short", "emergency")
     roots = [int(row[s]) for row in rows for s in starts] + [rule.start for rule in rules]

@@ -12,7 +12,8 @@ from pathlib import Path
 from phonenumbers import PhoneMetadata
 
 import interceptor
-from interceptor.numbering.dialling import EMERGENCY_EVERYWHERE, EMERGENCY_MORE, region_names
+from interceptor.numbering.dialling import EMERGENCY_EVERYWHERE, EMERGENCY_MORE
+from interceptor.numbering.regions import region_names
 
 TABLE = Path(interceptor.__file__).parent / "client/emergency_numbers.py"
 WIDTH = 110

@@ -6,7 +6,7 @@ from pathlib import Path
 from interceptor.engine.pairs import PairLimits
 from interceptor.engine.spec import Appeals, Guard, ListKind, ListSpec, Spec
 from interceptor.engine.types import Limits
-from interceptor.numbering.dialling import region_names
+from interceptor.numbering.regions import region_names
 from interceptor.policy.compiler import Compiler
 from interceptor.policy.cost import MAX_COST, policy_cost
 from interceptor.policy.counters import check_kept, read_counters
@@ -89,7 +89,8 @@ def _spec(reading: Reading, policy: Policy, folder: Path | None) -> Spec:
 
 
 def _check_regions(reading: Reading, policy: Policy) -> None:
-    known = region_names()[2:]  # without the unknown region and the world
+    asked = policy.emergency.add or any(trunk.region for trunk in policy.trunks.values())
+    known = region_names()[2:] if asked else ()  # without the unknown region and the world
     for name, trunk in policy.trunks.items():
         if trunk.region is not None and trunk.region not in known:
             reading.problem(("trunks", name, "region"), f"no numbering plan has the region `{trunk.region}`")

@@ -167,7 +167,7 @@ Minimum = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class TrunkEntry(_Strict):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from interceptor.engine.opcodes import Op
 from interceptor.engine.spec import Clock, Code
-from interceptor.numbering.dialling import region_names
+from interceptor.numbering.regions import region_names
 
 #: changes outside these years are not known to a policy
 FIRST_YEAR, LAST_YEAR = 2000, 2070

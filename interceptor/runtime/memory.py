@@ -2,12 +2,12 @@
 
 import ctypes
 
-import pyarrow as pa
+from interceptor.store import arrow
 
 
 def give_back() -> None:
     """After an import, a large change or a start: what is free goes back, as far as pages are wholly free."""
-    pa.default_memory_pool().release_unused()
+    arrow.give_back()
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):  # glibc
         libc.malloc_trim(0)

@@ -8,9 +8,8 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.csv
 
+from interceptor.store import arrow as pa
 from interceptor.store.rows import (
     ENTRY_NAMES,
     FEED_DETAILS,
@@ -113,15 +112,15 @@ def _parsed(names: list[str], data: bytes, lines: npt.NDArray[np.int64], complai
         return "skip"
 
     try:
-        table = pyarrow.csv.read_csv(
+        table = pa.csv.read_csv(
             pa.BufferReader(data),
-            pyarrow.csv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
-            pyarrow.csv.ParseOptions(
+            pa.csv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
+            pa.csv.ParseOptions(
                 quote_char='"' if b'"' in data else False,
                 ignore_empty_lines=False,
                 invalid_row_handler=invalid,
             ),
-            pyarrow.csv.ConvertOptions(
+            pa.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.large_string()),
                 strings_can_be_null=False,
                 check_utf8=False,

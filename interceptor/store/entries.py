@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute
 
 from interceptor.engine.domains import domain_key_of, domain_text_of
 from interceptor.engine.keys import KeyKind, digits_key_of, text_key_of
@@ -17,6 +15,7 @@ from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListKind
 from interceptor.engine.types import Field, Limits, NumberStatus
 from interceptor.numbering.countries import covered, is_short_in_service
+from interceptor.store import arrow as pa
 from interceptor.store.canonical import NAMED, PAIRED_BY, text_of
 from interceptor.store.content import UInt64s
 from interceptor.store.networks import network_text
@@ -108,7 +107,7 @@ class Reader:
             return entries[0].text
         return MARK.join(f"+{number_prefix(end)}" for end in ends_of(text))
 
-    def keys(self, entries: pa.Array) -> Judged:
+    def keys(self, entries: Any) -> Judged:
         """What trimmed texts (a large_string array) are."""
         if self.kind is ListKind.NUMBER:
             key, bad, why = self._number_keys(entries)
@@ -188,7 +187,7 @@ class Reader:
         close = ~bad & ((digits < SHORTEST_NUMBER) | (begins_with_0 & ~is_short) | _only_zeros(entries))
         if close.any():  # few different ones, however many rows: look at each
             where = np.flatnonzero(close)
-            encoded = pyarrow.compute.dictionary_encode(entries.take(pa.array(where)))
+            encoded = pa.compute.dictionary_encode(entries.take(pa.array(where)))
             refused = np.array([self._refusal(text) is not None for text in encoded.dictionary.to_pylist()])
             bad[where[refused[encoded.indices.to_numpy()]]] = True
         return keys, bad, lambda i: self._refusal(entries[i].as_py()) or "is no telephone number"
@@ -244,10 +243,8 @@ class Reader:
 def _only_zeros(texts: Any) -> npt.NDArray[np.bool_]:
     if len(texts) < FEW:
         return np.array([not text.strip("0+ -.()/*") for text in texts.to_pylist()], dtype=bool)
-    left = pyarrow.compute.ascii_trim(texts, characters="0+ -.()/*")
-    return np.asarray(
-        pyarrow.compute.equal(pyarrow.compute.binary_length(left), 0).to_numpy(zero_copy_only=False)
-    )
+    left = pa.compute.ascii_trim(texts, characters="0+ -.()/*")
+    return np.asarray(pa.compute.equal(pa.compute.binary_length(left), 0).to_numpy(zero_copy_only=False))
 
 
 def _buffers(texts: Any) -> tuple[npt.NDArray[np.int64], Any]:

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute
 
 from interceptor.engine.spec import ListKind
+from interceptor.store import arrow as pa
 from interceptor.store.entries import Judged, Reader
 from interceptor.store.keysets import of_pairs, signed
 from interceptor.store.lists import LONGEST_NOTE, LONGEST_REASON, Words, name_of_source

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyarrow as pa
-
 from interceptor.store import changes, staging
+from interceptor.store.arrow import give_back
 from interceptor.store.comparison import Retention, SourceDifference, compare
 from interceptor.store.feed import Feed, SourceRows, read_feed
 from interceptor.store.keysets import joined, of_pairs
@@ -224,7 +223,7 @@ class Import:
         except ListFileError as error:
             raise StoreRefusedError(str(error)) from None
         finally:
-            pa.default_memory_pool().release_unused()
+            give_back()
         if feed.bad > TOLERATED * feed.rows and not order.allow_bad:
             raise StoreRefusedError(
                 f"{order.file_name}: {feed.bad} of {feed.rows} rows are bad ({feed.first_bad[0]}); correct them, or "

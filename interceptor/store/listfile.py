@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
-import pyarrow as pa
 
 from interceptor.engine.keys import KeyKind, digits_key_of, key_digits_of
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListContent, ListKind
+from interceptor.store import arrow as pa
 from interceptor.store.content import ROOTS, Identities, content_of
 from interceptor.store.entries import Reader
 from interceptor.store.rows import Complaints, ListFileError, Rows

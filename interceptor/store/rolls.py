@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -26,6 +25,7 @@ from sqlalchemy.types import TypeEngine
 
 from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.spec import ListKind
+from interceptor.store import arrow as pa
 from interceptor.store.database import Database
 from interceptor.store.digests import ChangeDigest
 from interceptor.store.entries import FEW, Reader

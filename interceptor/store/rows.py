@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute
+
+from interceptor.store import arrow as pa
 
 #: Names that the column of entries may have in a header; the others are reason, source and valid_until.
 ENTRY_NAMES = frozenset(

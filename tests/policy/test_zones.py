@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from interceptor.engine.spec import Clock
-from interceptor.numbering.dialling import region_names
+from interceptor.numbering.regions import region_names
 from interceptor.policy import load_policy
 from interceptor.policy.zones import FIRST_YEAR, LAST_YEAR, clock_of, zone, zone_names, zone_of
 
