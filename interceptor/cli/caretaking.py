@@ -44,6 +44,7 @@ def doctor(
     name: Annotated[
         str | None, typer.Option(help="What switches call the service: to be in its certificate.")
     ] = None,
+    sinks: Annotated[Path | None, typer.Option(help="As of `serve`.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Looks at what a service needs: ports, certificates, store, memory, clock, files. Each finding says what to do.
@@ -62,6 +63,7 @@ def doctor(
         tls_key,
         tls_client_ca,
         name,
+        sinks,
     )
     sys.exit(examining.doctor(where, as_json=as_json))
 

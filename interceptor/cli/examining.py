@@ -25,6 +25,7 @@ from interceptor.cli.failing import Failure
 from interceptor.pb.v1 import interception_pb2 as pb
 from interceptor.policy import PolicyError, load_policy
 from interceptor.runtime.addresses import ListenError, endpoint
+from interceptor.runtime.certificates import end_of_authorities, end_of_chain, own_certificate
 from interceptor.runtime.loader import policy_path
 from interceptor.runtime.state import HUGE_PAGES, SHARED_MEMORY
 from interceptor.store.backup import problems
@@ -53,6 +54,7 @@ class Where:
     key: Path | None
     clients: Path | None
     name: str | None
+    sinks: Path | None
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Finding:
 def doctor(where: Where, *, as_json: bool) -> int:
     """Prints what it finds; the exit code."""
     looks: tuple[Callable[[Where], Iterator[Finding]], ...] = (
-        _ports, _health, _certificates, _store, _memory, _pages, _clock, _shared, _files, _governor,
+        _ports, _health, _certificates, _sinks, _store, _memory, _pages, _clock, _shared, _files, _governor,
     )  # fmt: skip
     findings = [finding for look in looks for finding in look(where)]
     if as_json:
@@ -142,12 +144,11 @@ def _certificates(where: Where) -> Iterator[Finding]:
             "name a readable PEM chain, own certificate first, and the key that belongs to it",
         )
         return
-    said = ssl._ssl._test_decode_cert(str(where.certificate))  # type: ignore[attr-defined]
-    days = int((ssl.cert_time_to_seconds(said["notAfter"]) - time.time()) / 86400)
+    said = own_certificate(where.certificate)
     names = [value for kind, value in said.get("subjectAltName", ()) if kind in {"DNS", "IP Address"}]
-    state = BAD if days < 0 else LOOK if days < SOON else GOOD
+    state, ends = _until(end_of_chain(where.certificate))
     do = "" if state == GOOD else "renew it, write it beside the old one, move it over, then SIGHUP"
-    yield Finding("certificate", state, f"key matches; ends in {days} days ({said['notAfter']})", do)
+    yield Finding("certificate", state, f"key matches; {ends}", do)
     if where.name is not None:
         wild = where.name.partition(".")[2]
         known = where.name in names or f"*.{wild}" in names
@@ -165,7 +166,44 @@ def _certificates(where: Where) -> Iterator[Finding]:
                 "clients' CA", BAD, f"{where.clients}: {error}", "name a PEM file of CA certificates"
             )
         else:
-            yield Finding("clients' CA", GOOD, f"{len(context.get_ca_certs())} certificates")
+            state, ends = _until(end_of_authorities(where.clients))
+            do = (
+                ""
+                if state == GOOD
+                else "add the next CA to the file, SIGHUP, then renew the clients' certificates"
+            )
+            yield Finding("clients' CA", state, f"{len(context.get_ca_certs())} certificates; {ends}", do)
+
+
+def _sinks(where: Where) -> Iterator[Finding]:
+    if where.sinks is None:
+        return
+    from interceptor.delivery.settings import SinksError, read_settings  # noqa: PLC0415 - where there are sinks
+
+    try:
+        authorities = read_settings(where.sinks).authorities
+    except SinksError as error:
+        yield Finding("sinks", BAD, str(error), "mend the file: the service does not start with it")
+        return
+    for name, path in authorities.items():
+        try:
+            state, ends = _until(end_of_authorities(path))
+        except OSError as error:
+            yield Finding(f"CA of sink {name}", BAD, f"{path}: {error}", "name a PEM file of CA certificates")
+        else:
+            do = (
+                ""
+                if state == GOOD
+                else "put the receiver's next CA into the file, and start the service anew"
+            )
+            yield Finding(f"CA of sink {name}", state, ends, do)
+
+
+def _until(end: float) -> tuple[str, str]:
+    """How good it is that something ends then, and in words."""
+    days = int((end - time.time()) // 86400)
+    date = datetime.fromtimestamp(end, UTC).isoformat(timespec="minutes")
+    return BAD if days < 0 else LOOK if days < SOON else GOOD, f"ends in {days} days ({date})"
 
 
 def _store(where: Where) -> Iterator[Finding]:

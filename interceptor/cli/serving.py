@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import ssl
 import sys
 import time
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ from interceptor.dataplane.tls import TlsServer
 from interceptor.engine.memory import take_at_once
 from interceptor.engine.state import StateError
 from interceptor.runtime.addresses import ListenError, endpoint, guard, local
+from interceptor.runtime.certificates import ends_of, ends_of_sinks
 from interceptor.runtime.handover import HandoverError, Predecessor, Sockets
 from interceptor.runtime.loader import Loaded, LoadError, Progress, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
@@ -128,7 +130,7 @@ class Fronts:
 
     service: Service
     plane: DataPlane
-    encrypted: bool  #: the data plane has a certificate
+    tls: Tls | None  #: the files of TLS, or plain text
     control: ControlServer
     page: Page | None
     zones: "ZoneServer | None"
@@ -232,15 +234,19 @@ def assemble(options: Options, log: Log, stopping: ExitStack, given: Sockets | N
         )
         if given is None or where != given.control:
             control.bind()
+        if tls is not None:
+            service.tally.certificate_ends |= ends_of(tls.certificate, tls.clients)
+        if settings.sinks is not None:
+            service.tally.certificate_ends |= ends_of_sinks(settings.sinks.authorities)
         page = metrics_page(options, service, plane, tls, stopping, given=given)
         had = None if given is None else zone_sockets(options.zones.listen, given)
         zones = options.zones.served(service, log, had)
         if zones is not None:
             zones.shared = given is not None
             stopping.callback(zones.stop)
-    except (ListenError, StateError, StoreError, ValueError) as error:
+    except (ListenError, StateError, StoreError, ValueError, ssl.SSLError) as error:
         raise Failure(str(error)) from None
-    return Fronts(service, plane, tls is not None, control, page, zones)
+    return Fronts(service, plane, tls, control, page, zones)
 
 
 def follow_on(fronts: Fronts, predecessor: Predecessor, log: Log) -> None:
@@ -340,15 +346,15 @@ def follow(fronts: Fronts, succession: Succession, log: Log) -> None:
             continue
         log.info("reload asked for by SIGHUP")
         tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        if fronts.encrypted:
-            read_certificate(fronts, log)
+        if fronts.tls is not None:
+            read_certificate(fronts, fronts.tls, log)
         # What goes wrong is logged and counted; the last good policy stays.
         with suppress(LoadError, StoreError, NotReadyError):
             fronts.service.reload()
         tell("READY=1")
 
 
-def read_certificate(fronts: Fronts, log: Log) -> None:
+def read_certificate(fronts: Fronts, tls: Tls, log: Log) -> None:
     """Reads the certificate again, for connections that begin from now on; one that is not good changes nothing.
 
     The data plane reads it first: it looks at what the files hold, and gRPC at no more than that they are there.
@@ -356,9 +362,13 @@ def read_certificate(fronts: Fronts, log: Log) -> None:
     try:
         fronts.plane.reload_tls()
         fronts.control.reload_tls()
+        if fronts.page is not None:
+            fronts.page.reload_tls()
+        ends = ends_of(tls.certificate, tls.clients)
     except (ListenError, OSError, ValueError) as error:
         log.error("certificate not taken, the last good one stays", problem=str(error))
         fronts.service.tally.certificates_read(good=False)
     else:
         log.info("certificate read")
+        fronts.service.tally.certificate_ends |= ends
         fronts.service.tally.certificates_read(good=True)

@@ -229,6 +229,12 @@ class Sinks(Entry):
     early_warnings: EarlyWarningsEntry | None = None  #: None: there are none
     sinks: tuple[AnySink, ...]
 
+    @property
+    def authorities(self) -> dict[str, Path]:
+        """Files of those that receivers are known by, by the sink's name, where it is not the system's."""
+        found = {sink.name: getattr(sink, "ca_file", None) for sink in self.sinks}
+        return {name: path for name, path in found.items() if path is not None}
+
     @field_validator("sinks")
     @classmethod
     def _named_once(cls, sinks: tuple[AnySink, ...]) -> tuple[AnySink, ...]:

@@ -82,6 +82,14 @@ class ServiceCollector(Collector):
         certificates.add_metric(["good"], tally.certificates_good)
         certificates.add_metric(["failed"], tally.certificates_failed)
         yield certificates
+        expiry = GaugeMetricFamily(
+            "interceptor_certificate_expiry_timestamp_seconds",
+            "When a certificate in use ends: server, clients (their CA), sink NAME (the CA of its receiver).",
+            labels=["use", "file"],
+        )
+        for labels, end in sorted(tally.certificate_ends.items()):
+            expiry.add_metric(labels, end)
+        yield expiry
         lines = counter("interceptor_decision_log_lines", "Lines of the decision log.", "result")
         lines.add_metric(["written"], tally.log_lines)
         lines.add_metric(["lost"], tally.log_errors)

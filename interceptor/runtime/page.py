@@ -105,8 +105,9 @@ class Page:
 
     address: str
     paths: Paths
-    server: WSGIServer
+    server: "_Server"
     thread: Thread
+    pem: tuple[str, str] | None  #: files of certificate and key
 
     @property
     def socket(self) -> socket.socket:
@@ -115,6 +116,11 @@ class Page:
 
     def start(self) -> None:
         self.thread.start()
+
+    def reload_tls(self) -> None:
+        """Reads the certificate again, for connections that begin from now on. Raises OSError."""
+        if self.pem is not None and self.server.encryption is not None:
+            self.server.encryption.load_cert_chain(*self.pem)
 
     def close(self) -> None:
         """Answers no longer. Once is enough."""
@@ -160,7 +166,7 @@ def open_page(
     server.set_app(paths)
     thread = Thread(target=server.serve_forever, args=(LOOK,), name="page", daemon=True)
     shown = f"[{host}]" if ":" in host else host
-    return Page(f"{shown}:{server.server_port}", paths, server, thread)
+    return Page(f"{shown}:{server.server_port}", paths, server, thread, pem)
 
 
 def _said(answer: Callable[..., Any], status: HTTPStatus, text: str) -> Iterable[bytes]:

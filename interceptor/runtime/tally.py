@@ -4,6 +4,8 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
+from interceptor.runtime.certificates import Ends
+
 
 @dataclass
 class Tally:
@@ -15,6 +17,7 @@ class Tally:
     last_reload_time: float = 0.0  #: of the last good one, seconds since the epoch
     certificates_good: int = 0  #: reads of the data plane's certificate after the first
     certificates_failed: int = 0
+    certificate_ends: Ends = field(default_factory=dict)  #: of those in use
     refused: Counter[str] = field(default_factory=Counter)  #: by gRPC status name
     changes_refused: int = 0  #: by the guard
     log_lines: int = 0

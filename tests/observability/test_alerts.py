@@ -76,7 +76,7 @@ def test_no_alert_says_a_number() -> None:
         for alert in alerts().values()
         for label in re.findall(r"\$labels\.(\w+)", alert["annotations"]["summary"])
     }
-    assert labels <= {"instance", "rule", "list", "source", "kind", "sink"}
+    assert labels <= {"instance", "rule", "list", "source", "kind", "sink", "use"}
 
 
 def test_an_expression_without_its_comparisons() -> None:

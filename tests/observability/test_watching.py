@@ -11,16 +11,19 @@ import grpc
 import pytest
 from prometheus_client import CollectorRegistry, start_http_server
 
-from interceptor.client import Screening, Verdict
+from interceptor.client import Screening, Tls, Verdict
 from interceptor.pb.v1 import interception_pb2 as pb
 from interceptor.pb.v1 import policies_pb2
 from observability.watching import BOARDS, Prometheus, alerts, operands, program, promtool, queries
+from service.certificates import Authority, needs_openssl
 from service.operating import add, becomes
 from service.running import CALLEE, LISTED, POLICY, Running, command, environment, refused, write_policy
 
+pytestmark = needs_openssl
 SUSPECT, DIALLER = "+8613700137001", "+8613700137002"
-#: what comes of changes that the guard refuses, some scrapes after them
+#: what comes of changes that the guard refuses, and of a switch's own calls, some scrapes after them
 GUARD = 'ALERTS{alertname="InterceptorGuardRefuses",alertstate="firing"}'
+LAST = (GUARD, "interceptor:client_undecided:ratio_rate5m")
 #: a list that a feed fills, and nobody ordinary calls too often
 WATCHED = (
     POLICY.replace("> 2,", "> 0,")
@@ -47,8 +50,13 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def switch(service: Running) -> Iterator["Switch"]:
-    begun = Switch(service.data.address)
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def switch(service: Running, authority: Authority) -> Iterator["Switch"]:
+    begun = Switch(service.data.address, authority)
     yield begun
     begun.stop()
 
@@ -56,9 +64,9 @@ def switch(service: Running) -> Iterator["Switch"]:
 class Switch:
     """It asks through the client, whose metrics it serves."""
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, engine: str, authority: Authority) -> None:
         registry = CollectorRegistry()
-        self.client = Screening(engine, deadline_ms=10_000, registry=registry)
+        self.client = Screening(engine, tls=Tls(authority.ca), deadline_ms=10_000, registry=registry)
         self._server, self._thread = start_http_server(0, "127.0.0.1", registry)
         self.metrics = f"127.0.0.1:{self._server.server_port}"
 
@@ -70,12 +78,17 @@ class Switch:
 
 
 @pytest.fixture(scope="module")
-def service(directory: Path) -> Iterator[Running]:
+def service(directory: Path, authority: Authority) -> Iterator[Running]:
     policy = write_policy(directory, WATCHED)
     sinks = directory / "sinks.yaml"
     sinks.write_text(SINKS.format(directory / "events.jsonl"))
     kept = ("--state", directory / "state", "--decision-log", directory / "decisions.log", "--sinks", sinks)
-    running = Running(policy, *kept)
+    own = authority.issue("service", "IP:127.0.0.1")
+    running = Running(
+        policy,
+        *(*kept, "--tls-cert", own.certificate, "--tls-key", own.key),
+        identity=grpc.ssl_channel_credentials(authority.ca.read_bytes()),
+    )
     try:
         yield running
     finally:
@@ -83,7 +96,9 @@ def service(directory: Path) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def prometheus(service: Running, switch: Switch, directory: Path) -> Iterator[Prometheus]:
+def prometheus(
+    service: Running, switch: Switch, directory: Path, authority: Authority
+) -> Iterator[Prometheus]:
     """It has seen some seconds of load, and one of whatever else happens to a service."""
     program("prometheus")
     everything_once(service, switch)
@@ -92,6 +107,7 @@ def prometheus(service: Running, switch: Switch, directory: Path) -> Iterator[Pr
         load = command(
             "loadtest", "--target", service.data.address, "--scenario", "mixed", "--calls", "20000",
             "--listed", directory / "fraud.csv", "--rate", "300", "--duration", "8",
+            "--tls-ca", authority.ca,
         )  # fmt: skip
         done = subprocess.run(
             load, capture_output=True, text=True, timeout=120, check=False, env=environment()
@@ -99,7 +115,7 @@ def prometheus(service: Running, switch: Switch, directory: Path) -> Iterator[Pr
         assert done.returncode == 0, done.stdout + done.stderr
         ripe(watching)
         everything_once(service, switch)
-        becomes(lambda: bool(watching.values(GUARD)))
+        becomes(lambda: all(watching.values(name) for name in LAST))
         yield watching
     finally:
         watching.stop()

@@ -60,6 +60,13 @@ def test_the_doctor_finds_a_running_service_well(tmp_path: Path, serve: Serve) -
     assert (table.returncode, "readiness" in table.stdout) == (0, True)
 
 
+SINKS = """
+version: 1
+sinks:
+  - {{name: desk, kind: webhook, url: "https://desk.example/", secret_file: {directory}/secret, ca_file: {ca}}}
+"""
+
+
 @needs_openssl
 def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     data = tmp_path / "data"
@@ -79,7 +86,12 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     assert told(*common, "--policy", "nowhere")[1]["policy"][0] == "bad"
     pair = ("--tls-cert", switch.certificate, "--tls-key", switch.key)
     assert told(*common, *pair, "--name", "somebody.else")[1]["certificate's names"][0] == "bad"
-    assert told(*common, *pair)[1]["certificate"][0] == "look"  # it ends in days
+    sinks = tmp_path / "sinks.yaml"
+    sinks.write_text(SINKS.format(directory=tmp_path, ca=one.ca))
+    ends = told(*common, *pair, "--tls-client-ca", one.ca, "--sinks", sinks)[1]
+    for what, days in (("certificate", 6), ("clients' CA", 8), ("CA of sink desk", 8)):
+        assert ends[what][0] == "look"
+        assert f"ends in {days} days" in ends[what][1]
     wrong = told(*common, "--tls-cert", switch.certificate, "--tls-key", other.key)
     assert (wrong[0], wrong[1]["certificate"][0]) == (1, "bad")
 

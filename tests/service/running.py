@@ -191,19 +191,19 @@ class Running:
         with urllib.request.urlopen(f"http://{self.metrics}/metrics", timeout=10) as answer:
             return answer.read().decode()
 
-    def scrape(self) -> dict[str, dict[frozenset[tuple[str, str]], float]]:
-        """The metrics page: name -> labels -> value."""
+    def scrape(self, text: str | None = None) -> dict[str, dict[frozenset[tuple[str, str]], float]]:
+        """The metrics page, or what somebody else got of it: name -> labels -> value."""
         page: dict[str, dict[frozenset[tuple[str, str]], float]] = {}
-        for line in self.page().splitlines():
+        for line in (text or self.page()).splitlines():
             found = SAMPLE.match(line)
             if found:
                 labels = frozenset(LABEL.findall(found["labels"] or ""))
                 page.setdefault(found["name"], {})[labels] = float(found["value"])
         return page
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, name: str, text: str | None = None, /, **labels: str) -> float:
         """Sum of the samples of `name` whose labels include these."""
-        samples = self.scrape()[name]
+        samples = self.scrape(text)[name]
         return sum(value for key, value in samples.items() if labels.items() <= dict(key).items())
 
     def event(self, name: str, timeout: float = 60, after: int = 0) -> dict[str, Any]:

@@ -4,6 +4,8 @@ import shutil
 import signal
 import socket
 import ssl
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -138,9 +140,11 @@ def test_the_command_line_shows_its_certificate(
 
 
 def test_a_renewed_certificate_is_shown_after_sighup_and_a_bad_one_is_not_taken(
-    start: Start, tmp_path: Path, authority: Authority
+    start: Start, tmp_path: Path, authority: Authority, switch: Identity
 ) -> None:
-    first, second = (authority.issue(name, "IP:127.0.0.1") for name in ("first", "second"))
+    first, second = (
+        authority.issue(name, "IP:127.0.0.1", until=days) for name, days in (("first", 7), ("second", 8))
+    )
     certificate, key = tmp_path / "own.pem", tmp_path / "own.key"
 
     def put(identity: Identity) -> None:
@@ -161,23 +165,49 @@ def test_a_renewed_certificate_is_shown_after_sighup_and_a_bad_one_is_not_taken(
             ]
 
     put(first)
-    service = start(write_policy(tmp_path), "--tls-cert", certificate, "--tls-key", key)
-    ports = [service.data.address, service.control.address]
-    assert [shown(port) for port in ports] == ["first", "first"]
-    with secured(ports[0], authority) as kept:
+    service = start(
+        write_policy(tmp_path),
+        *(
+            "--tls-cert",
+            certificate,
+            "--tls-key",
+            key,
+            "--tls-client-ca",
+            authority.ca,
+            "--metrics",
+            "0.0.0.0:0",
+        ),
+    )
+    ports = [service.data.address, service.control.address, service.metrics.replace("0.0.0.0", "127.0.0.1")]
+
+    def told(name: str, **labels: str) -> float:
+        """A metric: to other machines its page speaks TLS alone."""
+        context = ssl.create_default_context(cafile=authority.ca)
+        with urllib.request.urlopen(f"https://{ports[2]}/metrics", timeout=10, context=context) as answer:
+            return service.metric(name, answer.read().decode(), **labels)
+
+    def days(use: str) -> int:
+        ends = told("interceptor_certificate_expiry_timestamp_seconds", use=use)
+        return round((ends - time.time()) / 86_400)
+
+    assert [shown(port) for port in ports] == ["first"] * 3
+    assert (days("server"), days("clients")) == (7, 9)
+    with secured(ports[0], authority, switch) as kept:
         assert ask(kept, "+8613788888881").rule == "default"
 
         certificate.write_text("no certificate")
         service.signal(signal.SIGHUP)
         assert str(certificate) in service.event("certificate not taken, the last good one stays")["problem"]
-        assert [shown(port) for port in ports] == ["first", "first"]
-        assert service.metric("interceptor_certificate_reloads_total", result="failed") == 1
+        assert [shown(port) for port in ports] == ["first"] * 3
+        assert told("interceptor_certificate_reloads_total", result="failed") == 1
+        assert days("server") == 7  # of the one in use
 
         put(second)
         service.signal(signal.SIGHUP)
         service.event("certificate read")
-        assert [shown(port) for port in ports] == ["second", "second"]
-        assert service.metric("interceptor_certificate_reloads_total", result="good") == 1
+        assert [shown(port) for port in ports] == ["second"] * 3
+        assert told("interceptor_certificate_reloads_total", result="good") == 1
+        assert days("server") == 8
         assert ask(kept, "+8613788888881").rule == "default"
 
 

@@ -3,6 +3,8 @@
 from interceptor.integrations.grafana.board import Board, Row
 from interceptor.integrations.grafana.panels import ANY_BAD, Query, Steps, curves, figure, heat
 
+DAY = 86_400  # seconds
+
 REQUESTS = Row(
     "Requests",
     (
@@ -109,20 +111,20 @@ REFUSED = Row(
 CONNECTIONS = Row(
     "Connections",
     (
-        figure("Connections", "Open now.", Query("sum(interceptor_connections{@})"), unit="none", width=6),
+        figure("Connections", "Open now.", Query("sum(interceptor_connections{@})"), unit="none", width=5),
         figure(
             "HTTP/2 streams",
             "Open now: calls being answered, and DecideStreams.",
             Query("sum(interceptor_rpc_streams{@})"),
             unit="none",
-            width=6,
+            width=5,
         ),
         figure(
             "TLS handshakes that failed",
             "In the last hour. After a change of certificates: find out who does not trust whom.",
             Query("sum(increase(interceptor_tls_failures_total{@}[1h]))"),
             unit="none",
-            width=6,
+            width=5,
             decimals=0,
             steps=Steps(1, 100),
         ),
@@ -131,9 +133,17 @@ CONNECTIONS = Row(
             "Reads of the certificate on SIGHUP that failed in the last day: the old one serves on.",
             Query('sum(increase(interceptor_certificate_reloads_total{@,result="failed"}[1d]))'),
             unit="none",
-            width=6,
+            width=5,
             decimals=0,
             steps=Steps(None, 1),
+        ),
+        figure(
+            "First certificate to end",
+            "Of those in use: the service's own, its clients' CA, its sinks' receivers'. Renew it, then SIGHUP.",
+            Query("min(interceptor_certificate_expiry_timestamp_seconds{@}) - time()"),
+            unit="dtdurations",
+            width=4,
+            steps=Steps(21 * DAY, 3 * DAY, falling=True),
         ),
         curves(
             "Connections, by thread",
