@@ -121,7 +121,7 @@ class Courier:
         for each in taken:
             try:
                 event = self._selection.event(each)
-            except (KeyError, TypeError, ValueError) as error:
+            except ValueError as error:
                 self.refused += 1
                 self._log.error(
                     "an event cannot be read", sink=self.name, sequence=each.sequence, problem=repr(error)
@@ -175,7 +175,7 @@ class Courier:
         if self.refused == 1:
             self._log.error("sink refuses an event, it is set aside", sink=self.name, problem=problem)
         try:
-            self._set_aside.write([events[0].text + "\n"])
+            self._set_aside.write([events[0].text + b"\n"])
         except OSError as error:
             self._log.error("what was refused is not kept", sink=self.name, problem=str(error))
 

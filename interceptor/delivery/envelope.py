@@ -1,6 +1,7 @@
 """What an event is: the record the spool keeps of it, and the CloudEvent (1.0, JSON) a sink delivers."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -68,16 +69,31 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def cloud_event(spooled: Spooled, source: str) -> dict[str, Any]:
-    """The CloudEvent (structured mode) of a spooled event, numbers whole. Its sequence sorts as text does."""
-    body = json.loads(spooled.body)
-    return {
+def members(spooled: Spooled) -> bytes:
+    """The body's `id`, `time` and `data`, without braces around them. Raises ValueError for a body of another shape."""
+    body = spooled.body
+    if not (body.startswith(b'{"id":"') and body.endswith(b"}}") and b'","data":{' in body):
+        raise ValueError("its body is none of ours")
+    return body[1:-1]
+
+
+def member(name: bytes) -> re.Pattern[bytes]:
+    """Finds a member of that name, or of the names of an alternative, whose value is a text: the groups are what stands
+    before the value's first character, and the value as it is written.
+
+    It is found without reading the JSON. That is as good, as in no text a quote stands without a backslash before it:
+    a name in quotes with a colon and a quote behind it is that of a member.
+    """
+    return re.compile(rb'("(?:%b)":")([^"\\]*+(?:\\.[^"\\]*+)*+)' % name)
+
+
+def head(kind: str, source: str) -> bytes:
+    """What all CloudEvents (structured mode) of a kind begin with, up to the digits of the sequence."""
+    said = {
         "specversion": "1.0",
-        "id": body["id"],
         "source": source,
-        "type": PREFIX + spooled.kind,
-        "time": body["time"],
-        "sequence": f"{spooled.sequence:020d}",
+        "type": PREFIX + kind,
         "datacontenttype": "application/json",
-        "data": body["data"],
+        "sequence": "",
     }
+    return encoded(said)[:-2].encode()

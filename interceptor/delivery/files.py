@@ -31,7 +31,7 @@ class FileSink:
 
     def deliver(self, events: Sequence[Event]) -> None:
         try:
-            self._file.write(event.text + "\n" for event in events)
+            self._file.write(event.text + b"\n" for event in events)
         except OSError as error:
             raise Away(str(error)) from None
         if time.monotonic() - self._swept > SWEEP:

@@ -61,7 +61,7 @@ class KafkaSink:
                 self._producer.produce(
                     self._entry.topic,
                     key=event.subject,
-                    value=event.text.encode(),
+                    value=event.text,
                     headers=HEADERS,
                     on_delivery=report,
                 )

@@ -37,15 +37,14 @@ class RotatingFile:
         self._keep_s = keep_s
         self._fd = self._open()
 
-    def write(self, lines: Iterable[str]) -> None:
+    def write(self, lines: Iterable[bytes]) -> None:
         """Appends `lines`, each of which ends in a newline, and hands them to the operating system.
 
         Raises OSError; what of them was written by then stays.
         """
         waiting: list[bytes] = []
         size = self._size
-        for line in lines:
-            data = line.encode()
+        for data in lines:
             if size and size + len(data) > self._limit:
                 self._append(waiting)
                 self._rotate()

@@ -15,8 +15,9 @@ from interceptor.delivery.settings import KINDS
 
 _CRC = struct.Struct("<I")
 _HEAD = struct.Struct("<IQqB")
+_BOTH = struct.Struct("<IIQqB")
 #: bytes of a record besides its body
-OVERHEAD = _CRC.size + _HEAD.size
+OVERHEAD = _BOTH.size
 SUFFIX = ".events"
 
 _NUMBERS: dict[str, int] = {kind: number for number, kind in enumerate(KINDS)}
@@ -86,14 +87,14 @@ class Segment:
         """The record at a place, and the place behind it; None when it is damaged, or its number below `least`."""
         if place + OVERHEAD > self.end:
             return None
-        (crc,) = _CRC.unpack_from(self._data, place)
-        length, sequence, at_ms, kind = _HEAD.unpack_from(self._data, place + _CRC.size)
+        crc, length, sequence, at_ms, kind = _BOTH.unpack_from(self._data, place)
         behind = place + OVERHEAD + length
         if behind > self.end or sequence < least or kind >= len(KINDS):
             return None
-        if zlib.crc32(self._data[place + _CRC.size : behind]) != crc:
+        checked = self._data[place + _CRC.size : behind]
+        if zlib.crc32(checked) != crc:
             return None
-        return Spooled(sequence, at_ms, KINDS[kind], self._data[place + OVERHEAD : behind]), behind
+        return Spooled(sequence, at_ms, KINDS[kind], checked[_HEAD.size :]), behind
 
     def cut(self) -> tuple[int, bool]:
         """Ends records and file before the first that is not whole.

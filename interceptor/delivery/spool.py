@@ -238,10 +238,8 @@ class Reader:
     def take(self, limit: int) -> list[Spooled]:
         """Up to so many events, the next in order; none when there are no more. Gaps between them are in `dropped`."""
         events: list[Spooled] = []
-        while len(events) < limit and (event := self._next()) is not None:
-            self.dropped += event.sequence - self.at
-            self.at = event.sequence + 1
-            events.append(event)
+        while len(events) < limit and self._read(events, limit):
+            pass
         if events and self.since_ms is None:
             self.since_ms = events[0].at_ms
         return events
@@ -258,33 +256,38 @@ class Reader:
     def close(self) -> None:
         self._cursor.close()
 
-    def _next(self) -> Spooled | None:
-        while True:
-            segments = self._spool.segments
-            if not segments:
-                return None
-            if self._segment not in segments:  # at first, and when it was let go: with the file that has `at`
-                begun = [segment for segment in segments if segment.first <= self.at]
-                self._enter(begun[-1] if begun else segments[0])
-            segment = self._segment
-            assert segment is not None
-            behind = segments[segments.index(segment) + 1 :]
-            end = segment.end  # asked for after `segments`: one that has others behind it grows no more
-            while self._place < end:
-                found = segment.at(self._place, self._least)
-                if found is None or (behind and found[0].sequence >= behind[0].first):
-                    self._spool.told(
-                        f"{segment.path}: damaged at byte {self._place}: the rest of the file is lost"
-                    )
-                    self._place = end
-                    break
-                event, self._place = found
-                self._least = event.sequence + 1
-                if event.sequence >= self.at:
-                    return event
-            if not behind:
-                return None
+    def _read(self, events: list[Spooled], limit: int) -> bool:
+        """Adds what a file has; False when there is nothing behind it."""
+        segments = self._spool.segments
+        if not segments:
+            return False
+        if self._segment not in segments:  # at first, and when it was let go: with the file that has `at`
+            begun = [segment for segment in segments if segment.first <= self.at]
+            self._enter(begun[-1] if begun else segments[0])
+        segment = self._segment
+        assert segment is not None
+        behind = segments[segments.index(segment) + 1 :]
+        above = behind[0].first if behind else HIGHEST
+        end = segment.end  # asked for after `segments`: one that has others behind it grows no more
+        while self._place < end and len(events) < limit:
+            found = segment.at(self._place, self._least)
+            if found is None or found[0].sequence >= above:
+                self._spool.told(
+                    f"{segment.path}: damaged at byte {self._place}: the rest of the file is lost"
+                )
+                self._place = end
+                break
+            event, self._place = found
+            self._least = after = event.sequence + 1
+            if event.sequence >= self.at:
+                self.dropped += event.sequence - self.at
+                self.at = after
+                events.append(event)
+        if self._place < end:
+            return True
+        if behind:
             self._enter(behind[0])
+        return bool(behind)
 
     def _enter(self, segment: Segment) -> None:
         self._segment, self._place, self._least = segment, 0, segment.first

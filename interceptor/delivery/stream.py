@@ -29,11 +29,10 @@ class StreamSink:
     def deliver(self, events: Sequence[Event]) -> None:
         pipe = self._client.pipeline(transaction=False)
         for event in events:
-            cloud = event.cloud
-            fields = {
-                "id": cloud["id"],
-                "type": cloud["type"],
-                "sequence": cloud["sequence"],
+            fields: dict[str, Any] = {
+                "id": event.id,
+                "type": event.type,
+                "sequence": event.number,
                 "event": event.text,
             }
             pipe.xadd(self._entry.stream, fields, maxlen=self._entry.keep_events, approximate=True)

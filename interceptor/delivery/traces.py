@@ -50,9 +50,10 @@ class TraceSink:
 
 def span(event: Event) -> ReadableSpan:
     """The span of a decision: an instant, as events do not tell how long it took."""
-    data = event.cloud["data"]
-    at = round(datetime.fromisoformat(event.cloud["time"]).timestamp() * 1000) * NANOS
-    attributes = {"interceptor.sequence": event.cloud["sequence"], "interceptor.event_id": event.cloud["id"]}
+    cloud = event.cloud
+    data = cloud["data"]
+    at = round(datetime.fromisoformat(cloud["time"]).timestamp() * 1000) * NANOS
+    attributes = {"interceptor.sequence": event.number, "interceptor.event_id": cloud["id"]}
     for name, value in data.items():
         attributes[NAMES.get(name, f"interceptor.{name}")] = value
     context = SpanContext(

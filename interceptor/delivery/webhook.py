@@ -29,10 +29,10 @@ class Webhook:
         self._post = Post(entry.url, ca_file=entry.ca_file, timeout_s=entry.timeout_s)
 
     def deliver(self, events: Sequence[Event]) -> None:
-        body = ("[" + ",".join(event.text for event in events) + "]").encode()
+        body = b"[%b]" % b",".join([event.text for event in events])
         # The same batch has the same id however often it is sent.
-        first, last = events[0].cloud, events[-1].cloud
-        named = f"{first['source']} {first['sequence']} {last['sequence']} {len(events)}"
+        source = events[0].cloud["source"]
+        named = f"{source} {events[0].number} {events[-1].number} {len(events)}"
         message = "msg_" + hashlib.sha256(named.encode()).hexdigest()[:32]
         seconds = str(int(time.time()))
         signatures = [signature(key, message, seconds, body) for key in self._keys]

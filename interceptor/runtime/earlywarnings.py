@@ -41,7 +41,7 @@ class EarlyWarnings:
         ends: dict[bytes, int] = {}
         for event in rows(events, _suspecting(events)):
             when = self._hours.at(event["time_ms"])
-            key = self._once.key("early-warning", text(event["caller"]), str(when.period))
+            key = self._once.key(b"early-warning", event["caller"], b"%d" % when.period)
             if key in wanted:
                 self.counts[self._outcome(event).reason, "repeated"] += 1
             else:
@@ -62,6 +62,14 @@ class EarlyWarnings:
         self._once.spooled()
         for reason, count in self._made.items():
             self.counts[reason, "made"] += count
+
+    def look(self) -> None:
+        """As `Maker`."""
+        self._once.look()
+
+    def stop(self) -> None:
+        """As `Maker`."""
+        self._once.write()
 
     def _outcome(self, event: Mapping[str, Any]) -> Outcome:
         return self._outcomes[event["revision"]].at(event["rule"])

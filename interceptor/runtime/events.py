@@ -60,9 +60,9 @@ class DecisionLog:
     def close(self) -> None:
         self._file.close()
 
-    def _lines(self, events: npt.NDArray[np.void]) -> Iterator[str]:
+    def _lines(self, events: npt.NDArray[np.void]) -> Iterator[bytes]:
         for event in rows(events, events["trial"] == 0):  # the others are no decisions
-            yield json.dumps(self._line(event), ensure_ascii=False, separators=(",", ":")) + "\n"
+            yield json.dumps(self._line(event), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
     def _line(self, event: dict[str, Any]) -> dict[str, Any]:
         policy = self._outcomes[event["revision"]]
@@ -114,7 +114,8 @@ class EventDrain(Background):
     """Empties the engine's rings on a thread of its own, at nice 19.
 
     Events go to the decision log if there is one, and to every listener, which takes a batch and raises nothing;
-    samples of calls go to `recent`. A listener may be slow: the ring is large, and what it loses is counted.
+    samples of calls go to `recent`. After each look into the rings come the `looks` of those who write now and then
+    what they have heard. A listener may be slow: the ring is large, and what it loses is counted.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class EventDrain(Background):
         *,
         recent: RecentCalls,
         listeners: Sequence[Listener],
+        looks: Sequence[Callable[[], None]],
         clock: Clock,
         tally: Tally,
         log: Log,
@@ -133,6 +135,7 @@ class EventDrain(Background):
         self._sink = sink
         self._recent = recent
         self._listeners = listeners
+        self._looks = looks
         self._clock = clock
         self._tally = tally
         self._log = log
@@ -157,16 +160,18 @@ class EventDrain(Background):
         while len(events := self._engine.drain_events(TAKE)):
             self._write(events)
             for listener in self._listeners:
-                self._tell(listener, events)
+                self._guarded(listener, events)
         while samples := self._engine.drain_samples():
             self._recent.add(samples, self._clock.now_ms())
+        for look in self._looks:
+            self._guarded(look)
 
-    def _tell(self, listener: Listener, events: npt.NDArray[np.void]) -> None:
+    def _guarded(self, call: Callable[..., None], *events: npt.NDArray[np.void]) -> None:
         """Whatever goes wrong with one of them, the ring is emptied."""
         try:
-            listener(events)
+            call(*events)
         except Exception:
-            self._log.exception("a listener of decisions failed", events=len(events))
+            self._log.exception("a listener of decisions failed", events=sum(map(len, events)))
 
     def _write(self, events: npt.NDArray[np.void]) -> None:
         if self._sink is None:

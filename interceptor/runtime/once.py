@@ -1,10 +1,10 @@
 """What is sent once: asked before it is sent, remembered when it is in the spool. It comes before the store's memory
 while that is away."""
 
-import hmac
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 
 from interceptor.runtime.logs import Log
 from interceptor.store.sent import Sent
@@ -12,6 +12,9 @@ from interceptor.store.words import StoreError, StoreLeftError
 
 #: keys that wait for the store at most; of those beyond, a repetition is sent once more, with the id it had
 WAITING = 1 << 17
+#: so many keys are written at once. More wait for others, so many seconds at most: they lie all over the store's index,
+#: and cost half when there are some thousands; who dies meanwhile sends them once more, with the id they had
+FEW, PERIOD = 200, 1.0
 #: seconds for which a store that did not answer is not asked again: the events behind would wait with us
 PATIENCE = 15.0
 
@@ -27,17 +30,20 @@ class Once:
         self, sent: Sent, secret: bytes, log: Log, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._sent = sent
-        self._secret = secret
+        self._mac = blake2b(digest_size=16, key=secret)
         self._log = log
         self._monotonic = monotonic
         self._made: dict[bytes, int] = {}  # key -> until when; not in the spool yet
         self.waiting: dict[bytes, int] = {}  #: in the spool, not in the store yet: key -> until when
+        self._due = 0.0
         self._asks_again = 0.0
         self._failing = False
 
-    def key(self, *parts: str) -> bytes:
+    def key(self, *parts: bytes) -> bytes:
         """16 bytes."""
-        return hmac.digest(self._secret, "\0".join(parts).encode(), "sha256")[:16]
+        mac = self._mac.copy()
+        mac.update(b"\0".join(parts))
+        return mac.digest()
 
     def new(self, keys: Mapping[bytes, int]) -> set[bytes]:
         """Which of the keys, each with when its time is over, were not sent yet. They are taken to be sent now."""
@@ -49,9 +55,20 @@ class Once:
         return set(unknown)
 
     def spooled(self) -> None:
-        """What was new last is in the spool: remembers it."""
+        """What was new last is in the spool: remembers it, as `look` does."""
+        if self._made and not self.waiting:
+            self._due = self._monotonic() + PERIOD
         self.waiting |= self._made
         self._made = {}
+        self.look()
+
+    def look(self) -> None:
+        """Writes what waits, unless more of it can be written at once in a moment."""
+        if len(self.waiting) <= FEW or self._monotonic() >= self._due:
+            self.write()
+
+    def write(self) -> None:
+        """Writes what waits."""
         if not self.waiting or self._away():
             self._bound()
             return
@@ -90,8 +107,9 @@ class Once:
         self._asks_again = self._monotonic() + PATIENCE
 
     def _bound(self) -> None:
-        for key in list(self.waiting)[: max(len(self.waiting) - WAITING, 0)]:
-            del self.waiting[key]
+        if len(self.waiting) > WAITING:
+            for key in list(self.waiting)[:-WAITING]:
+                del self.waiting[key]
 
 
 def by_end(keys: Mapping[bytes, int]) -> dict[int, list[bytes]]:

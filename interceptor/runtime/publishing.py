@@ -20,10 +20,11 @@ from interceptor.runtime.outcomes import RecentOutcomes
 
 #: where the spool lies in the service's --data, if the sinks file names no place
 FOLDER = "events"
-#: what is told of an event: its id and time, what its rule and policy say
-NAMES = ("decision", "time_ms", "revision", "rule", "verdict", "block_class", "shadow", "emergency")
+#: what is told of an event besides its id and time: what its rule and policy say
+SAID = ("revision", "rule", "verdict", "block_class", "shadow", "emergency")
 #: and its texts, where there are any
 TEXTS = ("caller", "callee", "trunk", "switch", "call_id", "imei", "imsi", "cell")
+_STARTS = [f',"{name}":' for name in TEXTS]
 #: sayings of rules that are kept
 KNOWN = 4096
 
@@ -37,6 +38,12 @@ class Maker(Protocol):
     def spooled(self) -> None:
         """What `made` gave last is in the spool, and may be remembered as sent: not before, for a crash in between
         shall send it again."""
+
+    def look(self) -> None:
+        """Every now and then: time to write what is remembered."""
+
+    def stop(self) -> None:
+        """There is no more: what is remembered is written."""
 
 
 class Publishing:
@@ -83,7 +90,14 @@ class Publishing:
 
     def stop(self) -> None:
         """After the last `take`. What is not delivered yet is when the service runs again."""
+        for maker in self._makers:
+            maker.stop()
         self.outlets.stop()
+
+    def look(self) -> None:
+        """On the drain's thread, as `Maker`."""
+        for maker in self._makers:
+            maker.look()
 
     def take(self, events: npt.NDArray[np.void]) -> None:
         """A batch of the engine's events. What the ring had no room for leaves numbers out."""
@@ -95,8 +109,8 @@ class Publishing:
             (events["trial"] == 0) & (events["repeated"] == 0) & np.isin(events["verdict"], self._verdicts)
         )
         self._append(list(self._decisions(events[which])))
-        for maker in self._makers:
-            if self._append(maker.made(events)):
+        if self._append([record for maker in self._makers for record in maker.made(events)]):
+            for maker in self._makers:
                 maker.spooled()
 
     def demoted(self, jump: Jump) -> None:
@@ -123,18 +137,19 @@ class Publishing:
         return True
 
     def _decisions(self, events: npt.NDArray[np.void]) -> Iterator[Record]:
-        for number, time_ms, *said in events[[*NAMES, *TEXTS]].tolist():
+        sayings = zip(*[events[name].tolist() for name in SAID], strict=True)
+        texts = zip(*[events[name].tolist() for name in TEXTS], strict=True)
+        columns = (events["decision"].tolist(), events["time_ms"].tolist(), sayings, texts)
+        for number, time_ms, asked, values in zip(*columns, strict=True):
             decision = f"{number:016x}"
-            texts = "".join(
-                f',"{name}":{quoted(text(value))}'
-                for name, value in zip(TEXTS, said[len(NAMES) - 2 :], strict=True)
-                if value
-            )
-            rule = self._rule(tuple(said[: len(NAMES) - 2]))
-            yield record_of("decision", decision, time_ms, f'{{"decision_id":"{decision}",{rule}{texts}}}')
+            told = [
+                start + quoted(text(value)) for start, value in zip(_STARTS, values, strict=True) if value
+            ]
+            data = f'{{"decision_id":"{decision}",{self._rule(asked)}{"".join(told)}}}'
+            yield record_of("decision", decision, time_ms, data)
 
     def _rule(self, asked: tuple[int, ...]) -> str:
-        """What many decisions have in common, by the NAMES behind the time: the inside of an object of JSON."""
+        """What many decisions have in common, by what is SAID: the inside of an object of JSON."""
         if (known := self._rules.get(asked)) is not None:
             return known
         revision, rule, verdict, block_class, shadow, emergency = asked

@@ -165,14 +165,16 @@ class Service:
             if settings.decision_log is not None
             else None
         )
+        self._looks = [self.remembering.look]
         self._listeners = [self.remembering.take, self.additions.take, self.trials.take, self.watching.take]
         if self.publishing is not None:
-            self._listeners.append(self.publishing.take)
+            self._hear(self.publishing)
         self._drain = EventDrain(
             engine,
             sink,
             recent=self.recent,
             listeners=self._listeners,
+            looks=self._looks,
             clock=clock,
             tally=self.tally,
             log=log,
@@ -230,7 +232,7 @@ class Service:
             try:
                 if self._settings.sinks is not None:
                     self.publishing = self._published(self._settings.sinks)
-                    self._listeners.append(self.publishing.take)
+                    self._hear(self.publishing)
             finally:
                 self._own()
                 if self._settings.sinks is not None:
@@ -324,6 +326,10 @@ class Service:
     def _demoted(self, jump: Jump) -> None:
         if self.publishing is not None:
             self.publishing.demoted(jump)
+
+    def _hear(self, publishing: "Publishing") -> None:
+        self._listeners.append(publishing.take)
+        self._looks.append(publishing.look)
 
     def _published(self, sinks: "Sinks") -> "Publishing":
         """The same, when the process before has the spool until its end, which is near."""

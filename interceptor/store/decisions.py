@@ -7,9 +7,10 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from interceptor.store.words import StoreUnavailableError
 
@@ -48,8 +49,7 @@ _THEIRS = {
 }
 
 
-@dataclass(frozen=True)
-class Remembered:
+class Remembered(NamedTuple):
     """One decision. Numbers are not masked here: whoever shows them does that."""
 
     decision_id: str  #: 16 hexadecimal digits
@@ -77,8 +77,8 @@ class Stopped:
     decision_ids: Sequence[str] = ()  #: the last of both, the last first
 
 
-_COLUMNS = ", ".join(each.name for each in fields(Remembered))
-_INSERT = f"INSERT OR IGNORE INTO decisions ({_COLUMNS}) VALUES ({', '.join('?' * len(fields(Remembered)))})"
+_COLUMNS = ", ".join(Remembered._fields)
+_INSERT = f"INSERT OR IGNORE INTO decisions ({_COLUMNS}) VALUES ({', '.join('?' * len(Remembered._fields))})"
 
 
 class RememberedDecisions:
@@ -102,6 +102,7 @@ class RememberedDecisions:
         self._max_rows = max_rows
         self._max_age_ms = max_age_ms
         self._lock = threading.Lock()
+        self._noted: list[Remembered] = []
         with self._telling():
             try:
                 self._db = _opened(path)
@@ -113,17 +114,30 @@ class RememberedDecisions:
 
     def close(self) -> None:
         with self._lock:
+            with suppress(sqlite3.Error):
+                self._write_noted()
             self._db.close()
 
+    def note(self, batch: Sequence[Remembered]) -> None:
+        """Takes a batch that is written with the next one to be remembered, or when somebody asks, and no sooner.
+
+        A thousand rows at once cost half of what they do one by one: their keys lie all over the indexes.
+        """
+        with self._lock:
+            self._noted += batch
+
     def remember(self, batch: Sequence[Remembered], now_ms: int) -> None:
-        """Keeps a batch, all of it or nothing, and lets some of the oldest go. Known ones are passed over."""
-        with self._lock, self._telling(), self._db:
-            self._db.executemany(_INSERT, map(astuple, batch))
-            self._prune(now_ms)
+        """Keeps a batch and what is noted, all of it or nothing, and lets some of the oldest go. Known ones are passed
+        over."""
+        with self._lock, self._telling():
+            rows, self._noted = [*self._noted, *batch], []
+            with self._db:
+                self._db.executemany(_INSERT, rows)
+                self._prune(now_ms)
 
     def get(self, decision_id: str) -> Remembered | None:
         """The decision; None when it is not, or no longer, remembered."""
-        with self._lock, self._telling():
+        with self._asked():
             row = self._db.execute(
                 f"SELECT {_COLUMNS} FROM decisions WHERE decision_id = ?", (decision_id,)
             ).fetchone()
@@ -131,7 +145,7 @@ class RememberedDecisions:
 
     def stopped_by(self, caller: str, limit: int = 10) -> Stopped:
         """What became of the calls of a caller, whose number is given in its one form (+8613800138000)."""
-        with self._lock, self._telling():
+        with self._asked():
             counts = dict(
                 self._db.execute(
                     "SELECT verdict, count(*) FROM decisions WHERE caller = ? GROUP BY verdict", (caller,)
@@ -152,7 +166,7 @@ class RememberedDecisions:
         since_ms, until_ms
             From when on, and before when.
         """
-        with self._lock, self._telling():
+        with self._asked():
             rows = self._db.execute(
                 f"SELECT {_COLUMNS} FROM decisions WHERE {_THEIRS[what]} AND time_ms >= ? AND time_ms < ? "
                 "ORDER BY n DESC LIMIT ?",
@@ -168,12 +182,25 @@ class RememberedDecisions:
         theirs = (
             "FROM decisions WHERE ?1 IN (caller, callee, imsi) OR substr(imei, 1, 14) = substr(?1, 1, 14)"
         )
-        with self._lock, self._telling():
+        with self._asked():
             with self._db:
                 ids = [row[0] for row in self._db.execute(f"SELECT decision_id {theirs}", (text,))]
                 self._db.execute(f"DELETE {theirs}", (text,))
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # nor does the log keep it
         return ids
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """For one who asks: what is noted is written before."""
+        with self._lock, self._telling():
+            self._write_noted()
+            yield
+
+    def _write_noted(self) -> None:
+        if self._noted:
+            with self._db:
+                self._db.executemany(_INSERT, self._noted)
+            self._noted = []
 
     def _prune(self, now_ms: int) -> None:
         first, last = self._db.execute("SELECT min(n), max(n) FROM decisions").fetchone()

@@ -4,9 +4,9 @@ It is known by MACs alone: no number is kept here.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import delete, select
 
 from interceptor.store.schema import sent
 
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 #: keys that one statement asks for, and rows that one sweep takes away: no turn at the database is long
 ASKED, SWEPT = 1_000, 16_384
 
-_KNOWN = select(sent.c.key).where(
-    sent.c.until_ms == bindparam("until"), sent.c.key.in_(bindparam("keys", expanding=True))
-)
-#: run past SQLAlchemy, which takes longer over a row than the database does
+#: both run past SQLAlchemy, which takes longer over a row than the database does
+_KNOWN = "SELECT key FROM sent WHERE until_ms = ? AND key "
 _NEW = "INSERT INTO sent (until_ms, key) VALUES ({0}, {0}) ON CONFLICT DO NOTHING"
 
 
@@ -42,10 +40,15 @@ class Sent:
         """
         with self._database.read() as conn:
             return {
-                row.key
+                row[0]
                 for some in _pieces(keys)
-                for row in conn.execute(_KNOWN, {"until": until_ms, "keys": some})
+                for row in conn.exec_driver_sql(*self._asking(until_ms, some)).all()
             }
+
+    def _asking(self, until_ms: int, keys: Sequence[bytes]) -> tuple[str, tuple[Any, ...]]:
+        if self._database.is_sqlite:
+            return _KNOWN + f"IN ({','.join('?' * len(keys))})", (until_ms, *keys)
+        return _KNOWN.replace("?", "%s") + "= ANY(%s)", (until_ms, list(keys))
 
     def remember(self, until_ms: int, keys: Sequence[bytes]) -> None:
         """Remembers keys of 16 bytes until then; those it has already stay.

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pytest
 import structlog
 
-from interceptor.delivery.envelope import Record, Spooled, cloud_event, record
+from interceptor.delivery.envelope import Record, Spooled, record
+from interceptor.delivery.selection import Selection
 from interceptor.delivery.settings import Sinks
 from interceptor.engine.events import EventRing
 from interceptor.engine.spec import INSTRUCTION, Code, Rule, Span, Spec, Trunk
@@ -46,6 +47,12 @@ class Maker:
 
     def spooled(self) -> None:
         self.told.append("spooled")
+
+    def look(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        self.told.append("stopped")
 
 
 @pytest.fixture
@@ -87,7 +94,28 @@ def put(ring: EventRing, number: int, verdict: Verdict = Verdict.WARN, rule: int
 def told(made: Publishing) -> list[dict[str, Any]]:
     """The events in the spool."""
     reader = made.outlets.spool.reader("test")
-    return [cloud_event(each, "x") for each in reader.take(10_000)]
+    return [cloud_event(each) for each in reader.take(10_000)]
+
+
+def cloud_event(spooled: Spooled) -> dict[str, Any]:
+    """As a sink tells it that is told everything."""
+    entry = Sinks.model_validate(
+        {
+            "version": 1,
+            "sinks": [
+                {
+                    "name": "all",
+                    "kind": "file",
+                    "path": "x",
+                    "numbers": "whole",
+                    "verdicts": ["pass", "warn", "block"],
+                }
+            ],
+        }
+    ).sinks[0]
+    event = Selection(entry, source="x", masked=str, key=b"").event(spooled)
+    assert event is not None
+    return event.cloud
 
 
 def test_a_decision_is_told_with_what_is_known_of_it(plain: Publishing) -> None:
@@ -197,7 +225,7 @@ def test_a_sink_may_ask_for_what_passed(tmp_path: Path, maker: Maker) -> None:
 def test_whatever_a_text_holds_the_event_is_json() -> None:
     data = {"text": '\0\x1f"\\\n\u2028 \ud800 电话'}
     body = record("reminder", 'an "id"', 1, data).body
-    event = cloud_event(Spooled(1, 1, "reminder", body), "x")
+    event = cloud_event(Spooled(1, 1, "reminder", body))
     assert event["id"] == 'an "id"'
     assert event["data"]["text"] == data["text"].replace("\ud800", "?")
     assert json.loads(body)["time"] == "1970-01-01T00:00:00.001Z"

@@ -194,6 +194,6 @@ def test_a_line_that_a_killed_process_left_half_written_goes(tmp_path: Path) -> 
     path = tmp_path / "lines"
     path.write_text('{"id": 1}\n{"id": 2, "da')
     file = RotatingFile(path)
-    file.write(['{"id": 2}\n'])
+    file.write([b'{"id": 2}\n'])
     file.close()
     assert path.read_text() == '{"id": 1}\n{"id": 2}\n'

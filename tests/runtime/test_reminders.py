@@ -18,7 +18,7 @@ from interceptor.engine.plan import NumberingPlan
 from interceptor.engine.types import BlockClass, NumberStatus, RuleIndex, Verdict
 from interceptor.policy import load_policy
 from interceptor.runtime.loader import SHIPPED as POLICIES
-from interceptor.runtime.once import Once
+from interceptor.runtime.once import FEW, PERIOD, Once
 from interceptor.runtime.reminders import SHIPPED, Reminders, Wording
 from interceptor.store.store import Store
 from interceptor.store.words import StoreUnavailableError
@@ -319,6 +319,28 @@ def test_what_is_sent_while_another_process_has_the_store_is_left_to_it(
     assert len(sent(reminders, warned("loan"))) == 1
     assert sent(reminders, warned("shop"), warned("loan")) == []
     assert len(once.waiting) == 1
+
+
+def test_many_reminders_wait_a_moment_until_they_are_remembered_and_nobody_is_told_twice_meanwhile(
+    store: Store, plan: NumberingPlan
+) -> None:
+    """Some thousands at once cost the store half. The end of the service is no such moment."""
+    memory, now = Away(store), [100.0]
+    once = Once(memory, SECRET, LOG, monotonic=lambda: now[0])  # type: ignore[arg-type]
+    reminders = Reminders(RemindersEntry(), outcomes(), once, plan, "Asia/Shanghai")
+    calls = [warned(callee=f"+8613900139{i:03}") for i in range(FEW + 1)]
+    assert len(sent(reminders, *calls)) == FEW + 1
+    assert sent(reminders, *calls) == []
+    reminders.look()
+    assert len(once.waiting) == FEW + 1
+    now[0] += PERIOD
+    reminders.look()
+    assert not once.waiting
+    more = [warned("loan", callee=f"+8613900139{i:03}") for i in range(FEW + 1)]
+    assert len(sent(reminders, *more)) == FEW + 1
+    reminders.stop()
+    assert not once.waiting
+    assert sent(reminding(store, plan), *calls, *more) == []
 
 
 CALLS = st.tuples(

@@ -72,7 +72,7 @@ def test_masking_keeps_country_network_and_length(number: str, shown: str) -> No
 def test_a_full_file_moves_aside_and_the_oldest_goes(tmp_path: Path) -> None:
     file = RotatingFile(tmp_path / "log", limit=20, keep=2)
     for number in range(8):
-        file.write([f"line {number:03}\n", f"LINE {number:03}\n"])
+        file.write([b"line %03d\n" % number, b"LINE %03d\n" % number])
     file.close()
     texts = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert texts == {
@@ -85,6 +85,6 @@ def test_a_full_file_moves_aside_and_the_oldest_goes(tmp_path: Path) -> None:
 def test_an_existing_file_is_continued(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("before\n")
     file = RotatingFile(tmp_path / "log", limit=20)
-    file.write(["after\n", "a line that is too long for what is left\n"])
+    file.write([b"after\n", b"a line that is too long for what is left\n"])
     file.close()
     assert (tmp_path / "log.1").read_text() == "before\nafter\n"

@@ -65,6 +65,24 @@ def test_a_repeated_decision_is_remembered_once(kept: RememberedDecisions, path:
     assert ids(path) == [1]
 
 
+def test_what_is_noted_is_there_for_whoever_asks_and_written_with_the_next_batch(
+    kept: RememberedDecisions, path: Path
+) -> None:
+    kept.note([decision(1)])
+    assert ids(path) == []
+    assert kept.stopped_by(CALLER).stopped == 1
+    assert ids(path) == [1]
+    kept.note([decision(2)])
+    kept.note([decision(3, caller="+8613900139000")])
+    assert kept.erase("+8613900139000") == [f"{3:016x}"]
+    kept.note([decision(4)])
+    kept.remember([decision(5)], NOW)
+    assert ids(path) == [1, 2, 4, 5]
+    kept.note([decision(6)])
+    kept.close()
+    assert ids(path) == [1, 2, 4, 5, 6]
+
+
 def test_the_calls_of_a_number_are_counted_and_the_last_of_them_named(kept: RememberedDecisions) -> None:
     kept.remember([decision(i, verdict="WARN" if i % 3 == 0 else "BLOCK") for i in range(1, 10)], NOW)
     kept.remember([decision(20, caller="+8613900139000")], NOW)
