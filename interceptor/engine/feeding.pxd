@@ -14,6 +14,7 @@ cdef struct Telling:            # what is known of a happening
     Millis setup                # 0: unknown
     int64_t talked              # ms, of an end; -1: it was not answered
     uint8_t follows             # of a call that was decided: its entities are seen no second time
+    uint8_t fetched             # what it touches is on its way
 
 cdef Telling tell_call(const Call* call) noexcept nogil
 cdef Telling tell_flight(const FlightPlan* plan, const Flight* flight) noexcept nogil
@@ -21,6 +22,9 @@ cdef Telling tell_flight(const FlightPlan* plan, const Flight* flight) noexcept 
 # end: by the switch's clock, and where that did not say (0) by ours.
 cdef int64_t talked(int64_t duration, bint answered, int64_t answered_switch, int64_t ended_switch,
                     Millis since_answer) noexcept nogil
+# To be fetched ahead: the sets of what a happening visits; then, as these say, the records.
+cdef void note_sets(const Snapshot* s, Worker* w, uint8_t happening, const Telling* telling) noexcept nogil
+cdef void note_records(const Snapshot* s, Worker* w, uint8_t happening, const Telling* telling) noexcept nogil
 cdef void feed(const Snapshot* s, Worker* w, uint8_t happening, const Telling* telling, Millis now) noexcept nogil
 
 # What an entry keeps of a call that is resolved; w.frame is its own.

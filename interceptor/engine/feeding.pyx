@@ -9,8 +9,8 @@ from interceptor.engine.inflight cimport (
     EARLY_DURATION, EARLY_ENDED, FLIGHT_ANSWERED, FLIGHT_BLOCKED, FLIGHT_COUNTED, FLIGHT_ENDED, FLIGHT_KNOWN,
     FLIGHT_LAYOUTS, FLIGHT_SETUP, FOUND_ENTRY, NO_SLOT, flights_begin,
 )
-from interceptor.engine.pairing cimport RING, Pairing, pairing_ended
-from interceptor.engine.snapshot cimport ANY_CALL, NO_BIT, NO_FIELD, NO_PAIRING, Fed, Feed, Paired, Part
+from interceptor.engine.pairing cimport RING, Pairing, pairing_ended, pairing_note, pairing_set
+from interceptor.engine.snapshot cimport ANY_CALL, NO_BIT, NO_FIELD, NO_PAIRING, NO_PART, Fed, Feed, Paired, Part
 from interceptor.engine.types cimport Happening, Key, Verdict
 from libc.stdint cimport uint16_t, uint64_t
 from libc.string cimport memset
@@ -48,15 +48,12 @@ cdef int64_t talked(int64_t duration, bint answered, int64_t answered_switch, in
     return min(max(duration, <int64_t> 0), LONGEST_MS)
 
 
-cdef Key key_of(const Snapshot* s, const Telling* telling, const Part* part) noexcept nogil:
-    cdef uint32_t i
+cdef inline Key key_of(const Telling* telling, const Part* part) noexcept nogil:
     if telling.call is not NULL:
         return part_key(part, telling.call)
-    if telling.map is not NULL:
-        for i in range(s.n_parts):
-            if s.parts[i].field == part.field and s.parts[i].prefix == part.prefix:
-                return telling.flight.key[telling.map.part[i]] if telling.map.part[i] != NO_SLOT else 0
-    return 0
+    if telling.map is NULL or part.kept == NO_PART or telling.map.part[part.kept] == NO_SLOT:
+        return 0
+    return telling.flight.key[telling.map.part[part.kept]]
 
 
 cdef bint wanted(const Snapshot* s, Worker* w, const Telling* telling, const Fed* fed) noexcept nogil:
@@ -83,8 +80,11 @@ cdef bint counts(const Snapshot* s, Worker* w, const Telling* telling, const Fed
 
 cdef void feed(const Snapshot* s, Worker* w, uint8_t happening, const Telling* telling, Millis now) noexcept nogil:
     cdef uint32_t f, p, first = s.feeds_of[happening], last = s.feeds_of[happening + 1]
-    if last - first > 1:
-        fetch_ahead(s, w, first, last, telling)
+    if last - first > 1 and not telling.fetched:
+        note_sets(s, w, happening, telling)
+        ahead_fetch(&w.ahead)
+        note_records(s, w, happening, telling)
+        ahead_fetch(&w.ahead)
     for f in range(first, last):
         visit(s, w, f, telling, now, False)
     if happening == Happening.H_ENDED and telling.setup:
@@ -92,28 +92,46 @@ cdef void feed(const Snapshot* s, Worker* w, uint8_t happening, const Telling* t
             pair_up(s, w, p, telling, now)
 
 
-# What several visits will touch is fetched at once.
-cdef void fetch_ahead(const Snapshot* s, Worker* w, uint32_t first, uint32_t last,
-                      const Telling* telling) noexcept nogil:
-    cdef uint32_t f
+cdef void note_sets(const Snapshot* s, Worker* w, uint8_t happening, const Telling* telling) noexcept nogil:
+    cdef uint32_t f, p
     cdef Key a, b
-    for f in range(first, last):
-        if keys_of(s, telling, &s.feeds[f], &a, &b):
+    for f in range(s.feeds_of[happening], s.feeds_of[happening + 1]):
+        if visits(s, w, telling, &s.feeds[f]) and keys_of(telling, &s.feeds[f], &a, &b):
             ahead_note(&w.ahead, set_of(s.feeds[f].table, hash_of(s.feeds[f].table, a, b)), 1)
-    ahead_fetch(&w.ahead)
-    for f in range(first, last):        # the sets say where the records are
-        if keys_of(s, telling, &s.feeds[f], &a, &b):
+    if happening == Happening.H_ENDED and telling.setup:
+        for p in range(s.n_pairings):
+            if s.pairings[p].pairing is not NULL:
+                ahead_note(&w.ahead, pairing_set(s.pairings[p].pairing, key_of(telling, &s.pairings[p].place)), 1)
+
+
+cdef void note_records(const Snapshot* s, Worker* w, uint8_t happening, const Telling* telling) noexcept nogil:
+    cdef uint32_t f, p
+    cdef Key a, b
+    for f in range(s.feeds_of[happening], s.feeds_of[happening + 1]):
+        if visits(s, w, telling, &s.feeds[f]) and keys_of(telling, &s.feeds[f], &a, &b):
             ahead_note(&w.ahead, record_hinted(s.feeds[f].table, hash_of(s.feeds[f].table, a, b)),
                        s.feeds[f].record_lines)
-    ahead_fetch(&w.ahead)
+    if happening == Happening.H_ENDED and telling.setup:
+        for p in range(s.n_pairings):
+            if s.pairings[p].pairing is not NULL:
+                pairing_note(s.pairings[p].pairing, key_of(telling, &s.pairings[p].place), &w.ahead)
+
+
+# Whether a feed may count something: of a call, as its conditions were at setup.
+cdef inline bint visits(const Snapshot* s, Worker* w, const Telling* telling, const Feed* one) noexcept nogil:
+    cdef uint32_t k
+    for k in range(one.first, one.last):
+        if s.fed[k].pairing == NO_PAIRING and (telling.call is not NULL or wanted(s, w, telling, &s.fed[k])):
+            return True
+    return False
 
 
 # The entity a feed is about; False: there is none.
-cdef inline bint keys_of(const Snapshot* s, const Telling* telling, const Feed* one, Key* a, Key* b) noexcept nogil:
-    a[0], b[0] = key_of(s, telling, &one.a), 0
+cdef inline bint keys_of(const Telling* telling, const Feed* one, Key* a, Key* b) noexcept nogil:
+    a[0], b[0] = key_of(telling, &one.a), 0
     if one.b.field == NO_FIELD:
         return a[0] != 0
-    b[0] = key_of(s, telling, &one.b)
+    b[0] = key_of(telling, &one.b)
     return a[0] != 0 and b[0] != 0
 
 
@@ -124,18 +142,16 @@ cdef void visit(const Snapshot* s, Worker* w, uint32_t f, const Telling* telling
     cdef Key a, b
     cdef bint follows = telling.follows and (f >= 64 or (s.flights.sighted >> f) & 1)
     cdef const Fed* fed
-    cdef Part element
     cdef uint32_t k, n = 0
-    if not keys_of(s, telling, one, &a, &b):
+    if not keys_of(telling, one, &a, &b):
         return
     for k in range(one.first, one.last):
         fed = &s.fed[k]
         if fed.pairing != NO_PAIRING or (only_ends and fed.act != ACT_END) or not counts(s, w, telling, fed):
             continue
         w.touches[n].element = 0
-        if fed.element != NO_FIELD:
-            element.field, element.prefix = fed.element, 0
-            w.touches[n].element = key_of(s, telling, &element)
+        if fed.element.field != NO_FIELD:
+            w.touches[n].element = key_of(telling, &fed.element)
             if w.touches[n].element == 0:
                 continue
         w.touches[n].column, w.touches[n].act, w.touches[n].counter = fed.column, fed.act, SPARE
@@ -156,7 +172,7 @@ cdef void take_off(const Snapshot* s, Worker* w, const Telling* telling, Millis 
 
 cdef void pair_up(const Snapshot* s, Worker* w, uint32_t p, const Telling* telling, Millis now) noexcept nogil:
     cdef Paired* paired = &s.pairings[p]
-    cdef Key who = key_of(s, telling, &paired.who), place = key_of(s, telling, &paired.place)
+    cdef Key who = key_of(telling, &paired.who), place = key_of(telling, &paired.place)
     cdef Key[RING] partners
     cdef int64_t[RING] together
     cdef int64_t most = 0

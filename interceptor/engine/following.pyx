@@ -1,10 +1,14 @@
 # What the reports do to the counters (contract: following.pxd), top to bottom: a report, which call it is about, what
 # of it is new, what that feeds.
+from interceptor.engine.ahead cimport ahead_fetch, ahead_note
 from interceptor.engine.decide cimport on_lists
-from interceptor.engine.feeding cimport Telling, feed, keep_call, talked, tell_call, tell_flight
+from interceptor.engine.feeding cimport (
+    Telling, feed, keep_call, note_records, note_sets, talked, tell_call, tell_flight,
+)
 from interceptor.engine.inflight cimport (
     EARLY_DURATION, EARLY_ENDED, FLIGHT_ANSWERED, FLIGHT_BLOCKED, FLIGHT_COUNTED, FLIGHT_ENDED, FLIGHT_KNOWN,
-    FLIGHT_SETUP, FOUND_ENTRY, FOUND_NOTHING, Flight, FlightFound, flights_report,
+    FLIGHT_SETUP, FOUND_ENTRY, FOUND_NOTHING, Flight, FlightFound, flights_entry, flights_glance, flights_report,
+    flights_set,
 )
 from interceptor.engine.intake cimport name_call, resolve
 from interceptor.engine.stats cimport stats_bump
@@ -15,6 +19,32 @@ from libc.string cimport memset
 # A card's report and a call have each their own names.
 cdef uint64_t OF_CARDS = 0x9e3779b97f4a7c15
 cdef Millis LONGEST_MS = <Millis> 31 * 86400 * 1000
+
+
+# In four steps, each of which says where the next one looks: the entries' sets, the entries, the sets of the tables
+# they feed, the records.
+cdef void prepare_reports(const Snapshot* s, Worker* w, const Report* reports, uint32_t n) noexcept nogil:
+    cdef Flight[SOON] seen
+    cdef Telling telling
+    cdef uint32_t i
+    if s.flights is NULL or s.n_parts == 0:
+        return
+    for i in range(n):
+        ahead_note(&w.ahead, flights_set(s.flights.flights, reports[i].a, reports[i].b), 2)
+    ahead_fetch(&w.ahead)
+    for i in range(n):
+        ahead_note(&w.ahead, flights_entry(s.flights.flights, reports[i].a, reports[i].b), 2)
+    ahead_fetch(&w.ahead)
+    for i in range(n):
+        if flights_glance(s.flights.flights, reports[i].a, reports[i].b, &seen[i]):
+            telling = tell_flight(s.flights, &seen[i])
+            note_sets(s, w, reports[i].event, &telling)
+    ahead_fetch(&w.ahead)
+    for i in range(n):
+        if seen[i].b:
+            telling = tell_flight(s.flights, &seen[i])
+            note_records(s, w, reports[i].event, &telling)
+    ahead_fetch(&w.ahead)
 
 
 cdef ReportOutcome report_call(const Snapshot* s, Worker* w, const Report* report, Millis now) noexcept nogil:
@@ -60,7 +90,9 @@ cdef ReportOutcome take_report(const Snapshot* s, Worker* w, const Report* repor
 
 
 cdef void name_report(const Snapshot* s, Worker* w, const Report* report, Flight* entry) noexcept nogil:
-    if report.call is not NULL:
+    if report.b:
+        entry.a, entry.b = report.a, report.b
+    elif report.call is not NULL:
         report.call.text[<int> Field.F_SWITCH] = report.on_switch
         if report.call_id.length:
             report.call.text[<int> Field.F_CALL_ID] = report.call_id
@@ -80,6 +112,7 @@ cdef ReportOutcome join(const Snapshot* s, Worker* w, const Report* report, uint
     if fresh == 0:
         return REPORT_REPEATED
     telling = tell_flight(s.flights, before)
+    telling.fetched = report.fetched
     if fresh & FLIGHT_ANSWERED:
         feed(s, w, Happening.H_ANSWERED, &telling, now)
     if fresh & FLIGHT_ENDED:

@@ -89,6 +89,9 @@ cdef struct FlightPlan:
 cdef const void* flights_set(const InFlight* flights, uint64_t a, uint64_t b) noexcept nogil
 cdef const void* flights_entry(const InFlight* flights, uint64_t a, uint64_t b) noexcept nogil
 
+# Without the lock, and perhaps torn: a hint. False, and out.b is 0, when there is no entry of that name.
+cdef bint flights_glance(const InFlight* flights, uint64_t a, uint64_t b, Flight* out) noexcept nogil
+
 cpdef enum FlightFound:
     FOUND_NOTHING = 0
     FOUND_ENTRY = 1

@@ -96,6 +96,17 @@ cdef const void* flights_entry(const InFlight* flights, uint64_t a, uint64_t b) 
     return entry_at(flights, of, least(of))
 
 
+cdef bint flights_glance(const InFlight* flights, uint64_t a, uint64_t b, Flight* out) noexcept nogil:
+    cdef const uint64_t* entry = <const uint64_t*>flights_entry(flights, a, b)
+    cdef uint64_t* to = <uint64_t*>out
+    cdef int i
+    for i in range(<int>(sizeof(Flight) // 8)):
+        to[i] = ic_load64_relaxed(entry + i)
+    if out.a != a or out.b != b:
+        out.b = 0
+    return out.b != 0
+
+
 # --- changes, under the lock of the set
 
 cdef inline void set_rank(InFlight* flights, FlightSet* of, int way, uint64_t rank) noexcept nogil:

@@ -2,6 +2,7 @@
 # Two handsets side by side that pass one caller's voice on to another make such calls again and again.
 from libc.stdint cimport uint32_t, uint64_t
 
+from interceptor.engine.ahead cimport Ahead
 from interceptor.engine.types cimport Key, Millis
 
 cdef enum:
@@ -13,8 +14,9 @@ cdef struct Pairing             # opaque
 cdef Pairing* pairing_new(uint64_t places, Millis apart, uint64_t seed) noexcept nogil
 cdef void pairing_free(Pairing* pairing) noexcept nogil     # NULL is allowed
 
-# The set a place falls into, to be fetched ahead: one line
+# To be fetched ahead: the set a place falls into, one line; then what its next call will touch, a hint
 cdef const void* pairing_set(const Pairing* pairing, Key place) noexcept nogil
+cdef void pairing_note(const Pairing* pairing, Key place, Ahead* ahead) noexcept nogil
 
 # A call of `who` at `place` has ended; neither is 0. Writes to `partners` the subscribers of whom a call there began
 # and ended within `apart` of it, each once and not `who`, at most `most` of them (64), and returns how many. Bit i of

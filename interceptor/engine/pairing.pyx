@@ -2,8 +2,12 @@
 # a place's calls are a ring beside it. Every access of a set is under its lock, held for one look over a ring.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
-from interceptor.engine.atomics cimport LockWaits, ic_add64, ic_load64_relaxed, ic_lock, ic_unlock
+from interceptor.engine.ahead cimport Ahead, ahead_note
+from interceptor.engine.atomics cimport (
+    LockWaits, ic_add64, ic_load8, ic_load64_relaxed, ic_lock, ic_store8, ic_store64_relaxed, ic_unlock,
+)
 from interceptor.engine.keys cimport mix, scale
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.pairing cimport RING, PairingStats
@@ -11,6 +15,7 @@ from interceptor.engine.types cimport Key, Millis
 
 cdef enum:
     PLACES = 4                  # of a set
+    QUARTER = RING // 4
 
 cdef struct PlaceSet:           # 64 bytes
     uint32_t lock
@@ -20,12 +25,16 @@ cdef struct PlaceSet:           # 64 bytes
     Key[4] place                # 0: there is none
     uint64_t[2] spare
 
+cdef struct Ended:
+    Key who
+    Millis began
+    Millis ended
+
 cdef struct Ring:               # of one place: 1,600 bytes
     uint64_t paired             # bit i: call i went with another
-    uint64_t[7] unused
-    Key[64] who
-    Millis[64] began
-    Millis[64] ended
+    Millis[4] latest            # end of the calls that were ever in a quarter of it: most places need no look further
+    uint64_t[3] unused
+    Ended[64] call
 
 cdef struct Pairing:
     PlaceSet* sets
@@ -38,7 +47,7 @@ cdef struct Pairing:
     uint64_t crowded
     LockWaits waited
 
-if sizeof(PlaceSet) != 64 or sizeof(Ring) != 64 + 3 * 8 * RING:
+if sizeof(PlaceSet) != 64 or sizeof(Ring) != 64 + 3 * 8 * RING or 4 * QUARTER != RING:
     raise ImportError("interceptor.engine.pairing: struct layout differs from what the kernel was written for")
 
 
@@ -87,7 +96,19 @@ cdef inline Ring* ring_of(const Pairing* pairing, const PlaceSet* s, uint32_t wa
 
 
 cdef inline Millis last_end(const Pairing* pairing, const PlaceSet* s, uint32_t way) noexcept nogil:
-    return ring_of(pairing, s, way).ended[(s.next[way] + RING - 1) % RING]
+    return ring_of(pairing, s, way).call[(s.next[way] + RING - 1) % RING].ended
+
+
+cdef void pairing_note(const Pairing* pairing, Key place, Ahead* ahead) noexcept nogil:
+    cdef const PlaceSet* s = set_of(pairing, place)
+    cdef const Ring* ring
+    cdef uint32_t way
+    for way in range(<uint32_t>PLACES):
+        if ic_load64_relaxed(&s.place[way]) == place:
+            ring = ring_of(pairing, s, way)
+            ahead_note(ahead, ring, 1)
+            ahead_note(ahead, &ring.call[ic_load8(&s.next[way])], 1)
+            return
 
 
 # The way of a place; one that is new takes a free one, or that of the place where a call ended the longest ago.
@@ -105,8 +126,10 @@ cdef uint32_t take_way(Pairing* pairing, PlaceSet* s, Key place) noexcept nogil:
             stalest = way
     else:
         ic_add64(&pairing.evicted, 1)
-    s.place[stalest] = place
-    s.next[stalest] = s.filled[stalest] = 0
+    memset(ring_of(pairing, s, stalest).latest, 0, 4 * sizeof(Millis))
+    ic_store64_relaxed(&s.place[stalest], place)
+    ic_store8(&s.next[stalest], 0)
+    s.filled[stalest] = 0
     return stalest
 
 
@@ -117,36 +140,40 @@ cdef inline bint within(Millis a, Millis b, Millis apart) noexcept nogil:
 cdef uint32_t pairing_ended(Pairing* pairing, Key place, Key who, Millis began, Millis ended, Key* partners,
                             uint32_t most, uint64_t* anew) noexcept nogil:
     cdef PlaceSet* s = set_of(pairing, place)
-    cdef uint32_t way, i, k, slot, n = 0
+    cdef uint32_t way, quarter, i, k, slot, n = 0
     cdef uint64_t told = 0
     cdef Ring* ring
+    cdef const Ended* call
     anew[0] = 0
     ic_lock(&s.lock, &pairing.waited)
     way = take_way(pairing, s, place)
     ring = ring_of(pairing, s, way)
-    for i in range(<uint32_t>s.filled[way]):
-        if not within(ring.ended[i], ended, pairing.apart) or not within(ring.began[i], began, pairing.apart) \
-                or ring.who[i] == who:
+    for quarter in range((s.filled[way] + QUARTER - 1) // QUARTER):
+        if ring.latest[quarter] < ended - pairing.apart:
             continue
-        for k in range(n):
-            if partners[k] == ring.who[i]:
-                break
-        else:
-            if n < most:
-                partners[n] = ring.who[i]
-                anew[0] |= (~(ring.paired >> i) & 1) << n
-                told |= <uint64_t>1 << i
-                n += 1
+        for i in range(quarter * QUARTER, min((quarter + 1) * QUARTER, <uint32_t>s.filled[way])):
+            call = &ring.call[i]
+            if not within(call.ended, ended, pairing.apart) or not within(call.began, began, pairing.apart) \
+                    or call.who == who:
+                continue
+            for k in range(n):
+                if partners[k] == call.who:
+                    break
+            else:
+                if n < most:
+                    partners[n] = call.who
+                    anew[0] |= (~(ring.paired >> i) & 1) << n
+                    told |= <uint64_t>1 << i
+                    n += 1
     slot = s.next[way]
     if s.filled[way] < RING:
         s.filled[way] += 1
-    elif ended - ring.ended[slot] <= pairing.apart:
+    elif ended - ring.call[slot].ended <= pairing.apart:
         ic_add64(&pairing.crowded, 1)
     ring.paired = (ring.paired | told) & ~(<uint64_t>1 << slot) | <uint64_t>(n != 0) << slot
-    ring.who[slot] = who
-    ring.began[slot] = began
-    ring.ended[slot] = ended
-    s.next[way] = <uint8_t>((slot + 1) % RING)
+    ring.call[slot].who, ring.call[slot].began, ring.call[slot].ended = who, began, ended
+    ring.latest[slot // QUARTER] = max(ring.latest[slot // QUARTER], ended)
+    ic_store8(&s.next[way], <uint8_t>((slot + 1) % RING))
     ic_unlock(&s.lock)
     return n
 

@@ -20,6 +20,7 @@ cdef enum:
     NO_FIELD = 255
     NO_GROUP = 255
     NO_BIT = 255
+    NO_PART = 255
     NO_PAIRING = 255
     ANY_CALL = 2
     MAX_WORKERS = 64
@@ -42,6 +43,7 @@ cdef struct Rule:
 cdef struct Part:               # one part of an entity's key
     uint8_t field               # NO_FIELD: there is none
     uint8_t prefix              # that many digits of a number; 0: the whole field
+    uint8_t kept                # of what reports feed: its place among Snapshot.parts, or NO_PART
 
 cdef struct Counter:            # what a visit does to one column
     uint32_t where_start        # its `where`; none when start == end
@@ -76,7 +78,7 @@ cdef struct Fed:                # what a feed does to one column
     uint32_t where_end
     uint16_t column
     uint8_t act                 # ACT_COUNT or ACT_END
-    uint8_t element             # field whose distinct values count, or NO_FIELD
+    Part element                # whose distinct values count; its field may be NO_FIELD
     uint8_t answered            # it counts calls that were answered (1), that were not (0), or ANY_CALL
     uint8_t where_bit           # of a call: the condition of s.wheres that must have held at setup, or NO_BIT
     uint8_t pairing             # it counts what s.pairings says of an ended call, or NO_PAIRING

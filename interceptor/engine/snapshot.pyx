@@ -33,8 +33,17 @@ cdef Text borrowed(bytes data):
     return text
 
 
+cdef void place_part(const Snapshot* s, Part* part) noexcept nogil:
+    cdef uint32_t i
+    part.kept = NO_PART
+    for i in range(s.n_parts):
+        if s.parts[i].field == part.field and s.parts[i].prefix == part.prefix:
+            part.kept = <uint8_t> i
+
+
 cdef (Part, Part) key_parts(key):
     cdef Part a, b
+    a.kept = b.kept = NO_PART
     a.field, a.prefix = key[0].field, key[0].prefix
     b.field, b.prefix = (key[1].field, key[1].prefix) if len(key) > 1 else (NO_FIELD, 0)
     return a, b
@@ -263,7 +272,7 @@ cdef class SnapshotHolder:
             for index, column in one.entries:
                 described, fed = spec.counters[index], &self.c.fed[n]
                 fed.column, fed.act = column, ACT_END if described.measure == "active" else ACT_COUNT
-                fed.element = NO_FIELD if described.element is None else described.element
+                fed.element.field = NO_FIELD if described.element is None else described.element
                 fed.answered = ANY_CALL if described.answered is None else described.answered
                 fed.under_ms = described.under_ms or 0
                 if described.where is not None:
@@ -286,7 +295,7 @@ cdef class SnapshotHolder:
         return 0
 
     cdef int _kept(self, kept) except -1:
-        cdef uint32_t i
+        cdef uint32_t i, k
         self.kept = kept
         self.c.wheres = <Where*> self.array(sizeof(Where) * len(kept.wheres))
         self.c.n_wheres = <uint32_t> len(kept.wheres)
@@ -296,6 +305,14 @@ cdef class SnapshotHolder:
         self.c.n_parts = <uint32_t> len(kept.parts)
         for i, part in enumerate(kept.parts):
             self.c.parts[i].field, self.c.parts[i].prefix = part.field, part.prefix
+        for i in range(self.c.n_feeds):
+            place_part(&self.c, &self.c.feeds[i].a)
+            place_part(&self.c, &self.c.feeds[i].b)
+            for k in range(self.c.feeds[i].first, self.c.feeds[i].last):
+                place_part(&self.c, &self.c.fed[k].element)
+        for i in range(self.c.n_pairings):
+            place_part(&self.c, &self.c.pairings[i].place)
+            place_part(&self.c, &self.c.pairings[i].who)
         return 0
 
     cdef int _meanings(self, spec) except -1:

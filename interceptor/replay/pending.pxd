@@ -1,26 +1,28 @@
-# What is still to happen to calls that were decided: answers and ends, the next one first. A bounded heap; the texts
-# that name a call are copied, for the rows they came with are gone by then.
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+# What is still to happen to calls that were decided: answers and ends, the next one first. What is due soon lies in a
+# heap, what is due later by the stretch of time it falls into, on a wheel; all of it is bounded.
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from interceptor.engine.types cimport MAX_FIELD, Millis, Text
+from interceptor.engine.following cimport Report
+from interceptor.engine.types cimport Millis
 
 cdef enum:
     MOST_PENDING = 1 << 22      # calls; of more the reports are lost, and counted
-    NAMED = 96                  # bytes of the names of a call that are kept beside its times; longer ones apart
+    STRETCH_BITS = 10           # a stretch of time is so many bits of a Millis
+    STRETCHES = 1 << 12         # of the wheel: more than an hour; later ones go round with it
 
 cdef struct Due:                # in the heap: by time, and at one time ends before answers
     Millis time
     uint32_t slot
-    uint8_t answer              # it is the answer; its end, if there is one, follows
+    uint8_t answer
 
 cdef struct Waiting:            # a call, by slot
-    Millis answered             # -1: it was not
+    uint64_t a                  # its name
+    uint64_t b
+    Millis time                 # of what comes next
     Millis ended                # -1: nobody knows
-    char* apart                 # NULL: the names are in `named`
-    uint32_t call_id            # lengths
-    uint32_t on_switch
-    uint32_t next_free
-    char[96] named
+    int64_t duration            # what its end tells: ms from the answer; -1: it was not answered
+    uint32_t next               # slot of the same stretch, or that is free as well, from 1; 0: none
+    uint8_t answer              # next is the answer; its end, if there is one, follows
 
 cdef struct Pending:
     Due* due
@@ -30,17 +32,21 @@ cdef struct Pending:
     uint32_t room
     uint32_t most               # of that; MOST_PENDING at most
     uint32_t free               # first of the slots that are free again, from 1; 0: none
-    uint32_t told               # the slot that the last pending_take told of, likewise
+    int64_t opened              # what falls into an earlier stretch than this is in the heap
+    uint32_t[4096] wheel        # by stretch modulo STRETCHES: the first slot, from 1
     int64_t lost
 
-# A call that was decided. Answered and ended: -1, or not before now.
-cdef void pending_add(Pending* pending, Text call_id, Text on_switch, Millis answered, Millis ended) noexcept nogil
-# When the next one is due; a time that never comes when none is.
-cdef inline Millis pending_next(const Pending* pending) noexcept nogil:
-    return pending.due[0].time if pending.n else <Millis> 0x7fffffffffffffff
+# A call of that name was decided. Answered and ended: -1, or not before now.
+cdef void pending_add(Pending* pending, uint64_t a, uint64_t b, Millis answered, Millis ended) noexcept nogil
+cdef void pending_open(Pending* pending, Millis now) noexcept nogil
+# Whether something is due by now.
+cdef inline bint pending_due(Pending* pending, Millis now) noexcept nogil:
+    if now >> STRETCH_BITS >= pending.opened:
+        pending_open(pending, now)
+    return pending.n != 0 and pending.due[0].time <= now
 
-# Takes the next one off. The texts live until the next pending_take or pending_add. duration: of an end, ms from the
-# answer; -1: it was not answered.
-cdef bint pending_take(Pending* pending, Text* call_id, Text* on_switch, Millis* time,
-                       int64_t* duration) noexcept nogil      # True: an answer
+# Takes the next one off, as it is reported; only after pending_due.
+cdef void pending_take(Pending* pending, Report* report) noexcept nogil
+# Those that are due by then and not taken off yet, at most so many (SOON), in no order; returns how many.
+cdef uint32_t pending_soon(Pending* pending, Millis until, Report* reports, uint32_t most) noexcept nogil
 cdef void pending_free(Pending* pending) noexcept nogil

@@ -1,7 +1,10 @@
 # What is still to happen to calls that were decided (contract: pending.pxd). Callable without the GIL.
 from libc.stdint cimport int64_t, uint32_t
-from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy
+from libc.stdlib cimport free, realloc
+from libc.string cimport memset
+
+from interceptor.engine.following cimport SOON
+from interceptor.engine.types cimport Happening
 
 # --- the heap: four below each
 
@@ -60,7 +63,7 @@ cdef bint grow(Pending* pending) noexcept nogil:
 cdef uint32_t slot(Pending* pending) noexcept nogil:
     cdef uint32_t found = pending.free
     if found:
-        pending.free = pending.waiting[found - 1].next_free
+        pending.free = pending.waiting[found - 1].next
         return found
     if pending.slots == pending.room and not grow(pending):
         return 0
@@ -68,80 +71,88 @@ cdef uint32_t slot(Pending* pending) noexcept nogil:
     return pending.slots
 
 
-cdef void let_go(Pending* pending) noexcept nogil:
-    cdef uint32_t told = pending.told
-    cdef Waiting* call
-    if told == 0:
-        return
-    call = &pending.waiting[told - 1]
-    free(call.apart)
-    call.apart, call.next_free = NULL, pending.free
-    pending.free, pending.told = told, 0
-
-
-cdef inline const char* names(const Waiting* call) noexcept nogil:
-    if call.apart is NULL:
-        return call.named
-    return call.apart
-
-
-cdef void pending_add(Pending* pending, Text call_id, Text on_switch, Millis answered, Millis ended) noexcept nogil:
-    cdef uint32_t at
-    cdef Waiting* call
+# What comes next of a call, into the heap or onto the wheel.
+cdef void put(Pending* pending, uint32_t at) noexcept nogil:
+    cdef Waiting* call = &pending.waiting[at - 1]
+    cdef uint32_t* first
     cdef Due one
-    cdef char* apart = NULL
-    cdef char* to
-    if answered < 0 and ended < 0:
+    if call.time >> STRETCH_BITS >= pending.opened:
+        first = &pending.wheel[(call.time >> STRETCH_BITS) & (STRETCHES - 1)]
+        call.next, first[0] = first[0], at
         return
-    let_go(pending)
-    if call_id.length + on_switch.length > NAMED:
-        apart = <char*> malloc(call_id.length + on_switch.length)
-        at = 0 if apart is NULL else slot(pending)
-    else:
-        at = slot(pending)
-    if at == 0:
-        free(apart)
-        pending.lost += 1
-        return
-    call = &pending.waiting[at - 1]
-    call.answered, call.ended, call.apart = answered, ended, apart
-    call.call_id, call.on_switch = call_id.length, on_switch.length
-    to = &call.named[0] if apart is NULL else apart
-    if call_id.length:
-        memcpy(to, call_id.data, call_id.length)
-    if on_switch.length:
-        memcpy(to + call_id.length, on_switch.data, on_switch.length)
-    one.slot, one.answer = at - 1, answered >= 0
-    one.time = answered if answered >= 0 else ended
+    one.time, one.slot, one.answer = call.time, at, call.answer
     pending.n += 1
     rise(pending.due, pending.n - 1, one)
 
 
-cdef bint pending_take(Pending* pending, Text* call_id, Text* on_switch, Millis* time,
-                       int64_t* duration) noexcept nogil:
-    cdef Due one = pending.due[0]
+# A stretch holds what falls into it, and what falls into it a turn of the wheel or more later.
+cdef void pending_open(Pending* pending, Millis now) noexcept nogil:
+    cdef int64_t upto = (now >> STRETCH_BITS) + 1
+    cdef int64_t stretch = max(pending.opened, upto - STRETCHES)
+    cdef uint32_t at, next
+    pending.opened = upto
+    while stretch < upto:
+        at = pending.wheel[stretch & (STRETCHES - 1)]
+        pending.wheel[stretch & (STRETCHES - 1)] = 0
+        while at:
+            next = pending.waiting[at - 1].next
+            put(pending, at)
+            at = next
+        stretch += 1
+
+
+cdef void pending_add(Pending* pending, uint64_t a, uint64_t b, Millis answered, Millis ended) noexcept nogil:
+    cdef uint32_t at
     cdef Waiting* call
-    cdef bint answer = one.answer
-    let_go(pending)
-    call = &pending.waiting[one.slot]
-    call_id.data, call_id.length = names(call), call.call_id
-    on_switch.data, on_switch.length = names(call) + call.call_id, call.on_switch
-    time[0] = one.time
-    duration[0] = call.ended - call.answered if not answer and call.answered >= 0 else -1
-    if answer and call.ended >= 0:
-        one.time, one.answer = call.ended, False
-        sink(pending.due, pending.n, one)
-        return True
-    pending.told = one.slot + 1
+    if answered < 0 and ended < 0:
+        return
+    at = slot(pending)
+    if at == 0:
+        pending.lost += 1
+        return
+    call = &pending.waiting[at - 1]
+    call.a, call.b, call.ended, call.answer = a, b, ended, answered >= 0
+    call.time = answered if call.answer else ended
+    call.duration = ended - answered if call.answer else -1
+    put(pending, at)
+
+
+cdef inline void tell(const Waiting* call, Report* report) noexcept nogil:
+    memset(report, 0, sizeof(Report))
+    report.a, report.b, report.time_ms = call.a, call.b, call.time
+    report.event = Happening.H_ANSWERED if call.answer else Happening.H_ENDED
+    report.duration_ms = -1 if call.answer else call.duration
+
+
+cdef void pending_take(Pending* pending, Report* report) noexcept nogil:
+    cdef uint32_t at = pending.due[0].slot
+    cdef Waiting* call = &pending.waiting[at - 1]
+    tell(call, report)
     pending.n -= 1
     if pending.n:
         sink(pending.due, pending.n, pending.due[pending.n])
-    return answer
+    if call.answer and call.ended >= 0:
+        call.time, call.answer = call.ended, False
+        put(pending, at)
+    else:
+        call.next, pending.free = pending.free, at
+
+
+cdef uint32_t pending_soon(Pending* pending, Millis until, Report* reports, uint32_t most) noexcept nogil:
+    cdef uint32_t[SOON] at      # places in the heap
+    cdef uint32_t n = 0, seen = 0, below
+    if most and pending_due(pending, until):
+        at[0], n = 0, 1
+    while seen < n:             # who is below one that is due later is too
+        for below in range(4 * at[seen] + 1, min(4 * at[seen] + 5, pending.n)):
+            if n < most and pending.due[below].time <= until:
+                at[n] = below
+                n += 1
+        tell(&pending.waiting[pending.due[at[seen]].slot - 1], &reports[seen])
+        seen += 1
+    return n
 
 
 cdef void pending_free(Pending* pending) noexcept nogil:
-    cdef uint32_t i
-    for i in range(pending.slots):
-        free(pending.waiting[i].apart)
     free(pending.waiting)
     free(pending.due)

@@ -3,11 +3,10 @@ import cython
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdio cimport snprintf
-from libc.string cimport memset
 
 from interceptor.engine.decide cimport Worker, decide_one, prepare_chunk, take_up
 from interceptor.engine.engine cimport Enlisted
-from interceptor.engine.following cimport Report, report_call, report_subscription
+from interceptor.engine.following cimport SOON, Report, prepare_reports, report_call, report_subscription
 from interceptor.engine.intake cimport resolve
 from interceptor.engine.keys cimport KeyKind, digits_key, mix
 from interceptor.engine.memory cimport release, reserve
@@ -15,7 +14,9 @@ from interceptor.engine.publication cimport publication_enter, publication_leave
 from interceptor.engine.snapshot cimport Snapshot
 from interceptor.engine.types cimport CHUNK, Call, Decision, Field, Happening, Key, Millis, NumberStatus
 from interceptor.replay.columns cimport FLAW_NONE, Columns, Rows, load_call, whole_at
-from interceptor.replay.pending cimport MOST_PENDING, Pending, pending_add, pending_free, pending_next, pending_take
+from interceptor.replay.pending cimport (
+    MOST_PENDING, Pending, pending_add, pending_due, pending_free, pending_soon, pending_take,
+)
 
 from interceptor.replay.outcome import ANSWER
 
@@ -54,14 +55,10 @@ cdef inline void keep(const Stretch* stretch, int64_t row, const Decision* out, 
 # What of earlier calls is due by now: ends, then answers.
 cdef void tell_due(const Snapshot* s, Worker* w, Pending* pending, Millis now) noexcept nogil:
     cdef Report report
-    cdef Millis time
-    memset(&report, 0, sizeof(Report))
-    while pending_next(pending) <= now:
-        report.event = Happening.H_ENDED
-        if pending_take(pending, &report.call_id, &report.on_switch, &time, &report.duration_ms):
-            report.event = Happening.H_ANSWERED
-        report.time_ms = time
-        report_call(s, w, &report, time)
+    while pending_due(pending, now):
+        pending_take(pending, &report)
+        report.fetched = True
+        report_call(s, w, &report, report.time_ms)
 
 
 # A call that has no name is joined with what becomes of it by its row.
@@ -76,14 +73,15 @@ cdef inline bint matters(const Snapshot* s, uint8_t event) noexcept nogil:
     return event == Happening.H_CALL or s.feeds_of[event] != s.feeds_of[event + 1]
 
 
-# From stop.row to `last`: a chunk is read and what it needs fetched ahead; then each call is decided, when what became
-# of earlier ones by then was told, and each card's event is told.
+# From stop.row to `last`: a chunk is read, and what it and the reports between its calls need is fetched ahead; then
+# each call is decided, when what became of earlier ones by then was told, and each card's event is told.
 cdef void go_through(const Snapshot* s, Worker* w, const Stretch* stretch, Call* calls, Pending* pending,
                      int64_t last, Stop* stop) noexcept nogil:
     cdef int64_t[64] row
     cdef Millis[64] time
     cdef uint8_t[64] event
     cdef char[64][32] name
+    cdef Report[SOON] soon
     cdef const Rows* rows = stretch.rows
     cdef Decision out
     cdef uint32_t n, i
@@ -101,7 +99,11 @@ cdef void go_through(const Snapshot* s, Worker* w, const Stretch* stretch, Call*
                     name_row(&calls[n], stretch.before + stop.row, name[n])
                 n += 1
             stop.row += 1
+        if n == 0:
+            break
         prepare_chunk(s, w, calls, n)
+        if followed:
+            prepare_reports(s, w, soon, pending_soon(pending, time[n - 1], soon, SOON))
         for i in range(n):
             if followed:
                 tell_due(s, w, pending, time[i])
@@ -112,7 +114,7 @@ cdef void go_through(const Snapshot* s, Worker* w, const Stretch* stretch, Call*
             decide_one(s, w, &calls[i], i, time[i], &out)
             keep(stretch, row[i], &out, &calls[i])
             if followed:
-                pending_add(pending, calls[i].text[<int> Field.F_CALL_ID], calls[i].text[<int> Field.F_SWITCH],
+                pending_add(pending, w.repeat_a[i], w.repeat_b[i],
                             whole_at(&rows.answered, row[i], -1), whole_at(&rows.ended, row[i], -1))
 
 

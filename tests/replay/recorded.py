@@ -71,9 +71,10 @@ def rows_of(seed: int, calls: int = 2_000, callers: int = 24) -> list[Row]:
     for i in range(calls):
         now += rng.choice((0, 3, 100, 900, 5_000))
         who = rng.randrange(callers)
+        again = rng.random() >= 0.97
         row: Row = {
             "time_ms": now,
-            "call_id": f"id-{i if rng.random() < 0.97 else max(i - 1, 0)}",
+            "call_id": f"id-{i}",
             "switch": rng.choice(("north", "south", None)),
             "caller": rng.choice(
                 (f"+86138{who:08}", f"0086138{who:08}", f"138{who:08}", "anonymous", "junk!")
@@ -95,7 +96,7 @@ def rows_of(seed: int, calls: int = 2_000, callers: int = 24) -> list[Row]:
             "sim_age_days": rng.choice((None, 0, 3, 900)),
             "tags.dealer": rng.choice((None, "good", "bad")),
         }
-        rows.append(row)
+        rows.append(rows[-1] | {"time_ms": now} if rows and again else row)
     return rows
 
 

@@ -16,6 +16,7 @@ from interceptor.replay.recording import Recording
 from interceptor.store.listfile import read_list
 from tests.replay import recorded
 from tests.replay.recorded import (
+    Row,
     followed,
     one_by_one,
     policy,
@@ -121,6 +122,22 @@ def test_answers_and_ends_count_between_the_calls_that_they_lie_between(tmp_path
     decisions = [decision for decision in followed(spec, rows, {}) if decision is not None]
     assert said(spec, outcome.answers) == told(spec, decisions)
     assert {d.rule for d in decisions} >= {rule.id for rule in spec.rules}
+
+
+def test_ends_hours_later_and_hours_without_a_call_change_nothing(tmp_path: Path) -> None:
+    spec = policy(tmp_path, FOLLOWING)
+    rng = random.Random(7)
+    rows: list[Row] = []
+    for i, row in enumerate(rows_of(7, 1_200)):
+        begun = row["time_ms"] + i // 300 * rng.choice((5_000_000, 5_000_001)) * 4
+        begun = max([begun, *(earlier["time_ms"] for earlier in rows[-1:])])
+        answered = begun + rng.choice((0, 1, 1_023, 1_024, 4_000_000)) if rng.random() < 0.6 else None
+        ended = (answered or begun) + rng.choice((0, 1, 1_024, 4_194_304, 8_388_608, 9_000_000))
+        rows.append(row | {"time_ms": begun, "answered_ms": answered, "ended_ms": ended})
+    outcome = replay(write_parquet(tmp_path / "calls.parquet", rows), spec)
+    decisions = [decision for decision in followed(spec, rows, {}) if decision is not None]
+    assert said(spec, outcome.answers) == told(spec, decisions)
+    assert {"many-at-once", "nobody", "default"} <= {d.rule for d in decisions}
 
 
 def test_what_happens_to_cards_counts_too(tmp_path: Path) -> None:
