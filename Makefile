@@ -23,13 +23,15 @@ LOCK := requirements-dev.lock
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 STAMP := build/stamps
-# Three on two cores, as much is waited for. A file's tests stay together, for their services' sake. After a crashed
+# Four on two cores, as much is waited for. A file's tests stay together, for their services' sake. After a crashed
 # worker xdist would wait for ever: it ends.
-SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --max-worker-restart 0
+SIDE_BY_SIDE := --numprocesses 4 --dist loadfile --max-worker-restart 0
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# Each start would compile our modules again, and each test process the tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 KERNELS := $(wildcard interceptor/*/*.pyx interceptor/*/*.pxd)
 
@@ -59,8 +61,9 @@ $(STAMP)/system: Makefile
 $(BIN)/python: | $(STAMP)/system
 	$(PYTHON) -m venv $(VENV)
 
+# Python compiles what is used of it, when it is used.
 $(VENV)/locked: $(LOCK) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --only-binary :all: -r $(LOCK)
 	@touch $@
 
 # promtool checks our metrics and alert rules, and a Prometheus looks at a service under load. Both are taken out of

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from google.protobuf.message_factory import GetMessageClass
 import interceptor
 from interceptor.pb.v1 import admin_pb2
 from interceptor.pb.v1 import interception_pb2 as pb
+from service.forked import Process
 
 PACKAGE = Path(interceptor.__file__).resolve().parent
 SERVICE = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
@@ -145,7 +146,7 @@ class Running:
             *(part for port in PORTS if port not in arguments for part in (port, "127.0.0.1:0")),
             *arguments,
         )
-        self.process = subprocess.Popen(
+        self.process = Process(
             [*within, *said],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -274,13 +275,14 @@ def refused(ask: Callable[[], Any]) -> tuple[str, str]:
     raise AssertionError(f"was not refused but answered {answer}")
 
 
-def run(*arguments: str | Path, **extra: Any) -> "subprocess.CompletedProcess[str]":
+def run(*arguments: str | Path) -> Done:
     """Runs `interceptor ARGUMENTS` to its end."""
-    settings: Mapping[str, Any] = {
-        "capture_output": True,
-        "text": True,
-        "timeout": 120,
-        "env": environment(),
-        **extra,
-    }
-    return subprocess.run(command(*arguments), check=False, **settings)
+    with Process(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        try:
+            printed, said = process.communicate(timeout=120)
+        except BaseException:
+            process.kill()
+            raise
+    return Done(process.returncode, printed, said)

@@ -6,12 +6,12 @@ import pty
 import re
 import select
 import struct
-import subprocess
 import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from service.forked import Process
 from service.running import command, environment
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -24,7 +24,7 @@ class Terminal:
         self._ours, self._theirs = pty.openpty()
         self.resize(lines, columns)
         self.modes = termios.tcgetattr(self._theirs)
-        self.process = subprocess.Popen(
+        self.process = Process(
             command(*arguments),
             stdin=self._theirs,
             stdout=self._theirs,

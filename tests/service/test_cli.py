@@ -23,7 +23,7 @@ from service.running import (
 )
 
 
-def one_line(done: "Done | subprocess.CompletedProcess[str]", code: int) -> str:
+def one_line(done: Done, code: int) -> str:
     """The one line an error is."""
     assert (done.returncode, done.stdout) == (code, ""), done.stdout + done.stderr
     (line,) = done.stderr.splitlines()
