@@ -109,9 +109,10 @@ def erase(
     comment: Comment = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: there is no way back.")] = False,
 ) -> None:
-    """Takes a person's number out of every list, past and present, and out of the remembered decisions.
+    """Takes a person's number out of every list, past and present, remembered decisions, and events not yet delivered.
 
-    The audit trail says that a number was erased, not which, and verifies as before.
+    It says where the number may stand still: whoever was sent events has to be asked. The audit trail says that a
+    number was erased, not which, and verifies as before.
     """
     from interceptor.cli import overseeing  # noqa: PLC0415
 

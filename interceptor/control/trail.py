@@ -48,7 +48,12 @@ class Trail:
     def erase(self, request: pb.EraseNumberRequest, caller: Caller) -> pb.EraseNumberResponse:
         wanted("number", request.number)
         erased = self._lists.erase(request.number, actor=caller.name, comment=request.comment)
-        return pb.EraseNumberResponse(entries=erased.entries, decisions=erased.decisions)
+        return pb.EraseNumberResponse(
+            entries=erased.entries,
+            decisions=erased.decisions,
+            events=erased.events,
+            not_reached=erased.not_reached,
+        )
 
 
 def entry_of(record: AuditRecord) -> pb.AuditEntry:

@@ -63,7 +63,9 @@ class Courier:
         self.delivered = 0  #: events
         self.failures = 0  #: attempts
         self.refused = 0  #: events that were set aside
-        self.expired = 0  #: events that could not be delivered for as long as they are kept
+        self.expired = (
+            0  #: events that could not be delivered for as long as they are kept, or before they were erased
+        )
 
     @property
     def dropped(self) -> int:
@@ -158,9 +160,9 @@ class Courier:
         return True
 
     def _kept(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Without those that have waited for too long."""
-        oldest = self._clock() - self._entry.keep_hours * 3_600_000
-        kept = [event for event in events if event.at_ms >= oldest]
+        """Without those that have waited for too long, or were erased meanwhile."""
+        oldest, erased = self._clock() - self._entry.keep_hours * 3_600_000, self.reader.erased
+        kept = [event for event in events if event.at_ms >= oldest and event.sequence not in erased]
         self.expired += len(events) - len(kept)
         return kept
 

@@ -1,5 +1,6 @@
 """All sinks of a service: one spool, and for each a place in it and a thread that delivers."""
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,8 @@ from interceptor.delivery.spool import Spool, SpoolError
 
 #: of what a receiver refused for good: bytes of a file, and how many older ones stay
 REFUSED_BYTES, REFUSED_FILES = 10_000_000, 2
+#: of an IMEI, as it is kept
+DEVICE_DIGITS = 14
 #: package -> what installs it
 MISSING = "pip install 'call-interceptor[sinks]'"
 
@@ -94,6 +97,15 @@ class Outlets:
         except SinksError:
             self.spool.close()
             raise
+
+    def erase(self, number: str) -> int:
+        """Takes events out of the spool that name a telephone number, IMEI or IMSI; how many. Raises OSError.
+
+        A device's number may have its check digit, or its version, behind it.
+        """
+        digits = number.removeprefix("+")
+        more = rb"\d{0,2}" if len(digits) == DEVICE_DIGITS and not number.startswith("+") else b""
+        return self.spool.erase(re.compile(rb"(?<!\d)(?:00)?" + digits.encode() + more + rb"(?!\d)"))
 
     def start(self) -> None:
         for courier in self.couriers:

@@ -1,10 +1,12 @@
 """One file of the spool: records one after the other, and nothing else.
 
 A record is CRC-32 (of all that follows), length of the body, sequence, milliseconds since the epoch, kind, body.
+One that was erased has its number still, and no body but blanks.
 """
 
 import mmap
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterable
@@ -21,6 +23,9 @@ OVERHEAD = _BOTH.size
 SUFFIX = ".events"
 
 _NUMBERS: dict[str, int] = {kind: number for number, kind in enumerate(KINDS)}
+#: kind of what was erased, as the file has it and as it is read
+_GONE, ERASED = 255, ""
+_KINDS: dict[int, str] = {**dict(enumerate(KINDS)), _GONE: ERASED}
 
 
 def written(event: Spooled) -> bytes:
@@ -89,12 +94,33 @@ class Segment:
             return None
         crc, length, sequence, at_ms, kind = _BOTH.unpack_from(self._data, place)
         behind = place + OVERHEAD + length
-        if behind > self.end or sequence < least or kind >= len(KINDS):
+        if behind > self.end or sequence < least or kind not in _KINDS:
             return None
         checked = self._data[place + _CRC.size : behind]
         if zlib.crc32(checked) != crc:
-            return None
-        return Spooled(sequence, at_ms, KINDS[kind], checked[_HEAD.size :]), behind
+            whole = self._data[place:behind]  # at once: it may just have been erased
+            checked, kind = whole[_CRC.size :], whole[OVERHEAD - 1]
+            if kind != _GONE or zlib.crc32(checked) != _CRC.unpack_from(whole)[0]:
+                return None
+        return Spooled(sequence, at_ms, _KINDS[kind], checked[_HEAD.size :]), behind
+
+    def erase(self, named: re.Pattern[bytes]) -> list[int]:
+        """Overwrites the records whose body it is found in, on disk as well; their numbers. Raises OSError."""
+        gone, place, least = [], 0, self.first
+        while (found := self.at(place, least)) is not None:
+            event, behind = found
+            if event.kind != ERASED and named.search(event.body):
+                head = _HEAD.pack(len(event.body), event.sequence, event.at_ms, _GONE) + b" " * len(
+                    event.body
+                )
+                self._data[place:behind] = (
+                    _CRC.pack(zlib.crc32(head)) + head
+                )  # at once: a reader sees one of the two
+                gone.append(event.sequence)
+            place, least = behind, event.sequence + 1
+        if gone:
+            self._data.flush()
+        return gone
 
     def cut(self) -> tuple[int, bool]:
         """Ends records and file before the first that is not whole.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from interceptor.delivery.envelope import Record, Spooled
 from interceptor.delivery.mapped import MappedPair
-from interceptor.delivery.segment import SUFFIX, Segment, first_of, written
+from interceptor.delivery.segment import ERASED, SUFFIX, Segment, first_of, written
 
 #: files of a full spool, and the largest file
 FILES, LARGEST = 8, 64 << 20
@@ -53,6 +53,8 @@ class Spool:
         number, self.lost = self._numbers.pair  #: numbers that no event was kept under
         #: the number the next event gets
         self.next = max(number, 1)
+        #: numbers of what was erased, and a reader may have taken before
+        self.erased: frozenset[int] = frozenset()
         #: replaced and never changed, so that readers may walk along it; the last is the one that is written to
         self.segments = self._found()
 
@@ -138,6 +140,17 @@ class Spool:
         """Counts events that were lost before they came here: so many numbers are left out."""
         with self._lock:
             self._go_on(events, events)
+
+    def erase(self, named: re.Pattern[bytes]) -> int:
+        """Overwrites events in whose text it is found: gaps, to readers that are not there yet. How many there were.
+
+        Raises OSError.
+        """
+        with self._lock:  # no file goes meanwhile, and none grows
+            gone = [number for segment in self.segments for number in segment.erase(named)]
+            least = min((reader.committed for reader in self._readers), default=self.next)
+            self.erased = frozenset(number for number in (*self.erased, *gone) if number >= least)
+        return len(gone)
 
     def reader(self, name: str) -> "Reader":
         """Whoever reads under this name: from where it committed last, at first from the oldest event there is.
@@ -229,6 +242,11 @@ class Reader:
         self.since_ms: int | None = None
 
     @property
+    def erased(self) -> frozenset[int]:
+        """Numbers of events that are not to be delivered any more, though they were taken."""
+        return self._spool.erased
+
+    @property
     def backlog(self) -> int:
         """Numbers from what was committed to the last one."""
         segments = self._spool.segments
@@ -279,7 +297,7 @@ class Reader:
                 break
             event, self._place = found
             self._least = after = event.sequence + 1
-            if event.sequence >= self.at:
+            if event.sequence >= self.at and event.kind != ERASED:
                 self.dropped += event.sequence - self.at
                 self.at = after
                 events.append(event)

@@ -82,16 +82,25 @@ class Erased:
 
     entries: int
     decisions: int
+    events: int  #: that waited for a sink
+    not_reached: Sequence[str]  #: where it may stand still
+
+
+#: takes a number out of what waits for sinks: how many events named it, and where it may stand still
+Forget = Callable[[str], tuple[int, Sequence[str]]]
 
 
 class LiveLists:
     """See the module."""
 
-    def __init__(self, desk: Desk, loader: Loader, guard: Guard, leave: Leave, clock: Clock) -> None:
+    def __init__(
+        self, desk: Desk, loader: Loader, guard: Guard, leave: Leave, clock: Clock, *, forget: Forget
+    ) -> None:
         self._desk = desk
         self._loader = loader
         self._guard = guard
         self._leave = leave
+        self._forget = forget
         self._clock = clock
 
     def add(
@@ -224,12 +233,13 @@ class LiveLists:
         return Changed(done.revision)
 
     def erase(self, number: str, *, actor: str, comment: str) -> Erased:
-        """Erases what the store and the remembered decisions know of a person's number."""
+        """Erases what the store, the remembered decisions and the spool know of a person's number."""
         with self._desk.open() as store:
             done = store.privacy.erase(number, actor=actor, comment=comment, now_ms=self._clock.now_ms())
             for name, keys in done.touched:
                 self._desk.settle(name, keys)
-        return Erased(done.entries, done.decisions)
+        events, not_reached = self._forget(done.text)
+        return Erased(done.entries, done.decisions, events, not_reached)
 
     def show(self, text: str, *, history: bool = False) -> Shown:
         """All that is known of a number, domain, device ..., in any form a list takes it."""

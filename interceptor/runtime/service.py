@@ -136,7 +136,7 @@ class Service:
         self.demotions = Demotions(engine, desk, clock, log, heard=self._demoted)
         self.additions = Additions(engine, loader, desk, clock, log)
         self.remembering = Remembering(desk, self.outcomes, clock, log)
-        self.lists = LiveLists(desk, loader, guard, leave, clock)
+        self.lists = LiveLists(desk, loader, guard, leave, clock, forget=self._forget)
         self.policies = LivePolicies(
             settings.policy,
             desk,
@@ -322,6 +322,25 @@ class Service:
         if not self.ready or loaded is None:
             raise NotReadyError("the service has no policy in force yet: ask again when health says SERVING")
         return self.engine.explain(call, self.clock.now_ms()), loaded
+
+    def _forget(self, number: str) -> tuple[int, list[str]]:
+        """Takes a number out of the spool: how many events named it, and where it may stand still."""
+        not_reached, events = [], 0
+        if self._settings.decision_log is not None and self._settings.show_numbers:
+            not_reached.append(f"decision log {self._settings.decision_log}")
+        if self.publishing is not None:
+            try:
+                events = self.publishing.outlets.erase(number)
+            except OSError as error:
+                not_reached.append(f"spool: {error.strerror}")
+        elif self._settings.sinks is not None:
+            not_reached.append("spool: the process before has it still, erase it again in a moment")
+        if self._settings.sinks is not None:
+            not_reached += [
+                f"sink {sink.name} ({sink.kind}): what it has delivered"
+                for sink in self._settings.sinks.sinks
+            ]
+        return events, not_reached
 
     def _demoted(self, jump: Jump) -> None:
         if self.publishing is not None:

@@ -39,6 +39,7 @@ class Erased:
     """What was erased, and is on disk."""
 
     revision: int
+    text: str  #: the number, as it is written
     entries: int  #: that were live or gone
     decisions: int
     touched: Sequence[tuple[str, Keys]]  #: what is on lists no longer
@@ -113,7 +114,7 @@ class Privacy:
             touched = _touched(conn, rows)
         with contextlib.suppress(StoreUnavailableError):  # it is erased; what is written next covers the log
             self._database.forget_log()
-        return Erased(revision, len(rows), len(forgotten), touched)
+        return Erased(revision, shown, len(rows), len(forgotten), touched)
 
     def named(self, text: str) -> str:
         """How a record of the audit trail names what somebody looked for: no clear text, and the same one each time.

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from delivery.smsgateway import SECRET, Gateway
+from interceptor.pb.v1 import access_pb2
 from interceptor.pb.v1 import interception_pb2 as pb
+from service.operating import becomes
 from service.running import Running
 
 POLICY = """
@@ -96,6 +98,30 @@ def test_every_event_in_the_spool_arrives_whatever_happens_to_the_service(
     lines = (tmp_path / "lines").read_text().splitlines()
     assert len(lines) == 4_100
     assert not any("+86138000" in line for line in lines)
+
+
+def test_nobody_is_told_of_a_person_who_was_erased_before_the_gateway_came_back(
+    tmp_path: Path, gateway: Gateway
+) -> None:
+    """Also of what a sink has taken from the spool, and tries to deliver."""
+    gateway.down()
+    service = started(tmp_path, gateway)
+    warn(service, 20)
+    until(service, "interceptor_spool_sequence", 20)
+    becomes(lambda: service.metric("interceptor_sink_failures_total", sink="gateway") > 0)
+    erased = service.admin("EraseNumber", access_pb2.EraseNumberRequest(number="+8613800000007"))
+    assert (erased.events, erased.decisions) == (1, 1)
+    assert list(erased.not_reached) == [
+        "sink gateway (webhook): what it has delivered",
+        "sink lines (file): what it has delivered",
+    ]
+    gateway.up()
+    until(service, "interceptor_sink_backlog_events", 0)
+    assert service.metric("interceptor_sink_dropped_total", sink="gateway") == 1
+    service.stop()
+    assert sorted(int(event["sequence"]) for event in gateway.events) == [*range(1, 8), *range(9, 21)]
+    held = b"".join(path.read_bytes() for path in (tmp_path / "data" / "events").iterdir())
+    assert b"13800000007" not in held
 
 
 def test_what_a_full_spool_drops_is_counted_and_is_the_gaps(tmp_path: Path, gateway: Gateway) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -38,6 +39,30 @@ def everything(spool: Spool, name: str) -> list[Spooled]:
     while taken := reader.take(100):
         events += taken
     return events
+
+
+def test_what_is_erased_is_a_gap_to_whoever_has_not_read_it(tmp_path: Path) -> None:
+    spool = Spool.open(tmp_path, megabytes=8)
+    early = spool.reader("early")
+    said = [b"of +8613800138000", b"of +8613800138001", b"of 8613800138000@host", b"of 86138001380001"]
+    spool.append([Record("decision", body) for body in said])
+    assert [event.body for event in early.take(1)] == said[:1]
+    assert spool.erase(re.compile(rb"(?<!\d)8613800138000(?!\d)")) == 2
+    late = spool.reader("late")
+    for reader in (early, late):
+        assert [event.sequence for event in reader.take(10)] == [2, 4]
+    assert (early.dropped, late.dropped) == (1, 2)
+    spool.close()
+    held = b"".join(path.read_bytes() for path in tmp_path.glob("*.events"))
+    assert (held.count(b"13800138000"), held.count(b"138001380001")) == (
+        1,
+        1,
+    )  # a part of what is longer stays
+    spool = Spool.open(tmp_path, megabytes=8)
+    assert [event.sequence for event in everything(spool, "later")] == [2, 4]
+    spool.append([Record("decision", b"more")])
+    assert [event.sequence for event in everything(spool, "last")] == [2, 4, 5]
+    spool.close()
 
 
 class SpoolMachine(RuleBasedStateMachine):

@@ -139,9 +139,13 @@ class EraseNumberRequest(_message.Message):
     def __init__(self, number: _Optional[str] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class EraseNumberResponse(_message.Message):
-    __slots__ = ("entries", "decisions")
+    __slots__ = ("entries", "decisions", "events", "not_reached")
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    NOT_REACHED_FIELD_NUMBER: _ClassVar[int]
     entries: int
     decisions: int
-    def __init__(self, entries: _Optional[int] = ..., decisions: _Optional[int] = ...) -> None: ...
+    events: int
+    not_reached: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, entries: _Optional[int] = ..., decisions: _Optional[int] = ..., events: _Optional[int] = ..., not_reached: _Optional[_Iterable[str]] = ...) -> None: ...
