@@ -1,5 +1,5 @@
 # What a call counts (contract: counting.pxd): one visit to each of its entities, whatever becomes of the call.
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from interceptor.engine.atomics cimport ic_lowest_bit
 from interceptor.engine.columns cimport ACT_COUNT, ACT_READ
@@ -8,6 +8,7 @@ from interceptor.engine.entities cimport SPARE, Touch, entities_touch
 from interceptor.engine.entity_records cimport hash_of
 from interceptor.engine.program cimport UNREAD
 from interceptor.engine.snapshot cimport NO_FIELD, NO_GROUP, Counter, Group
+from libc.string cimport memcpy
 
 
 cdef void name_entities(const Snapshot* s, Worker* w, const Call* call, uint32_t i) noexcept nogil:
@@ -35,12 +36,13 @@ cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Mill
     cdef const Entity* entity
     cdef Touch* touch
     cdef bint there, counts, visited, apart
+    cdef uint32_t acts
     w.counted_by, w.row, w.unread = s, i, 0
     for g in range(s.n_groups):
         group, entity = &s.groups[g], &w.entity[i][g]
         there = entity.a != 0
         visited = peek
-        n = 0
+        n = acts = 0
         for k in range(group.first, group.last):
             counter = &s.counters[k]
             if counter.other == NO_GROUP or not counter.feeds:
@@ -48,7 +50,7 @@ cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Mill
             if not there:
                 continue
             touch = &w.touches[n]
-            touch[0] = counter.touch
+            memcpy(touch, &counter.touch, sizeof(Touch))
             if counter.other != NO_GROUP:
                 apart = not same(entity, &w.entity[i][counter.other])
                 if not counter.feeds and not apart:
@@ -61,12 +63,14 @@ cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Mill
                     touch.element = call.key[counter.element]
                 counts = counter.element == NO_FIELD or touch.element != 0
                 counts = counts and holds(s, w, counter.where_start, counter.where_end)
-                w.counted[counter.index] = counts
-                touch.act = <uint8_t> (ACT_COUNT if counts else ACT_READ)
-                visited |= counts
+                if peek:
+                    w.counted[counter.index] = counts
+                if counts:
+                    touch.act = ACT_COUNT
+                    acts = ACT_COUNT
             n += 1
-        if visited:
-            entities_touch(group.table, entity.a, entity.b, entity.hashed, now, w.touches, n, w.counter, peek)
+        if n and (visited or acts):
+            entities_touch(group.table, entity.a, entity.b, entity.hashed, now, w.touches, n, acts, w.counter, peek)
         elif n:
             leave(w, g, n)
 
@@ -93,7 +97,7 @@ cdef void read_group(Worker* w, uint32_t g) noexcept nogil:
             touches[n] = counter.touch
             w.readable[counter.index] = 1
             n += 1
-    entities_touch(group.table, entity.a, entity.b, entity.hashed, w.frame.now, touches, n, w.counter, False)
+    entities_touch(group.table, entity.a, entity.b, entity.hashed, w.frame.now, touches, n, ACT_READ, w.counter, False)
 
 
 cdef void read_counter(void* reader, uint32_t counter) noexcept nogil:

@@ -4,7 +4,7 @@
 from libc.stdint cimport int64_t, uint16_t, uint32_t
 
 from interceptor.engine.rings cimport RING, ic_ring_sum, ic_ring_sum_after, ic_ring_turn
-from interceptor.engine.stamps cimport CYCLE, ahead, sub_bucket
+from interceptor.engine.stamps cimport ahead, in_cycle, sub_bucket
 from interceptor.engine.types cimport Millis
 
 cdef enum:
@@ -49,7 +49,7 @@ cdef int64_t last_read(const LastColumn* column, Millis window, Millis now) noex
 
 
 cdef inline uint32_t number_of(Millis window, Millis now) noexcept nogil:
-    return <uint32_t>(sub_bucket(window, now) % CYCLE)
+    return in_cycle(sub_bucket(window, now))
 
 
 # Moves on to `number`, unless that is behind. An empty column takes any clock as it is.
@@ -71,4 +71,5 @@ cdef inline int64_t narrow_add(NarrowColumn* column, Millis window, Millis now) 
 
 
 cdef inline int64_t narrow_read(const NarrowColumn* column, Millis window, Millis now) noexcept nogil:
-    return <int64_t>ic_ring_sum_after(column.ring, column.epoch % RING, ahead(number_of(window, now), column.epoch))
+    cdef uint32_t d = ahead(number_of(window, now), column.epoch)
+    return <int64_t>(ic_ring_sum_after(column.ring, column.epoch % RING, d) if d else ic_ring_sum(column.ring))

@@ -6,8 +6,8 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from interceptor.engine.keys cimport mix
 from interceptor.engine.sketches cimport SketchPool
 from interceptor.engine.stamps cimport (
-    CYCLE, SUB_BUCKETS, ahead, ic_elements_find, ic_empty_bits, ic_lowest, ic_stamps_live, ic_stamps_sweep, reach_after,
-    stamp_of, sub_bucket,
+    SUB_BUCKETS, ahead, ic_elements_find, ic_empty_bits, ic_lowest, ic_stamps_live, ic_stamps_sweep, in_cycle,
+    reach_after, stamp_of, sub_bucket,
 )
 from interceptor.engine.types cimport Millis
 
@@ -68,7 +68,7 @@ cdef inline int64_t distinct_bump(DistinctColumn* column, SketchPool* pool, uint
     if column.sketch:
         return sketched_bump(column, pool, hashed, window, now)
     full = sub_bucket(window, now)
-    number = <uint32_t>(full % CYCLE)
+    number = in_cycle(full)
     d = ahead(number, column.epoch) if column.count else 1
     if d:
         if column.count:
@@ -85,7 +85,7 @@ cdef inline int64_t distinct_read(const DistinctColumn* column, SketchPool* pool
         return 0
     if column.sketch:
         return sketched_read(column, pool, window, now)
-    d = ahead(<uint32_t>(sub_bucket(window, now) % CYCLE), column.epoch)
+    d = ahead(in_cycle(sub_bucket(window, now)), column.epoch)
     if d == 0:
         return column.count
     return ic_stamps_live(column.stamp, EXACT, stamp_of(column.epoch), reach_after(d))

@@ -23,15 +23,16 @@ cdef enum:
 cdef struct Touch:
     uint16_t column         # index within the group
     uint8_t act             # Act: it is only read; or counted (its `where` held and its element is there); or it ends
-    uint8_t follows         # of a call that was counted here before: its entity is seen no second time
+    uint8_t follows         # of the first: all are of a call counted here before, and the entity is seen no second time
     uint32_t counter        # where the value goes: index of the policy's counter; SPARE when nobody reads it
     uint64_t element        # key of the element, for distinct and large
     int64_t amount          # for sum and max, in seconds; of an end: when what ends began, in ms, or 0 when unknown
 
 # Finds or makes the entity (it is made only if some touch counts), applies the touches, and writes
-# values[touch.counter] for each. With peek: answers the same and changes nothing. hashed: hash_of(table, a, b).
+# values[touch.counter] for each. With peek: answers the same and changes nothing. hashed: hash_of(table, a, b); acts:
+# the acts of all touches, joined by "or".
 cdef void entities_touch(Entities* table, Key a, Key b, uint64_t hashed, Millis now, const Touch* touches, uint32_t n,
-                         int64_t* values, bint peek) noexcept nogil
+                         uint32_t acts, int64_t* values, bint peek) noexcept nogil
 
 
 cdef struct Measured:       # one column of a group, as the policy's counters ask for it

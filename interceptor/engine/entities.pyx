@@ -31,7 +31,6 @@ from interceptor.engine.types cimport Key, Millis
 
 cdef enum:
     UNIT_MS = 1000              # an age unit, at least; more where the longest window is over 8192 of them
-    COUNTS = ACT_COUNT | ACT_COUNT << 2     # of the acts of a visit
 
 if sizeof(EntitySet) != 64 or sizeof(Stripe) != 64 or sizeof(Touch) != 24:
     raise ImportError("interceptor.engine.entities: struct layout differs from what the kernels were written for")
@@ -145,20 +144,18 @@ cdef EntityStats entities_stats(Entities* table) noexcept nogil:
 # -- touching -----------------------------------------------------------------------------------------------------
 
 cdef void entities_touch(Entities* table, Key a, Key b, uint64_t hashed, Millis now, const Touch* touches, uint32_t n,
-                         int64_t* values, bint peek) noexcept nogil:
+                         uint32_t acts, int64_t* values, bint peek) noexcept nogil:
     cdef EntitySet* s = set_of(table, hashed)
-    cdef uint32_t way, i, acts = 0      # of all touches; those that follow two bits higher
+    cdef uint32_t way, i
     cdef SetTime time
     cdef const Touch* touch
     cdef const Column* column
     cdef char* record
     cdef char* at
-    for i in range(n):
-        acts |= <uint32_t>touches[i].act << (touches[i].follows << 1)
     ic_lock(&s.lock, &table.waited)
     time = time_of(s, units_of(table, now))
-    if acts & COUNTS and not peek:
-        way = take_way(table, s, hashed, a, b, &time, acts & ACT_COUNT)
+    if acts & ACT_COUNT and not peek:
+        way = take_way(table, s, hashed, a, b, &time, not touches[0].follows)
     else:
         way = find_way(table, s, hashed, a, b)
         if way != NO_WAY and (ways_expired(s, &time, table.horizon) >> way) & 1:
@@ -298,7 +295,7 @@ cdef class EntityTable:
     def touch(self, Key a, Key b, Millis now, touches, bint peek=False, bint follows=False):
         cdef Touch[64] packed
         cdef int64_t[64] values
-        cdef uint32_t n = 0, i
+        cdef uint32_t n = 0, acts = 0, i
         for column, act, element, amount in touches:
             if n == 64:
                 raise ValueError("touches: more than 64")
@@ -308,9 +305,10 @@ cdef class EntityTable:
                 raise ValueError(f"touches[{n}]: act {act} is neither a read, a count nor an end")
             packed[n].column, packed[n].act, packed[n].follows = column, act, follows
             packed[n].counter, packed[n].element, packed[n].amount = n, element, amount
+            acts |= packed[n].act
             n += 1
         with nogil:
-            entities_touch(self.table, a, b, hash_of(self.table, a, b), now, packed, n, values, peek)
+            entities_touch(self.table, a, b, hash_of(self.table, a, b), now, packed, n, acts, values, peek)
         return [values[i] for i in range(n)]
 
     def touch_many(self, const uint64_t[::1] keys_a, const uint64_t[::1] keys_b, const int64_t[::1] now,
@@ -354,7 +352,7 @@ cdef class EntityTable:
                         touches[k].element = element[i]
                     out = &spare[0] if base == NULL else base + i * columns
                     entities_touch(self.table, a[i], b[i], hash_of(self.table, a[i], b[i]), at[i], touches, columns,
-                                   out, False)
+                                   ACT_COUNT, out, False)
                 start = end
 
     def contains(self, Key a, Key b):

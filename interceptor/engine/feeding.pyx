@@ -142,7 +142,7 @@ cdef void visit(const Snapshot* s, Worker* w, uint32_t f, const Telling* telling
     cdef Key a, b
     cdef bint follows = telling.follows and (f >= 64 or (s.flights.sighted >> f) & 1)
     cdef const Fed* fed
-    cdef uint32_t k, n = 0
+    cdef uint32_t k, n = 0, acts = 0
     if not keys_of(telling, one, &a, &b):
         return
     for k in range(one.first, one.last):
@@ -157,9 +157,10 @@ cdef void visit(const Snapshot* s, Worker* w, uint32_t f, const Telling* telling
         w.touches[n].column, w.touches[n].act, w.touches[n].counter = fed.column, fed.act, SPARE
         w.touches[n].follows = follows
         w.touches[n].amount = telling.setup if fed.act == ACT_END else (max(telling.talked, <int64_t> 0) + 500) // 1000
+        acts |= fed.act
         n += 1
     if n:
-        entities_touch(one.table, a, b, hash_of(one.table, a, b), now, w.touches, n, w.counter, False)
+        entities_touch(one.table, a, b, hash_of(one.table, a, b), now, w.touches, n, acts, w.counter, False)
 
 
 cdef void take_off(const Snapshot* s, Worker* w, const Telling* telling, Millis now) noexcept nogil:
@@ -212,7 +213,7 @@ cdef int64_t touch_one(Worker* w, Entities* table, Key a, Key b, uint16_t column
                        Millis now) noexcept nogil:
     w.touches[0].column, w.touches[0].act, w.touches[0].counter = column, ACT_COUNT, SPARE
     w.touches[0].element, w.touches[0].amount, w.touches[0].follows = 0, amount, True
-    entities_touch(table, a, b, hash_of(table, a, b), now, w.touches, 1, w.counter, False)
+    entities_touch(table, a, b, hash_of(table, a, b), now, w.touches, 1, ACT_COUNT, w.counter, False)
     return w.counter[SPARE]
 
 

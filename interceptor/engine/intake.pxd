@@ -29,12 +29,18 @@ cdef struct Intake:             # part of a snapshot
     Dialled* emergency
     uint32_t n_emergency
 
-cdef struct Memo:               # the last trunk a worker met, and the last switch: most calls come from few of them
+cdef enum:
+    MET = 16                    # a power of two
+
+cdef struct Met:
     char[32] text
-    uint32_t length
+    uint32_t length             # 0: none yet
     uint64_t hash
 
-# SipHash of a text under the installation's secret, out of the memo when it is the text met last
+cdef struct Memo:               # trunks that a worker met lately, or switches: most calls come from few of them
+    Met[16] met                 # each in its place, by its length and last byte
+
+# SipHash of a text under the installation's secret, out of the memo when it is a text met lately
 cdef uint64_t remembered_hash(const Intake* intake, Memo* memo, Text text) noexcept nogil
 
 # The 128-bit name of (switch, call_id); 0, 0 without a call_id. No other name has b = 0.

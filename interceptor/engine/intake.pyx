@@ -48,14 +48,16 @@ cdef inline void number(const Intake* intake, Call* call, uint32_t field) noexce
 
 
 cdef uint64_t remembered_hash(const Intake* intake, Memo* memo, Text text) noexcept nogil:
-    if text.length == memo.length and memcmp(text.data, memo.text, text.length) == 0:
-        return memo.hash
-    memo.hash = siphash(&intake.secret, text.data, text.length)
-    memo.length = 0
-    if text.length <= sizeof(memo.text):
-        memcpy(memo.text, text.data, text.length)
-        memo.length = text.length
-    return memo.hash
+    cdef Met* met
+    if text.length == 0 or text.length > sizeof(met.text):
+        return siphash(&intake.secret, text.data, text.length)
+    met = &memo.met[(<uint8_t> text.data[text.length - 1] ^ text.length) % MET]
+    if text.length == met.length and memcmp(text.data, met.text, text.length) == 0:
+        return met.hash
+    met.hash = siphash(&intake.secret, text.data, text.length)
+    memcpy(met.text, text.data, text.length)
+    met.length = text.length
+    return met.hash
 
 
 cdef void name_call(const Intake* intake, Memo* switches, Text on_switch, Text call_id, uint64_t* a,

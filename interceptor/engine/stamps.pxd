@@ -115,6 +115,11 @@ cdef inline uint64_t sub_bucket(Millis window, Millis now) noexcept nogil:
     return 0 if now <= 0 or window <= 0 else <uint64_t>now * SUB_BUCKETS // <uint64_t>window
 
 
+# Its number in the cycle. Only windows below six seconds have numbers that wrap in this century.
+cdef inline uint32_t in_cycle(uint64_t number) noexcept nogil:
+    return <uint32_t>number if number < CYCLE else <uint32_t>(number % CYCLE)
+
+
 # How far `number` is ahead of `epoch`, modulo CYCLE; 0 when it is behind.
 cdef inline uint32_t ahead(uint32_t number, uint32_t epoch) noexcept nogil:
     cdef uint32_t d = number - epoch if number >= epoch else number + (CYCLE - epoch)
