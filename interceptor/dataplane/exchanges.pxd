@@ -87,6 +87,7 @@ cdef struct Session:
     int32_t last                # streams behind this one are not served: we leave
     uint32_t interval_ns        # at which a client may reset streams in the long run
     uint64_t resets_until       # if it reset one at each interval, when the last would have been
+    uint64_t expired_until      # the same of calls whose time may have been up while we did not run
     uint32_t ending             # Ending
     uint8_t leaving             # one of the two said GOAWAY
     const uint8_t* frame        # of nghttp2's, not gathered yet

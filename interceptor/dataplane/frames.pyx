@@ -84,20 +84,28 @@ cdef int abused(Session* session) noexcept nogil:
     return NGHTTP2_ERR_CALLBACK_FAILURE
 
 
+cdef int one_more(Session* session, uint64_t* until, uint32_t at_once) noexcept nogil:
+    cdef uint64_t interval = session.interval_ns
+    until[0] = max(until[0], session.batch.now) + interval
+    return abused(session) if until[0] - session.batch.now > interval * at_once else 0
+
+
 cdef int one_reset(Session* session) noexcept nogil:
     # Counts a stream that the client reset, or made us reset.
-    cdef uint64_t interval = session.interval_ns
-    session.resets_until = max(session.resets_until, session.batch.now) + interval
-    if session.resets_until - session.batch.now > interval * session.bounds.max_resets:
-        return abused(session)
-    return 0
+    return one_more(session, &session.resets_until, session.bounds.max_resets)
 
 
-cdef inline bint too_late(const Stream* stream) noexcept nogil:
-    # A client that gives up when its time is over does what it should; of resets it makes sooner there are few.
+cdef int given_up(Stream* stream) noexcept nogil:
+    # A client that gives up when its time is over does what it should; of resets it makes sooner there are few. Where
+    # we did not run meanwhile, calls and their ends are read at once and nobody can tell: but then no more of them
+    # come than may be open at once.
+    cdef Session* session = stream.session
     cdef uint64_t had = stream.deadline_ns - stream.arrived_ns
-    return (stream.deadline_ns != 0 and had >= SHORTEST_NS
-            and stream.session.batch.now - stream.arrived_ns >= had // 4 * 3)
+    if stream.deadline_ns == 0 or had < SHORTEST_NS:
+        return one_reset(session)
+    if session.batch.now - stream.arrived_ns >= had // 4 * 3:
+        return 0
+    return one_more(session, &session.expired_until, session.bounds.max_streams)
 
 
 cdef inline Stream* stream_of(Session* session, int32_t identity) noexcept nogil:
@@ -223,7 +231,7 @@ cdef int on_frame(nghttp2_session* http, const nghttp2_frame* frame, void* user_
         stream = stream_of(session, frame.hd.stream_id)
         if stream != NULL and not stream.abandoned:
             stream.abandoned = True     # counted here, not when it closes
-            return 0 if too_late(stream) else one_reset(session)
+            return given_up(stream)
     elif frame.hd.type == NGHTTP2_GOAWAY:
         session.leaving = True
     return 0

@@ -46,9 +46,11 @@ class DataPlane:
 
         Bounds of one connection: max_message, max_headers, window (of a stream), max_unsent (replies that wait on a
         stream): bytes. max_streams: open at once. max_resets, resets_a_second: streams a client may reset in one go,
-        and in the long run. idle_s, age_s: seconds without an open stream, or altogether, after which a connection is
-        drained; 0 for never, since a switch keeps its connections. stall_s: seconds for a handshake, the rest of a
-        request, or the taking of an answer. max_connections: of all threads; what comes on top is told GOAWAY.
+        and in the long run; in one go of calls with a deadline max_streams, since the time of all that are open may be
+        up together while we do not run. idle_s, age_s: seconds without an open stream, or altogether, after which a
+        connection is drained; 0 for never, since a switch keeps its connections. stall_s: seconds for a handshake, the
+        rest of a request, or the taking of an answer. max_connections: of all threads; what comes on top is told
+        GOAWAY.
 
         Raises ValueError for a number out of its range or what is no address, OSError naming an address that cannot
         be bound.

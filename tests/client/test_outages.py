@@ -171,6 +171,29 @@ def test_hundreds_of_calls_at_once_are_all_answered_while_the_service_hangs(
     assert until_decided(client).rule == "listed"
 
 
+def test_a_thousand_calls_that_expire_together_cost_no_connection(two: list[Running]) -> None:
+    """To a service that hung they come with their ends, all at once: no flood, for they are all that may be open."""
+
+    def cut_off() -> float:
+        return two[0].metric("interceptor_connections_ended_total", reason="abuse")
+
+    async def calls() -> list[Answer]:
+        async with AsyncScreening(two[0].data.address, deadline_ms=500) as client:
+            assert await client.connect(30)
+            halt(two[0])
+            asked = [client.decide(caller=LISTED, callee=CALLEE) for _ in range(1000)]
+            assert not any(answer.decided for answer in await asyncio.gather(*asked))
+            two[0].signal(signal.SIGCONT)
+            while not (await client.decide(caller=LISTED, callee=CALLEE)).decided:
+                await asyncio.sleep(0.01)
+        async with AsyncScreening(two[0].data.address, deadline_ms=PATIENT_MS) as client:
+            return await asyncio.gather(*(client.decide(caller=LISTED, callee=CALLEE) for _ in range(1000)))
+
+    before = cut_off()
+    assert {answer.rule for answer in asyncio.run(asyncio.wait_for(calls(), 60))} == {"listed"}
+    assert cut_off() == before
+
+
 def test_tasks_are_answered_by_their_deadline_too(two: list[Running], stream: bool) -> None:
     async def calls() -> list[Answer]:
         async with AsyncScreening(two[0].data.address, stream=stream, deadline_ms=100) as client:

@@ -28,8 +28,10 @@ def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> b
 HELLO = PREFACE + frame(SETTINGS) + frame(SETTINGS, ACK)
 
 
-def request(stream: int, message: bytes, *, path: str = DECIDE, encoder: Encoder | None = None) -> bytes:
-    block = (encoder or Encoder()).encode(headers(path))
+def request(
+    stream: int, message: bytes, *, path: str = DECIDE, encoder: Encoder | None = None, **more: str
+) -> bytes:
+    block = (encoder or Encoder()).encode(headers(path, **more))
     return frame(HEADERS, END_HEADERS, stream, block) + frame(DATA, END_STREAM, stream, framed(message))
 
 
@@ -345,8 +347,8 @@ def test_a_client_that_knows_the_maximum_and_goes_over_it_ends_its_connection() 
     assert goaway_of(probe) == ErrorCodes.PROTOCOL_ERROR and probe.ending == Ending.ENDED_PROTOCOL
 
 
-def cancelled(stream: int) -> bytes:
-    return request(stream, b"x") + frame(RST_STREAM, 0, stream, struct.pack(">I", ErrorCodes.CANCEL))
+def cancelled(stream: int, **more: str) -> bytes:
+    return request(stream, b"x", **more) + frame(RST_STREAM, 0, stream, struct.pack(">I", ErrorCodes.CANCEL))
 
 
 def test_rapid_resets_end_the_connection() -> None:
@@ -355,6 +357,19 @@ def test_rapid_resets_end_the_connection() -> None:
     assert probe.receive(b"".join(cancelled(101 + 2 * i) for i in range(50))) == -1
     assert probe.ending == Ending.ENDED_ABUSE and goaway_of(probe) == ErrorCodes.ENHANCE_YOUR_CALM
     assert probe.receive(request(301, b"too late")) == -1 and b"too late" not in asked(probe)
+
+
+def test_all_calls_of_a_client_may_expire_while_we_do_not_run() -> None:
+    """They come with their ends: as many as may be open at once. Calls without a deadline do not expire."""
+    probe = greeted(max_streams=50, max_resets=20, resets_a_second=1)
+    expired = [cancelled(1 + 2 * i, grpc_timeout="50m") for i in range(200)]
+    assert probe.receive(b"".join(expired[:50])) == 0
+    probe.output()
+    probe.receive(request(1001, b"the next"))
+    assert asked(probe)[-1:] == [b"the next"]
+    probe = greeted(max_streams=50, max_resets=20, resets_a_second=1)
+    assert probe.receive(b"".join(expired)) == -1
+    assert probe.ending == Ending.ENDED_ABUSE and goaway_of(probe) == ErrorCodes.ENHANCE_YOUR_CALM
 
 
 def test_cancelling_now_and_then_is_fine() -> None:

@@ -234,12 +234,16 @@ def test_who_asks_and_never_reads(plane: Plane, path: str) -> None:
 def floods() -> Iterator[Any]:
     stream_1 = frame(HEADERS, END_HEADERS, 1, request(WATCH)) + frame(DATA, END_STREAM, 1, message(b""))
     unfinished = frame(HEADERS, 0, 1, request(DECIDE))
-    reset = [
-        frame(HEADERS, END_HEADERS | END_STREAM, stream, request(DECIDE))
-        + frame(RST_STREAM, 0, stream, b"\0\0\0\x08")
-        for stream in range(1, 4001, 2)
-    ]
-    yield pytest.param(b"", b"".join(reset), id="rapid reset")
+    for name, more in (
+        ("rapid reset", b""),
+        ("rapid reset of calls with a deadline", fields(grpc_timeout="50m")),
+    ):
+        reset = [
+            frame(HEADERS, END_HEADERS | END_STREAM, stream, request(DECIDE) + more)
+            + frame(RST_STREAM, 0, stream, b"\0\0\0\x08")
+            for stream in range(1, 4001, 2)
+        ]
+        yield pytest.param(b"", b"".join(reset), id=name)
     yield pytest.param(b"", frame(PING, 0, 0, b"8 bytes!") * 20_000, id="PING")
     yield pytest.param(b"", frame(SETTINGS, 0, 0, b"\0\3\0\0\0\1") * 20_000, id="SETTINGS")
     yield pytest.param(unfinished, frame(CONTINUATION, 0, 1, b"") * 20_000, id="empty CONTINUATION")
