@@ -14,11 +14,13 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 OURS = [sys.executable, "-m", "interceptor.cli.main"]
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 PR_SET_CHILD_SUBREAPER = 36
+ASKING = Lock()  # a test may start processes in threads of its own
 
 
 class Process(subprocess.Popen[str]):
@@ -32,14 +34,15 @@ class Process(subprocess.Popen[str]):
             start(*how)
             return
         files = [given["p2cread"], given["c2pwrite"], given["errwrite"]]
-        origin = origin_of(*sorted(each for each in environ.items() if each[0].startswith("PYTHON")))
-        self.pid = origin.fork(
-            [at if file == -1 else file for at, file in enumerate(files)],
-            line=given["args"],
-            environ=environ,
-            directory=os.fspath(given["cwd"] or Path.cwd()),
-            session=given["start_new_session"],
-        )
+        with ASKING:
+            origin = origin_of(*sorted(each for each in environ.items() if each[0].startswith("PYTHON")))
+            self.pid = origin.fork(
+                [at if file == -1 else file for at, file in enumerate(files)],
+                line=given["args"],
+                environ=environ,
+                directory=os.fspath(given["cwd"] or Path.cwd()),
+                session=given["start_new_session"],
+            )
         self._child_created = True
         self._close_pipe_fds(*(given[name] for name in PIPES))  # type: ignore[attr-defined]
 
