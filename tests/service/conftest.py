@@ -1,5 +1,6 @@
 """Services for tests: one that a file's tests share, and ones of a test's own."""
 
+import gc
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -79,3 +80,4 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
     yield call
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    gc.enable()  # a service that does not come to serve leaves it off
