@@ -89,7 +89,8 @@ class Fetching(Background):
 class Copying(Background):
     """Copies the state to disk every so many seconds, slowly and while nobody else wants the core; and once at the end.
 
-    That last one is made as fast as it goes at nice 19; one that it finds being made is given up.
+    That last one is made by whoever stops it, as fast as it goes: no call waits for the core any more, and behind busy
+    neighbours a thread at nice 19 would not come to its end in time. One that it finds being made is given up.
     """
 
     def __init__(self, state: StateDirectory | None, period: float, clock: Clock, log: Log) -> None:
@@ -110,12 +111,13 @@ class Copying(Background):
         step_back()
         while not self._stopping.wait(self._period):
             self._copy(self._state, self._beside)
-        if self.ours:
-            self._copy(self._state, Pace())
 
     def stop(self) -> None:
+        """Makes the last copy, if this process began to make any."""
         self._beside.give_up()
         super().stop()
+        if self._thread.ident and self._state is not None and self._period and self.ours:
+            self._copy(self._state, Pace())
 
     def _copy(self, state: StateDirectory, pace: Pace) -> None:
         begun = time.monotonic()
