@@ -83,11 +83,22 @@ def at_a_terminal(line: str, folder: Path, environ: dict[str, str]) -> str:
             pass
         finally:
             os.close(ours)
-    # a progress bar is drawn over, and at last wiped out from the line below it
-    left, n = written.decode().replace("\r\n", "\n"), 1
-    while n:  # one line at a time, the last first
-        left, n = re.subn(r"[^\n]*\n(?:\r|\x1b\[\?25h)*\x1b\[1A\x1b\[2K", "", left)
-    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[^\n]*\r", "", left)
+    # progress bars are drawn over, and at last wiped out from the row below them
+    rows, at, begun = [""], 0, False
+    for piece in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r*\n|\r|[^\x1b\r\n]+", written.decode()):
+        match piece:
+            case "\r":
+                begun = True
+            case "\x1b[1A":
+                at -= 1
+            case "\x1b[2K":
+                rows[at] = ""
+            case _ if piece.endswith("\n"):
+                at, begun = at + 1, False
+                rows += [""] * (at == len(rows))
+            case _ if not piece.startswith("\x1b"):
+                rows[at], begun = piece if begun else rows[at] + piece, False
+    plain = "\n".join(rows)
     return re.sub(r" +$", "", plain, flags=re.MULTILINE)
 
 
