@@ -28,6 +28,7 @@ VERSION = 1  #: of what is said
 #: seconds: that a change under way may take before a new process is told to come again, that a new process may take
 #: until it answers calls, and that it waits for an answer to what is done at once
 FREEZING, STARTING, AT_ONCE = 30.0, 900.0, 60.0
+ANSWERING = 120  #: seconds that a new process waits for its turn, and for what it is given
 LOOK = 0.2  # seconds between looks whether to stop, or to take the store back
 PACKET = 1 << 16
 MOST_FDS = 128
@@ -234,13 +235,18 @@ class Predecessor:
         Raises HandoverError.
         """
         peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        peer.settimeout(2 * FREEZING + AT_ONCE)
+        # Only a blocking connect waits while others wait to be accepted; Python's own timeout would make it fail then.
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", ANSWERING, 0))
         try:
             with _place(directory) as place:
                 peer.connect(str(place))
+            peer.settimeout(ANSWERING)
         except (FileNotFoundError, ConnectionRefusedError):
             peer.close()
             return None
+        except BlockingIOError:
+            peer.close()
+            raise HandoverError("other processes are taking over already: try again in a moment") from None
         except OSError as error:
             peer.close()
             raise HandoverError(f"{directory / NAME}: {error.strerror}") from error

@@ -5,13 +5,14 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from interceptor.pb.v1 import interception_pb2 as pb
+from interceptor.runtime.handover import Predecessor
 from running.conftest import Serve
 from running.switches import Streaming, check, counted, switches
 from service.operating import add, becomes
@@ -121,6 +122,27 @@ def test_a_third_process_waits_for_the_first_and_events_of_all_three_are_kept(
     becomes(lambda: set(ids) == set(told()))
     assert sorted({int(json.loads(each)["sequence"]) for each in lines.read_text().splitlines()}) == [1, 2, 3]
     assert counted(newest, asking.caller)["calls"] == asking.asked
+
+
+def test_as_many_as_come_at_once_wait_for_their_turn(tmp_path: Path, serve: Serve) -> None:
+    """More than may wait to be accepted: a connection that finds no place waits for one, and is not refused."""
+    service, times = serve(), 5
+    service.signal(signal.SIGSTOP)
+
+    def come() -> bool:
+        predecessor = Predecessor.ask(tmp_path / "data")
+        assert predecessor is not None
+        predecessor.close()
+        return predecessor.pid == service.process.pid
+
+    with ThreadPoolExecutor(times) as coming:
+        came = [coming.submit(come) for _ in range(times)]
+        wait(came, 1)
+        service.signal(signal.SIGCONT)
+        assert all(each.result() for each in came)
+    becomes(lambda: [e["event"] for e in service.events()].count("changes are taken again") == times)
+    add(service, "+8613900001130")
+    assert service.decide(caller="+8613900001130", callee=CALLEE).verdict == pb.VERDICT_BLOCK
 
 
 def test_without_anybody_to_take_over_from_it_is_an_ordinary_start(serve: Serve) -> None:
