@@ -37,6 +37,7 @@ from interceptor.runtime.certificates import ends_of, ends_of_sinks
 from interceptor.runtime.handover import HandoverError, Predecessor, Sockets
 from interceptor.runtime.loader import Loaded, LoadError, Progress, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
+from interceptor.runtime.niceness import step_forward
 from interceptor.runtime.page import Page, open_page, paths_of
 from interceptor.runtime.service import NotReadyError, Service, Settings, state_directory
 from interceptor.store.words import StoreError
@@ -209,6 +210,7 @@ def serve(options: Options) -> None:
         if not succession.left:
             tell("STOPPING=1")
         log.info("stopping", grace_seconds=options.grace)
+        step_forward()
     log.info("stopped")
 
 

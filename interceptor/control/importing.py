@@ -15,7 +15,7 @@ from interceptor.control.lists import confirmed, invalid
 from interceptor.control.refusing import Refusal
 from interceptor.pb.v1 import lists_pb2 as pb
 from interceptor.runtime.live import Changed, Import, LiveLists, Preview
-from interceptor.runtime.loader import step_back
+from interceptor.runtime.niceness import step_back
 from interceptor.store.words import Mode
 
 LARGEST_PIECE = 1 << 20  # bytes

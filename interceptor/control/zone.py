@@ -16,8 +16,8 @@ import dns.tsig
 from interceptor.control.zoneanswers import ZoneAnswers
 from interceptor.control.zonedata import ZoneData
 from interceptor.runtime.addresses import ListenError, endpoint, local
-from interceptor.runtime.loader import step_back
 from interceptor.runtime.logs import Log
+from interceptor.runtime.niceness import step_back
 from interceptor.store.words import StoreError
 
 #: seconds between looks at the lists

@@ -14,9 +14,9 @@ from interceptor.engine.engine import Engine
 from interceptor.engine.types import BlockClass, NumberStatus, Verdict
 from interceptor.runtime.background import Background
 from interceptor.runtime.clock import Clock
-from interceptor.runtime.loader import step_back
 from interceptor.runtime.logs import Log
 from interceptor.runtime.masking import masked
+from interceptor.runtime.niceness import step_back
 from interceptor.runtime.outcomes import RecentOutcomes
 from interceptor.runtime.recent import RecentCalls
 from interceptor.runtime.tally import Tally

@@ -5,9 +5,9 @@ from contextlib import suppress
 
 from interceptor.runtime.background import Background
 from interceptor.runtime.clock import Clock
-from interceptor.runtime.loader import step_back
 from interceptor.runtime.logs import Log
 from interceptor.runtime.memory import give_back
+from interceptor.runtime.niceness import step_back
 from interceptor.store import facts
 from interceptor.store.store import Store
 from interceptor.store.words import StoreError

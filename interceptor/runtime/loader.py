@@ -4,8 +4,6 @@ The first load runs where it is asked for; every later one on a builder thread a
 numbers takes no turn from the threads that decide calls.
 """
 
-import os
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from interceptor.engine.spec import ListSpec, Spec
 from interceptor.policy import PolicyError, load_policy
 from interceptor.policy.reading import read_source
 from interceptor.runtime.clock import Clock
+from interceptor.runtime.niceness import step_back
 from interceptor.runtime.outcomes import EMERGENCY, RecentOutcomes
 from interceptor.store.listfile import ListFile, ListFileError, read_list
 
@@ -174,11 +173,6 @@ def read_policy(path: Path) -> Written:
         return Written(read_source(path).text, path.name, path.parent.absolute())
     except PolicyError as error:
         raise LoadError(Fault.POLICY, str(error)) from error
-
-
-def step_back() -> None:
-    """Puts the calling thread, and it alone, at nice 19 (Linux keeps niceness per thread)."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 def policy_path(name: str) -> Path:

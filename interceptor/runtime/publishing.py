@@ -13,9 +13,9 @@ from interceptor.delivery.settings import Sinks
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.demotion import Jump
 from interceptor.runtime.events import CLASSES, VERDICTS, text
-from interceptor.runtime.loader import step_back
 from interceptor.runtime.logs import Log
 from interceptor.runtime.masking import masked
+from interceptor.runtime.niceness import step_back
 from interceptor.runtime.outcomes import RecentOutcomes
 
 #: where the spool lies in the service's --data, if the sinks file names no place

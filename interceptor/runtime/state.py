@@ -11,8 +11,8 @@ from interceptor.engine.copying import Pace
 from interceptor.engine.state import StateDirectory, StateError
 from interceptor.runtime.background import Background
 from interceptor.runtime.clock import Clock
-from interceptor.runtime.loader import step_back
 from interceptor.runtime.logs import Log
+from interceptor.runtime.niceness import step_back
 
 #: of every user, in memory, until the machine is started anew
 SHARED_MEMORY = Path("/dev/shm")

@@ -21,8 +21,8 @@ from interceptor.runtime.background import Background
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.events import text
 from interceptor.runtime.hottest import SLICES, Calling, Hottest
-from interceptor.runtime.loader import step_back
 from interceptor.runtime.masking import masked
+from interceptor.runtime.niceness import step_back
 from interceptor.runtime.outcomes import RecentOutcomes
 
 BEAT = 1.0  # seconds between looks at the engine

@@ -1,21 +1,35 @@
 """A service that stops, starts again and reloads under its clients: no call in flight is lost."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from resource import RLIMIT_NICE, getrlimit
 
 import grpc
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from interceptor.pb.v1 import interception_pb2 as pb
 from interceptor.pb.v1.interception_pb2_grpc import InterceptionServiceStub
 from interop.calls import Turns, call, messages
+from service.operating import becomes
 from service.running import LIST, POLICY, Running, write_policy
 
 SERVING, NOT_SERVING = 1, 2
 #: at once, and not after the second that grpcio waits by default
 RECONNECT = [("grpc.initial_reconnect_backoff_ms", 20), ("grpc.max_reconnect_backoff_ms", 100)]
+
+
+def niceness(process: int) -> set[int]:
+    """Of its threads."""
+    found = set()
+    for thread in Path(f"/proc/{process}/task").iterdir():
+        with suppress(ProcessLookupError):
+            found.add(os.getpriority(os.PRIO_PROCESS, int(thread.name)))
+    return found
 
 
 def test_an_open_stream_is_answered_to_its_end_while_the_service_stops(
@@ -49,6 +63,28 @@ def test_a_stop_does_not_wait_for_a_stream_beyond_its_grace(
         assert next(stream).decision.rule == "default"
         assert service.stop() == 0
         turns.end()
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 and getrlimit(RLIMIT_NICE)[0] < 20, reason="who stepped back may not step forward here"
+)
+def test_threads_that_stepped_back_behind_the_calls_hold_up_no_stop(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    """Each of them is waited for: at nice 19, beside busy neighbours, for seconds."""
+    service = start(write_policy(tmp_path), "--grace", "60")
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    with grpc.insecure_channel(service.data.address) as channel:
+        turns = Turns()
+        stream = InterceptionServiceStub(channel).DecideStream(iter(turns), timeout=120)
+        turns.say(*messages(0, 1))
+        assert next(stream).decision.rule == "default"
+        assert {ours, 19} <= niceness(service.process.pid)
+        service.signal(signal.SIGTERM)
+        becomes(lambda: niceness(service.process.pid) == {ours})
+        turns.end()
+        assert list(stream) == []
+        assert service.stop() == 0
 
 
 def test_a_channel_finds_the_service_that_was_started_again(
