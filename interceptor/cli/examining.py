@@ -7,6 +7,7 @@ import resource
 import shutil
 import socket
 import ssl
+import struct
 import time
 import urllib.error
 import urllib.request
@@ -39,6 +40,13 @@ SOON, ROOM = 21, 2 * GB
 #: bytes: of a process without lists and counters, of a listed number; see "How large a machine" in the README
 BASE, NUMBER = 300 << 20, 27
 FILES = 16_384 + 1_024
+ASKING = 2  # seconds that a port has to answer
+ANSWERS, FREE, BUSY = "answers", "is free", "is taken, and lets nobody in"
+PORTS = {
+    ANSWERS: "",
+    FREE: "if the service is to run: start it, and look at its last line",
+    BUSY: "whoever has it stands still, or has more to do than it can: look at the machine's load, and at its log",
+}
 _UNSYNC, _ERROR = 0x40, 5  # STA_UNSYNC, TIME_ERROR (adjtimex(2))
 
 
@@ -83,17 +91,21 @@ def doctor(where: Where, *, as_json: bool) -> int:
     return int(any(each.state == BAD for each in findings))
 
 
-def _answers(address: str) -> bool:
+def _heard(address: str) -> str:
+    """Who is at a port of this machine."""
     try:
         if address.startswith("unix:"):
             with socket.socket(socket.AF_UNIX) as one:
-                one.settimeout(2)
+                # Only a blocking connect waits for a place in the queue; Python's own timeout makes it fail at once.
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", ASKING, 0))
                 one.connect(address.removeprefix("unix:").removeprefix("//"))
         else:
-            socket.create_connection(endpoint(address), 2).close()
+            socket.create_connection(endpoint(address), ASKING).close()
+    except (BlockingIOError, TimeoutError):
+        return BUSY
     except OSError:
-        return False
-    return True
+        return FREE
+    return ANSWERS
 
 
 def _ports(where: Where) -> Iterator[Finding]:
@@ -101,21 +113,17 @@ def _ports(where: Where) -> Iterator[Finding]:
         if not address:
             continue
         try:
-            answers = _answers(address)
+            heard = _heard(address)
         except ListenError as error:
             yield Finding(f"port {name}", BAD, str(error), f"give --{name} HOST:PORT")
             continue
-        yield Finding(
-            f"port {name}",
-            GOOD if answers else LOOK,
-            f"{address} {'answers' if answers else 'is free'}",
-            "" if answers else "if the service is to run: start it, and look at its last line",
-        )
+        state = GOOD if heard == ANSWERS else LOOK
+        yield Finding(f"port {name}", state, f"{address} {heard}", PORTS[heard])
 
 
 def _health(where: Where) -> Iterator[Finding]:
     try:
-        if not where.ports[2] or not _answers(where.ports[2]):
+        if not where.ports[2] or _heard(where.ports[2]) == FREE:
             return
     except ListenError:
         return

@@ -63,6 +63,11 @@ class Wording:
             words = None if theirs is None else shipped["templates"].get(category, {}) | theirs
             self._texts[category] = words.get(said.language) if words else None
 
+    @property
+    def categories(self) -> list[str]:
+        """Those that there are words for."""
+        return [category for category in self._texts if self.has(category)]
+
     def has(self, category: str) -> bool:
         """Whether there are words for it."""
         return self._texts.get(category) is not None
@@ -111,6 +116,11 @@ class Reminders:
         self._minute = -1
         self._made: Counter[str] = Counter()
         self.counts: Counter[tuple[str, str]] = Counter()  #: by category and outcome
+
+    @property
+    def told(self) -> dict[tuple[str, str], int]:
+        """The counts for metrics: what may be made is there from the start, or a rate would miss the first of it."""
+        return {(category, "made"): 0 for category in self._wording.categories} | self.counts
 
     def made(self, events: npt.NDArray[np.void]) -> list[Record]:
         """Reminders for a batch off the ring, as `Maker`."""

@@ -38,7 +38,7 @@ class StandingCollector(Collector):
         reminders, warnings = self._service.reminders, self._service.early_warnings
         if reminders is not None:
             text = "Warned calls whose party at risk was told of it: made, repeated that day, no_template, unreachable."
-            yield outlets.made("interceptor_reminders", text, "category", reminders.counts)
+            yield outlets.made("interceptor_reminders", text, "category", reminders.told)
         if warnings is not None:
             text = (
                 "Calls of numbers that are highly suspected: made, an event was made of the first; repeated."

@@ -201,6 +201,7 @@ def test_at_night_the_gateway_is_told_until_when_to_hold_it(tmp_path: Path, gate
 def test_a_killed_service_has_told_everybody_and_nobody_of_two(tmp_path: Path, gateway: Gateway) -> None:
     """The gateway is down when it is killed: what was in the spool comes, and a person has one message by its id."""
     service = started(tmp_path, gateway)
+    assert service.metric("interceptor_reminders_total", outcome="made") == 0  # and not absent
     for callee in range(50):
         call(service, "shop", callee, caller=callee)
     gateway.of("+86139", 50)

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event, Thread
 
@@ -94,6 +96,23 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
         assert f"ends in {days} days" in ends[what][1]
     wrong = told(*common, "--tls-cert", switch.certificate, "--tls-key", other.key)
     assert (wrong[0], wrong[1]["certificate"][0]) == (1, "bad")
+
+
+@pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET])
+def test_a_port_whose_queue_is_full_is_taken_and_not_free(
+    tmp_path: Path, family: socket.AddressFamily
+) -> None:
+    with socket.socket(family) as busy, ExitStack() as waiting:
+        busy.bind(str(tmp_path / "busy") if family == socket.AF_UNIX else ("127.0.0.1", 0))
+        busy.listen(0)
+        for _ in range(4):
+            one = waiting.enter_context(socket.socket(family))
+            one.setblocking(False)
+            one.connect_ex(busy.getsockname())
+        address = f"unix:{tmp_path}/busy" if family == socket.AF_UNIX else "{}:{}".format(*busy.getsockname())
+        found = told("--data", tmp_path, "--listen", address, "--control", "127.0.0.1:9", "--metrics", "")[1]
+        assert found["port listen"] == ("look", f"{address} is taken, and lets nobody in")
+    assert found["port control"] == ("look", "127.0.0.1:9 is free")
 
 
 def test_a_probe_is_decided_and_touches_no_counter(serve: Serve) -> None:
