@@ -31,12 +31,12 @@ class FileSink:
 
     def deliver(self, events: Sequence[Event]) -> None:
         try:
+            if time.monotonic() - self._swept > SWEEP:
+                self._swept = time.monotonic()  # what cannot be taken away holds up no more than one attempt
+                self._file.sweep()
             self._file.write(event.text + b"\n" for event in events)
         except OSError as error:
             raise Away(str(error)) from None
-        if time.monotonic() - self._swept > SWEEP:
-            self._file.sweep()
-            self._swept = time.monotonic()
 
     def close(self) -> None:
         self._file.close()

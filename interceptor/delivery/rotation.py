@@ -61,18 +61,23 @@ class RotatingFile:
     def _open(self) -> int:
         # A log of who called whom is the operator's alone.
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        alone = False  # what another process is writing just now, that goes on for a moment, is not torn
-        with suppress(OSError):
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            alone = True
-        self._size = os.fstat(fd).st_size
-        start = max(self._size - LONGEST, 0)
-        end = os.pread(fd, LONGEST, start) if self._size else b""
-        if end and not end.endswith(b"\n") and alone:
-            self._size = start + end.rfind(b"\n") + 1
-            os.ftruncate(fd, self._size)
-        with suppress(OSError):
-            fcntl.flock(fd, fcntl.LOCK_SH)
+        try:
+            alone = False  # what another process is writing just now, that goes on for a moment, is not torn
+            with suppress(OSError):
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                alone = True
+            size = os.fstat(fd).st_size
+            start = max(size - LONGEST, 0)
+            end = os.pread(fd, LONGEST, start) if size else b""
+            if end and not end.endswith(b"\n") and alone:
+                size = start + end.rfind(b"\n") + 1
+                os.ftruncate(fd, size)
+            with suppress(OSError):
+                fcntl.flock(fd, fcntl.LOCK_SH)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._size = size
         return fd
 
     def _append(self, lines: list[bytes]) -> None:
@@ -89,13 +94,15 @@ class RotatingFile:
         self._size = size
 
     def _rotate(self) -> None:
-        os.close(self._fd)
-        for number in range(self._keep - 1, 0, -1):
-            older = Path(f"{self._path}.{number}")
-            if older.exists():
-                older.replace(f"{self._path}.{number + 1}")
-        self._path.replace(f"{self._path}.1")
-        self._fd = self._open()
+        if self._path.exists():  # else an attempt before this one has moved it
+            for number in range(self._keep - 1, 0, -1):
+                older = Path(f"{self._path}.{number}")
+                if older.exists():
+                    older.replace(f"{self._path}.{number + 1}")
+            self._path.replace(f"{self._path}.1")
+        full = self._fd
+        self._fd = self._open()  # before the other is closed: whose number would soon be somebody else's file
+        os.close(full)
         self.sweep()
 
     def sweep(self) -> None:

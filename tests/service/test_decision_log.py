@@ -88,3 +88,23 @@ def test_an_existing_file_is_continued(tmp_path: Path) -> None:
     file.write([b"after\n", b"a line that is too long for what is left\n"])
     file.close()
     assert (tmp_path / "log.1").read_text() == "before\nafter\n"
+
+
+def test_a_file_that_cannot_be_moved_aside_leaves_other_files_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    file = RotatingFile(folder / "log", limit=20)
+    file.write([b"before the disk went\n"])
+    folder.rename(tmp_path / "away")
+    others = tmp_path / "others"
+    with others.open("wb") as other:  # the number of a file that was closed would be this one's
+        for _ in range(3):
+            with pytest.raises(OSError, match="log"):
+                file.write([b"after\n"])
+        assert other.tell() == 0
+        assert others.read_bytes() == b""
+    (tmp_path / "away").rename(folder)
+    file.write([b"and back\n"])
+    file.close()
+    assert (folder / "log").read_text() == "and back\n"
+    assert (folder / "log.1").read_text() == "before the disk went\n"
