@@ -305,6 +305,5 @@ def serve(
     )
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(
-        0
-    )  # all is ended and written: to take apart what was loaded costs a quarter of a second of a core
+    # All is ended and written: to take apart what was loaded costs a quarter of a second of a core.
+    os._exit(0)

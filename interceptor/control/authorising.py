@@ -99,9 +99,8 @@ class Gate:
         self._now_ms = now_ms
         self._tries = tries
         self._trusted = trusted
-        self._any = (
-            False  # whether anybody was given access: an admin without an end stays then, whatever is revoked
-        )
+        # whether anybody was given access: an admin without an end stays then, whatever is revoked
+        self._any = False
         self._slow = threading.BoundedSemaphore(SLOW_AT_ONCE)
 
     def admit(self, method: str, context: grpc.ServicerContext) -> Caller:

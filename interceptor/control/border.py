@@ -17,9 +17,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from interceptor.pb.v1 import admin_pb2
 from interceptor.pb.v1 import interception_pb2 as pb
 
-VARINT, FIXED64, LENGTH, GROUP, GROUP_END, FIXED32 = range(
-    6
-)  # wire types (protobuf encoding, "Message Structure")
+#: wire types (protobuf encoding, "Message Structure")
+VARINT, FIXED64, LENGTH, GROUP, GROUP_END, FIXED32 = range(6)
 MAX_VARINT = 10  # bytes of a 64-bit varint; ...
 MAX_TAG = 5  # ... of a field's tag or length
 MAX_DEPTH = 100  # messages and groups within one another

@@ -19,9 +19,8 @@ from interceptor.runtime.addresses import ListenError, guard, local
 from interceptor.runtime.logs import Log
 from interceptor.runtime.service import Service
 
-LARGEST = (
-    1 << 20
-) + 4096  # bytes of one request, a piece of an import; each method has its own bound below it
+#: bytes of one request, a piece of an import; each method has its own bound below it
+LARGEST = (1 << 20) + 4096
 STREAMS = 16  # of switches; a stream holds a thread
 THREADS = 2 * STREAMS + WATCHERS  # as many stay for single calls and operators
 QUEUED = 1024  # requests inside the server at once; the next one is refused, not queued

@@ -63,9 +63,8 @@ class Courier:
         self.delivered = 0  #: events
         self.failures = 0  #: attempts
         self.refused = 0  #: events that were set aside
-        self.expired = (
-            0  #: events that could not be delivered for as long as they are kept, or before they were erased
-        )
+        #: events that could not be delivered for as long as they are kept, or before they were erased
+        self.expired = 0
 
     @property
     def dropped(self) -> int:

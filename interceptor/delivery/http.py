@@ -1,14 +1,13 @@
 """HTTP POST, and what the answer means for a sink."""
 
-import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import httpx
 
-from interceptor.delivery.settings import SinksError
+from interceptor.delivery.settings import trusted, without_query
 from interceptor.delivery.sink import Away, Refused
 
 #: answers that no further attempt changes: the events are wrong, or too many. Others (a wrong path, a wrong secret, a
@@ -21,16 +20,17 @@ LONGEST, EXCERPT = 1 << 16, 200
 class Post:
     """One connection to one URL. It follows no redirection, and no proxy out of the environment.
 
-    Raises SinksError for a CA that cannot be read.
+    What it says of a failure goes to the log: without the URL's query, which may hold a token, and with the receiver's
+    words `masked`, which may repeat a number.
     """
 
-    def __init__(self, url: str, *, ca_file: Path | None, timeout_s: float) -> None:
+    def __init__(
+        self, url: str, *, ca_file: Path | None, timeout_s: float, masked: Callable[[str], str]
+    ) -> None:
         self._url = url
-        try:
-            trusted = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
-        except OSError as error:
-            raise SinksError(f"ca_file {ca_file}: {error}: name a file of certificates (PEM)") from None
-        self._client = httpx.Client(verify=trusted, timeout=timeout_s, trust_env=False)
+        self._shown = without_query(url)
+        self._masked = masked
+        self._client = httpx.Client(verify=trusted(ca_file), timeout=timeout_s, trust_env=False)
 
     def send(self, body: bytes, headers: Mapping[str, str]) -> bytes:
         """The body of a good answer. Raises Away, Refused."""
@@ -42,11 +42,11 @@ class Post:
                     if len(said) > LONGEST:
                         break
         except httpx.HTTPError as error:
-            raise Away(f"{self._url}: {type(error).__name__}: {error}") from None
+            raise Away(f"{self._shown}: {type(error).__name__}: {error}") from None
         if answer.is_success:
             return said
-        words = " ".join(said[:EXCERPT].decode(errors="replace").split())
-        problem = f"{self._url}: {answer.status_code} {words}".rstrip()
+        words = self._masked(" ".join(said.decode(errors="replace").split()))[:EXCERPT]
+        problem = f"{self._shown}: {answer.status_code} {words}".rstrip()
         if answer.status_code in FINAL:
             raise Refused(problem)
         raise Away(problem, retry_after(answer.headers.get("retry-after", "")))

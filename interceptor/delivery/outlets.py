@@ -18,6 +18,7 @@ from interceptor.delivery.settings import (
     SinksError,
     ValkeyEntry,
     WebhookEntry,
+    trusted,
 )
 from interceptor.delivery.sink import Sink
 from interceptor.delivery.spool import Spool, SpoolError
@@ -79,7 +80,7 @@ class Outlets:
             self.couriers = tuple(
                 Courier(
                     entry,
-                    opened(entry),
+                    opened(entry, masked),
                     self.spool.reader(entry.name),
                     Selection(entry, source=source, masked=masked, key=key),
                     set_aside=RotatingFile(
@@ -123,20 +124,22 @@ class Outlets:
 def try_out(settings: Sinks) -> None:
     """Loads what the sinks speak with, and opens each, while another process delivers. Raises SinksError."""
     for entry in settings.sinks:
-        opened(entry).close()
+        opened(entry, str).close()
 
 
-def opened(entry: AnySink) -> Sink:
+def opened(entry: AnySink, masked: Callable[[str], str]) -> Sink:
     """The sink of an entry. Raises SinksError."""
     try:
-        return _sink(entry)
+        if (ca_file := getattr(entry, "ca_file", None)) is not None:
+            trusted(ca_file)  # some libraries look at it no sooner than when they connect
+        return _sink(entry, masked)
     except ModuleNotFoundError as error:
         raise SinksError(f"sink {entry.name}: needs the package {error.name}: {MISSING}") from None
     except SinksError as error:
         raise SinksError(f"sink {entry.name}: {error}") from None
 
 
-def _sink(entry: AnySink) -> Sink:
+def _sink(entry: AnySink, masked: Callable[[str], str]) -> Sink:
     # Each kind's library is loaded where it is used, and nowhere else.
     if isinstance(entry, FileEntry):
         from interceptor.delivery.files import FileSink  # noqa: PLC0415
@@ -145,7 +148,7 @@ def _sink(entry: AnySink) -> Sink:
     if isinstance(entry, WebhookEntry):
         from interceptor.delivery.webhook import Webhook  # noqa: PLC0415
 
-        return Webhook(entry)
+        return Webhook(entry, masked=masked)
     if isinstance(entry, ValkeyEntry):
         from interceptor.delivery.stream import StreamSink  # noqa: PLC0415
 
@@ -156,4 +159,4 @@ def _sink(entry: AnySink) -> Sink:
         return KafkaSink(entry)
     from interceptor.delivery.traces import TraceSink  # noqa: PLC0415
 
-    return TraceSink(entry)
+    return TraceSink(entry, masked=masked)

@@ -110,12 +110,10 @@ class Segment:
         while (found := self.at(place, least)) is not None:
             event, behind = found
             if event.kind != ERASED and named.search(event.body):
-                head = _HEAD.pack(len(event.body), event.sequence, event.at_ms, _GONE) + b" " * len(
-                    event.body
-                )
-                self._data[place:behind] = (
-                    _CRC.pack(zlib.crc32(head)) + head
-                )  # at once: a reader sees one of the two
+                length = len(event.body)
+                blank = _HEAD.pack(length, event.sequence, event.at_ms, _GONE) + b" " * length
+                # at once: a reader sees one of the two
+                self._data[place:behind] = _CRC.pack(zlib.crc32(blank)) + blank
                 gone.append(event.sequence)
             place, least = behind, event.sequence + 1
         if gone:

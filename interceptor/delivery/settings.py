@@ -3,6 +3,7 @@
 import difflib
 import ipaddress
 import re
+import ssl
 from importlib.resources import files
 from pathlib import Path
 from string import Formatter
@@ -197,12 +198,10 @@ class RemindersEntry(Entry):
     timezone: Zone | None = None  #: of days and quiet hours; None: that of the service's home region
     quiet_hours: str | None = "22:00-07:00"  #: in which nobody is to be woken; null: none
     language: Language = "zh"
-    templates: dict[
-        Category, dict[Language, Words] | None
-    ] = {}  #: before the shipped ones; null: says nothing
-    to_caller: tuple[
-        Category, ...
-    ] = ()  #: whose caller is in danger, and reads them; besides the shipped ones
+    #: before the shipped ones; null: says nothing
+    templates: dict[Category, dict[Language, Words] | None] = {}
+    #: whose caller is in danger, and reads them; besides the shipped ones
+    to_caller: tuple[Category, ...] = ()
 
     @field_validator("quiet_hours")
     @classmethod
@@ -280,14 +279,19 @@ def read_settings(path: Path) -> Sinks:
 def encrypted(entry: SinkEntry, url: str, *, secure: str, plain: str) -> None:
     """Raises ValueError for a URL that is neither encrypted, nor of this machine, nor said to be insecure."""
     parts = urlsplit(url)
-    if parts.scheme not in (secure, plain) or not parts.hostname:
-        raise ValueError(f"url: {url!r} is none of {secure}://HOST...: write it whole")
     if parts.username or parts.password:
         raise ValueError("url: holds a password: put it into a file and name that as secret_file")
+    if parts.scheme not in (secure, plain) or not parts.hostname:
+        raise ValueError(f"url: {without_query(url)!r} is none of {secure}://HOST...: write it whole")
     if parts.scheme == plain and not entry.insecure and not loopback(parts.hostname):
         raise ValueError(
-            f"url: {url} would be told in plain text: write {secure}://, or say `insecure: true`"
+            f"url: {without_query(url)} would be told in plain text: write {secure}://, or say `insecure: true`"
         )
+
+
+def without_query(url: str) -> str:
+    """A URL as it may be shown: some receivers want a token in its query."""
+    return url.partition("?")[0]
 
 
 def loopback(host: str) -> bool:
@@ -298,6 +302,14 @@ def loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def trusted(ca_file: Path | None) -> ssl.SSLContext:
+    """Goes by the authorities of a file; None: by the system's. Raises SinksError."""
+    try:
+        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    except OSError as error:
+        raise SinksError(f"ca_file {ca_file}: {error}: name a file of certificates (PEM)") from None
 
 
 def secret(path: Path) -> str:

@@ -159,9 +159,8 @@ class Spool:
         """
         with self._lock:
             reader = Reader(self, MappedPair(self._directory / f"{name}.cursor"))
-            self.next = max(
-                self.next, reader.at
-            )  # power was lost: the cursor was on the disk, the events not yet
+            # power was lost: the cursor was on the disk, the events not yet
+            self.next = max(self.next, reader.at)
             self._readers.append(reader)
         return reader
 

@@ -38,9 +38,8 @@ class StreamSink:
             pipe.xadd(self._entry.stream, fields, maxlen=self._entry.keep_events, approximate=True)
         try:
             pipe.execute()  # type: ignore[no-untyped-call]
-        except (
-            valkey.ValkeyError
-        ) as error:  # not there, full, read-only, no stream: for somebody to put right
+        except valkey.ValkeyError as error:
+            # not there, full, read-only, no stream: for somebody to put right
             raise Away(f"{type(error).__name__}: {error}") from None
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 A switch's own trace context is in no event: whoever wants both side by side joins them by `call.id`, whole or masked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -28,12 +28,13 @@ SCOPE = InstrumentationScope("interceptor")
 class TraceSink:
     """A span an event; calls are sampled by their trace."""
 
-    def __init__(self, entry: OtlpEntry) -> None:
+    def __init__(self, entry: OtlpEntry, *, masked: Callable[[str], str]) -> None:
+        self._masked = masked
         self._one_in = entry.one_in
         self._headers = {"content-type": "application/x-protobuf"}
         if entry.secret_file is not None:
             self._headers["authorization"] = secret(entry.secret_file)
-        self._post = Post(entry.url, ca_file=entry.ca_file, timeout_s=entry.timeout_s)
+        self._post = Post(entry.url, ca_file=entry.ca_file, timeout_s=entry.timeout_s, masked=masked)
 
     def deliver(self, events: Sequence[Event]) -> None:
         spans = [span(event) for event in events if int.from_bytes(event.call) % self._one_in == 0]
@@ -42,7 +43,7 @@ class TraceSink:
         answer = self._post.send(encode_spans(spans).SerializeToString(), self._headers)
         partial = ExportTraceServiceResponse.FromString(answer).partial_success
         if partial.rejected_spans:
-            raise Refused(f"{partial.rejected_spans} spans: {partial.error_message}")
+            raise Refused(f"{partial.rejected_spans} spans: {self._masked(partial.error_message)}")
 
     def close(self) -> None:
         self._post.close()

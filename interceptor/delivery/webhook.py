@@ -9,7 +9,7 @@ import binascii
 import hashlib
 import hmac
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from interceptor.delivery.http import Post
 from interceptor.delivery.settings import SinksError, WebhookEntry, secret
@@ -24,9 +24,9 @@ BASE64 = "whsec_"
 class Webhook:
     """A batch a request."""
 
-    def __init__(self, entry: WebhookEntry) -> None:
+    def __init__(self, entry: WebhookEntry, *, masked: Callable[[str], str]) -> None:
         self._keys = [key_of(line) for line in secret(entry.secret_file).splitlines() if line.strip()]
-        self._post = Post(entry.url, ca_file=entry.ca_file, timeout_s=entry.timeout_s)
+        self._post = Post(entry.url, ca_file=entry.ca_file, timeout_s=entry.timeout_s, masked=masked)
 
     def deliver(self, events: Sequence[Event]) -> None:
         body = b"[%b]" % b",".join([event.text for event in events])

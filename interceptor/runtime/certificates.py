@@ -25,7 +25,11 @@ def ends_of_sinks(authorities: Mapping[str, Path]) -> Ends:
 
 
 def own_certificate(path: Path) -> dict[str, Any]:
-    """The first certificate of a file, as `ssl.SSLSocket.getpeercert` has it. Raises OSError."""
+    """The first certificate of a file, as `ssl.SSLSocket.getpeercert` has it. Raises OSError.
+
+    Python's documented functions read the dates of authorities and of a peer alone; this one, by which it tests them,
+    has been in CPython since 2.6. A library for it would be one more dependency of every service.
+    """
     said: dict[str, Any] = ssl._ssl._test_decode_cert(str(path))  # type: ignore[attr-defined]
     return said
 

@@ -57,9 +57,8 @@ class Slice:
 
     def add(self, events: npt.NDArray[np.void]) -> None:
         for verdict, frequent in self.by_verdict.items():
-            chosen = events[events["verdict"] == verdict][
-                ::-1
-            ]  # so that the first one found is the last one made
+            # backwards, so that the first one found is the last one made
+            chosen = events[events["verdict"] == verdict][::-1]
             if not len(chosen):
                 continue
             callers, last, times = np.unique(chosen["caller"], return_index=True, return_counts=True)

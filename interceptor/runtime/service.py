@@ -62,16 +62,14 @@ class Settings:
     """What a service is started with."""
 
     policy: Path | None = None  #: a file to follow; None: the policy is the store's
-    data: Path = field(
-        default_factory=state_directory
-    )  #: directory of the store, its image and imports under way
+    #: directory of the store, its image and imports under way
+    data: Path = field(default_factory=state_directory)
     store_url: str | None = None  #: of a PostgreSQL database; None: SQLite in `data`
     home: str = "CN"  #: region (ISO 3166-1) whose dial plan reads numbers where no trunk says otherwise
     cache: Path | None = None  #: directory that keeps the numbering plan; None: the user's cache
     decision_log: Path | None = None
-    show_numbers: bool = (
-        False  #: whether the decision log, and what operators are shown of calls, has whole numbers
-    )
+    #: whether the decision log, and what operators are shown of calls, has whole numbers
+    show_numbers: bool = False
     calls_in_flight: int = 1 << 20  #: calls whose reports can be joined to their decision
     pass_sample: int = 1000  #: one of how many passed calls goes to the decision log
     state: Place = None  #: where counters lie; None: in memory of the process's own, and end with it

@@ -130,9 +130,8 @@ class Privacy:
     def _keys(self, number: str) -> dict[ListKind, list[int]]:
         """The keys it has on lists of each kind; the first kind is the one it is taken for."""
         bare = number.encode()
-        whole = (
-            number.isascii() and number.isdigit() and not number.startswith("00")
-        )  # 00: an international number
+        # 00: an international number
+        whole = number.isascii() and number.isdigit() and not number.startswith("00")
         if whole and len(number) >= IDENTITY_DIGITS:
             keys = {ListKind.SUBSCRIBER: [imsi_key_of(bare)], ListKind.DEVICE: [imei_key_of(bare)]}
             known = {kind: its for kind, its in keys.items() if its[0]}
@@ -162,9 +161,8 @@ def _held(conn: Connection, keys: Mapping[ListKind, Sequence[int]]) -> Iterator[
             of_list = entries.c.list_id == list_id
             yield and_(of_list, entries.c.key == signed)
             if kind == ListKind.PAIR:
-                yield and_(
-                    of_list, entries.c.key2 == signed
-                )  # reads all of the list: nobody else asks by caller
+                # reads all of the list: nobody else asks by caller
+                yield and_(of_list, entries.c.key2 == signed)
 
 
 def _take_out(conn: Connection, condition: ColumnElement[bool], audit_key: bytes) -> Sequence[Row[Any]]:

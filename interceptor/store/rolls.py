@@ -67,10 +67,8 @@ class Rolls:
         self.home = home
         self._plan, self._secret, self._audit_key = plan, secret, audit_key
         self._kinds: dict[str, ListKind] = {}  # of the lists that were made sure of
-        self._read: tuple[object, list[list[Cell]]] = (
-            None,
-            [],
-        )  # what few texts were read as last, and which
+        # which few texts were read last, and as what
+        self._read: tuple[object, list[list[Cell]]] = (None, [])
 
     def reader(self, kind: ListKind) -> Reader:
         """What entries of such a list are read by."""

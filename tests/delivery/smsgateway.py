@@ -28,6 +28,7 @@ class Gateway:
         self._tls = tls
         #: what it answers to genuine events; 2xx: it takes them
         self.answer: Callable[[list[dict[str, Any]]], Answer] = lambda events: (204, "")
+        self.words = b""  #: the body of every answer
         self.requests: list[dict[str, str]] = []  #: headers, by lower-case name, and `at`: monotonic seconds
         self.bodies: list[bytes] = []
         self._server: ThreadingHTTPServer | None = None
@@ -69,10 +70,11 @@ class Gateway:
                     if status < 300:
                         gateway.take(events)
                 self.send_response(status)
-                self.send_header("content-length", "0")
+                self.send_header("content-length", str(len(gateway.words)))
                 if later:
                     self.send_header("retry-after", later)
                 self.end_headers()
+                self.wfile.write(gateway.words)
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -67,6 +67,8 @@ def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
         (of(HOOK | {"url": "sms.example/in"}), "sinks[0] (sms): url: 'sms.example/in' is none of https://HOST"),
         (of(HOOK | {"url": "http://sms.example/in"}), "write https://, or say `insecure: true`"),
         (of(HOOK | {"url": "https://a:b@sms.example"}), "url: holds a password: put it into a file"),
+        (of(STREAM | {"url": "valkey://:b@sms.example"}), "url: holds a password: put it into a file"),
+        (of(HOOK | {"url": "http://sms.example/in?key=b"}), "url: http://sms.example/in would be told in plain text"),
         (of(STREAM | {"url": "redis://10.0.0.1"}), "write rediss://, or say `insecure: true`"),
         (of(OTLP | {"url": "http://127.1.example/v1"}), "write https://, or say `insecure: true`"),
         (of(OTLP | {"events": ["reminder"]}), "sinks[0] (t).events[0]: input should be 'decision', not 'reminder'"),
@@ -114,6 +116,8 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
         (HOOK | {"secret_file": "empty"}, "sink sms: secret_file empty: is empty: write the secret into it"),
         (HOOK | {"secret_file": "bad"}, "sink sms: secret_file: no base64 behind whsec_"),
         (HOOK | {"secret_file": "good", "ca_file": "none"}, "sink sms: ca_file none: "),
+        (KAFKA | {"ca_file": "none"}, "sink k: ca_file none: "),
+        (STREAM | {"ca_file": "empty"}, "sink s: ca_file empty: "),
         (
             FILE | {"path": "none/lines"},
             "sink lines: path none/lines: No such file or directory: name a file",

@@ -234,6 +234,20 @@ def test_a_wrong_secret_is_for_somebody_to_put_right(start: Start, gateway: Gate
     assert sinks.problems()[0].endswith("/messages: 403")
 
 
+def test_the_log_has_neither_a_token_nor_a_number_that_the_receiver_repeats(
+    start: Start, gateway: Gateway
+) -> None:
+    gateway.answer = lambda events: (500, "")
+    gateway.words = b'{"error": "cannot reach +8613900139000"}'
+    sinks = start(gateway, url=f"{gateway.url}?access_token=hush")
+    sinks.put(1)
+    sinks.until(lambda: bool(sinks.problems()))
+    assert sinks.problems()[0] == f'{gateway.url}: 500 {{"error": "cannot reach +86139******00"}}'
+    gateway.down()
+    sinks.until(lambda: sinks.courier("sms").failures >= 2)
+    assert "hush" not in str(sinks.told)
+
+
 def test_what_waits_for_longer_than_it_is_kept_is_let_go(start: Start, gateway: Gateway) -> None:
     gateway.down()
     sinks = start(gateway, keep_hours=1)

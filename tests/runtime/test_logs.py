@@ -1,13 +1,14 @@
-"""A log that a machine reads says what structlog would say."""
+"""A log that a machine reads says what structlog would say; neither it nor a terminal's shows a number."""
 
 import io
 import json
+import sys
 from typing import Any
 
 import pytest
 import structlog
 
-from interceptor.runtime.logs import LEVELS, JsonLines
+from interceptor.runtime.logs import LEVELS, JsonLines, open_log
 
 
 def of_structlog(level: str, out: io.StringIO) -> Any:
@@ -46,3 +47,24 @@ def test_each_line_is_structlogs(level: str) -> None:
         assert len(mine.pop("timestamp")) == len(its.pop("timestamp"))
         assert list(mine) == list(its)
         assert mine == its
+
+
+def failing(number: str) -> None:
+    raise LookupError(f"a listener failed, {len(number)}")
+
+
+def test_a_terminal_shows_of_an_error_no_values_of_variables(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    log = open_log()
+    numbers = ["+8613800138000"]
+    try:
+        failing(numbers[0])
+    except LookupError:
+        log.exception("failed")
+    finally:
+        structlog.reset_defaults()
+    said = capsys.readouterr().err
+    assert "LookupError: a listener failed, 14" in said
+    assert numbers[0] not in said

@@ -29,12 +29,10 @@ class Trunk:
 class Refusing:
     """How calls are refused that were blocked for what was counted of them (RFC 8688, ATIS-1000099)."""
 
-    analytics: int = (
-        608  #: 608 Rejected, or 603 Network Blocked; a rule with a code of its own has the last word
-    )
-    jcard_url: str = (
-        ""  #: 608: where the signed jCard lies that says whom to complain to (RFC 8688 section 3.2)
-    )
+    #: 608 Rejected, or 603 Network Blocked; a rule with a code of its own has the last word
+    analytics: int = 608
+    #: 608: where the signed jCard lies that says whom to complain to (RFC 8688 section 3.2)
+    jcard_url: str = ""
     redress_url: str = ""  #: 603: the page where a blocked caller may complain
     location: str = ""  #: 603: who blocked, such as RLN, the remote local network (RFC 8606)
 
