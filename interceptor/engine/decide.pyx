@@ -17,7 +17,7 @@ from interceptor.engine.networks cimport networks_find
 from interceptor.engine.pairs cimport pairs_find, pairs_group
 from interceptor.engine.prefixes cimport PrefixRoot, prefixes_find
 from interceptor.engine.program cimport Outcome, evaluate
-from interceptor.engine.recent cimport recent_entry, recent_find, recent_put, recent_set
+from interceptor.engine.recent cimport recent_any, recent_entry, recent_find, recent_put, recent_set
 from interceptor.engine.samples cimport sample_due, sample_put
 from interceptor.engine.snapshot cimport Lookup, Rule
 from interceptor.engine.stats cimport stats_bump
@@ -48,6 +48,7 @@ cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) n
     cdef uint32_t i, k
     cdef const Lookup* look
     cdef const Tables* tables = load_tables(s)
+    cdef bint added = ic_load64_relaxed(s.added_until) != 0
     for i in range(n):
         resolve(&s.intake, &w.trunks, &calls[i])
         name_repeat(s, w, &calls[i], i)
@@ -56,6 +57,8 @@ cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) n
             look = &s.lookups[k]
             if not look.domain | look.network:
                 ahead_note(&w.ahead, lists_group(&tables.lists, calls[i].key[look.field]), 1)
+            if look.dynamic and added:
+                ahead_note(&w.ahead, recent_set(s.added, calls[i].key[look.field], 0), 2)
             if look.pairs:
                 ahead_note(&w.ahead, pairs_group(tables.pairs, calls[i].key[<int> Field.F_CALLEE],
                                                  calls[i].key[<int> Field.F_CALLER]), 1)
@@ -202,6 +205,8 @@ cdef uint64_t on_lists(const Snapshot* whose, const Snapshot* s, Worker* w, cons
         elif look.root != PrefixRoot.N_ROOTS:
             bitmap |= prefixes_find(tables.prefixes, look.root, digits, key_digits(call.key[look.field], digits))
         dynamic = look.dynamic & ~bitmap if added else 0
+        if dynamic and not recent_any(s.added, call.key[look.field]):
+            dynamic = 0
         while dynamic:
             one = ic_lowest_bit(dynamic)
             dynamic &= dynamic - 1

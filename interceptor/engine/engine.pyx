@@ -98,7 +98,7 @@ cdef class Engine:
         self.grace = residents.recent(state, "grace", 1 << 16, seed)
         # another process may enter some that this one does not hear of
         self.grace_until = LAST if state is not None and state.beside else self.grace.last_end
-        self.added = RecentTable(added, seed)
+        self.added = RecentTable(added, seed, by_a=True)
         FlightTable.bytes_for(calls_in_flight)      # a size that cannot be is said now
         self.calls_in_flight = calls_in_flight
         self.events = EventRing(events)

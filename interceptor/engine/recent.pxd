@@ -26,7 +26,8 @@ cdef struct Recent:
     RecentEntry* entries    # RECENT_WAYS of each set, side by side
     uint64_t n_sets
     uint64_t seed
-    uint64_t[4] unused      # what follows is written by everyone: kept off the line above
+    bint by_a               # all entries of one `a` are in one set: recent_any may be asked
+    uint64_t[3] unused      # what follows is written by everyone: kept off the line above
     uint64_t evicted        # live entries that made room
     uint64_t refused        # puts that were `bounded` and found no room
     uint64_t used           # ways that hold an entry, live or ended
@@ -35,6 +36,8 @@ cdef struct Recent:
 # What a find and a put will need, to be fetched ahead: the set, two lines; then the entry a put would take, a hint
 cdef const void* recent_set(const Recent* table, uint64_t a, uint64_t b) noexcept nogil
 cdef const void* recent_entry(const Recent* table, uint64_t a, uint64_t b) noexcept nogil
+# Whether an entry of this `a` may be there, whatever its `b`: nearly always False where none is. Of a table `by_a`.
+cdef bint recent_any(const Recent* table, uint64_t a) noexcept nogil
 # True and a copy of the 32 bytes (if value is not NULL) when the entry is there and its end is after now.
 cdef bint recent_find(Recent* table, uint64_t a, uint64_t b, Millis now, void* value) noexcept nogil
 # The end of the entry; 0 when it is not there, or its end is not after now.
@@ -45,7 +48,8 @@ cdef Millis recent_until(Recent* table, uint64_t a, uint64_t b, Millis now) noex
 cdef bint recent_put(Recent* table, uint64_t a, uint64_t b, Millis now, Millis until, const void* value,
                      bint fresh_only, bint bounded) noexcept nogil
 
-cdef class RecentTable:     # __cinit__(entries: int, seed: int, region: Region = None, alive: bool = False)
+# __cinit__(entries: int, seed: int, region: Region = None, alive: bool = False, by_a: bool = False)
+cdef class RecentTable:
     cdef Recent* table
     cdef Recent own
     cdef readonly Region region

@@ -17,6 +17,8 @@ class RecentTable:
         Memory of `bytes_for` such a table, that may outlive the process (default: its own).
     alive : bool
         Another process uses the region just now: both may, and nothing in it is mended.
+    by_a : bool
+        All entries of one `a` share a set, so that one look tells that there are none; and 15 of them fill it.
 
     Raises
     ------
@@ -32,7 +34,7 @@ class RecentTable:
     """
 
     def __init__(
-        self, entries: int, seed: int, region: Region | None = None, alive: bool = False
+        self, entries: int, seed: int, region: Region | None = None, alive: bool = False, by_a: bool = False
     ) -> None: ...
     @staticmethod
     def bytes_for(entries: int) -> int:
@@ -46,6 +48,9 @@ class RecentTable:
 
     def find(self, a: int, b: int, now: int) -> bytes | None:
         """The 32 bytes of a live entry, or None."""
+
+    def any(self, a: int) -> bool:
+        """Whether an entry of this `a` may be there, live or ended. Raises ValueError if the table is not `by_a`."""
 
     def put(
         self,

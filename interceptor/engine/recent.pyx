@@ -52,7 +52,7 @@ if sizeof(RecentSet) != 128 or sizeof(RecentEntry) != 64:
 
 
 cdef inline uint64_t hash_of(const Recent* table, uint64_t a, uint64_t b) noexcept nogil:
-    return mix(a ^ mix(b, table.seed), table.seed)
+    return mix(a if table.by_a else a ^ mix(b, table.seed), table.seed)
 
 
 cdef inline Millis end_of(const RecentSet* entries, int way) noexcept nogil:
@@ -78,6 +78,11 @@ cdef inline int way_of(const Recent* table, const RecentSet* of, uint64_t hash, 
 
 cdef const void* recent_set(const Recent* table, uint64_t a, uint64_t b) noexcept nogil:
     return table.sets + scale(hash_of(table, a, b), table.n_sets)
+
+
+cdef bint recent_any(const Recent* table, uint64_t a) noexcept nogil:
+    cdef uint64_t hash = hash_of(table, a, 0)
+    return ic_may_be_there(<const uint64_t*>table.sets[scale(hash, table.n_sets)].end, <uint16_t>hash)
 
 
 cdef bint recent_find(Recent* table, uint64_t a, uint64_t b, Millis now, void* value) noexcept nogil:
@@ -213,8 +218,9 @@ cdef size_t lay_out(Recent* table, char* base) noexcept nogil:
 
 
 cdef class RecentTable:
-    def __cinit__(self, entries: int, seed: int, Region region=None, bint alive=False):
+    def __cinit__(self, entries: int, seed: int, Region region=None, bint alive=False, bint by_a=False):
         self.table = &self.own
+        self.own.by_a = by_a
         self.own.seed = seed & 0xffffffffffffffff
         nbytes = self.bytes_for(entries)
         if region is not None and region.nbytes != nbytes:
@@ -239,6 +245,11 @@ cdef class RecentTable:
         if not recent_find(self.table, a, b, now, value):
             return None
         return value[:VALUE]
+
+    def any(self, a: int) -> bool:
+        if not self.own.by_a:
+            raise ValueError("this table keeps the entries of one `a` apart: make it `by_a`")
+        return recent_any(self.table, a)
 
     def put(self, a: int, b: int, now: int, until: int, value: bytes = b"", fresh_only: bool = False,
             bounded: bool = False) -> bool:

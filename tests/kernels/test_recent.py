@@ -17,9 +17,11 @@ key_pairs = st.tuples(st.integers(0, 5) | st.just(2**64 - 1), st.integers(0, 5))
 class SetIsDict(RuleBasedStateMachine):
     """A table of one set, so that what makes room for what is known."""
 
+    BY_A = False
+
     def __init__(self) -> None:
         super().__init__()
-        self.table = RecentTable(WAYS, 3)
+        self.table = RecentTable(WAYS, 3, by_a=self.BY_A)
         self.model = Recent(WAYS)
         self.now = 0
 
@@ -59,7 +61,18 @@ class SetIsDict(RuleBasedStateMachine):
         assert (self.table.evicted, self.table.refused) == (self.model.evicted, self.model.refused)
 
 
+class ByA(SetIsDict):
+    """Of one that keeps the entries of one `a` together."""
+
+    BY_A = True
+
+    @invariant()
+    def nobody_who_is_there_is_missed(self) -> None:
+        assert all(self.table.any(a) for a, _ in self.model.live(self.now))
+
+
 TestSetIsDict = SetIsDict.TestCase
+TestByA = ByA.TestCase
 
 
 def test_an_entry_is_there_until_its_end() -> None:
@@ -97,6 +110,22 @@ def test_ended_entries_make_room_without_being_missed() -> None:
     for key in range(100):
         assert table.put(key, 0, 10 * key, 10 * key + 10, bounded=True)
     assert (table.evicted, table.refused, table.live(995)) == (0, 0, 1)
+
+
+def test_one_look_tells_that_nothing_is_there_of_a_key() -> None:
+    table = RecentTable(1000, 1, by_a=True)
+    for a in range(1, 200):
+        assert table.put(a, a % 7, 0, 1000, bounded=True)
+    assert all(table.any(a) for a in range(1, 200))
+    assert sum(table.any(a) for a in range(200, 10_000)) < 100
+    with pytest.raises(ValueError, match="by_a"):
+        RecentTable(1, 1).any(1)
+
+
+def test_a_key_is_in_one_set_whatever_its_other_half() -> None:
+    table = RecentTable(1000, 1, by_a=True)
+    assert [table.put(5, b, 0, 1000, bounded=True) for b in range(16)] == [True] * 15 + [False]
+    assert table.refused == 1
 
 
 def test_a_value_too_long_is_refused() -> None:
