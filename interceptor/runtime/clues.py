@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,7 @@ from interceptor.runtime.entities import NUMBER, Entities
 from interceptor.runtime.evidence import VERSION, packed
 from interceptor.runtime.masking import masked
 from interceptor.runtime.why import moment, sentence
+from interceptor.store.canonical import PAIRED_BY
 from interceptor.store.decisions import MAX_AGE_MS, Remembered
 from interceptor.store.words import Action, StoreRefusedError
 
@@ -144,7 +145,7 @@ class Clues:
         yield from _rules(decisions)
         yield from self._counted(subject, text)
         yield from _shared(subject, decisions, parties)
-        yield from self._listed(subject, text)
+        yield from self._listed(subject, text, parties)
         yield from self._told(decisions, parties)
 
     def _counted(self, subject: Subject, text: str) -> Iterator[dict[str, Any]]:
@@ -164,10 +165,11 @@ class Clues:
                     "decision_ids": [],
                 }
 
-    def _listed(self, subject: Subject, text: str) -> Iterator[dict[str, Any]]:
+    def _listed(self, subject: Subject, text: str, parties: "_Parties") -> Iterator[dict[str, Any]]:
         if subject is Subject.CELL:
             return
-        for held in self._desk.store.lists.show(text, history=True, now_ms=self._clock.now_ms()):
+        for each in self._desk.store.lists.show(text, history=True, now_ms=self._clock.now_ms()):
+            held = replace(each, text=parties.pair(each.text)) if PAIRED_BY in each.text else each
             yield {
                 "kind": "list entry",
                 "list": held.list_name,
@@ -220,6 +222,10 @@ class _Parties:
 
     def caller(self, number: str) -> str:
         return number if number in self._known else masked(number)
+
+    def pair(self, text: str) -> str:
+        """An entry of a subscriber's own list: who he is, and whom he will have or not."""
+        return PAIRED_BY.join(map(self.caller, text.split(PAIRED_BY)))
 
     def callee(self, number: str) -> str:
         return f"called party {self._order[number]} ({masked(number)})"

@@ -93,6 +93,17 @@ def test_a_clue_about_a_device_names_whose_calls_were_blocked_and_hides_everybod
     }
 
 
+def test_a_clue_about_a_subscriber_hides_whom_he_blocks(service: Running, ask: Ask, tmp_path: Path) -> None:
+    add(service, f"{CALLEES[0]}:{PASSER}", "unwanted")
+    add(service, f"{CALLEES[0]}:{CALLER}", "unwanted")
+    pack = gathered(ask, tmp_path, CALLEES[0], 0)
+    assert {item["entry"] for item in of(pack, "list entry")} == {
+        f"{CALLEES[0]}:+86138******03",
+        f"{CALLEES[0]}:+86138******01",  # nothing of this pack says that it was blocked
+    }
+    assert PASSER not in json.dumps(pack)
+
+
 @pytest.mark.usefixtures("service")
 def test_a_clue_about_a_cell(ask: Ask, tmp_path: Path) -> None:
     pack = gathered(ask, tmp_path, CELL, 8)
