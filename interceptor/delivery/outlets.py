@@ -106,7 +106,8 @@ class Outlets:
         """
         digits = number.removeprefix("+")
         more = rb"\d{0,2}" if len(digits) == DEVICE_DIGITS and not number.startswith("+") else b""
-        return self.spool.erase(re.compile(rb"(?<!\d)(?:00)?" + digits.encode() + more + rb"(?!\d)"))
+        text = digits.encode()
+        return self.spool.erase(text, re.compile(rb"(?<!\d)(?:00)?" + text + more + rb"(?!\d)"))
 
     def start(self) -> None:
         for courier in self.couriers:

@@ -9,7 +9,7 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from interceptor.delivery.envelope import Spooled
@@ -21,6 +21,8 @@ _BOTH = struct.Struct("<IIQqB")
 #: bytes of a record besides its body
 OVERHEAD = _BOTH.size
 SUFFIX = ".events"
+#: bytes that are searched at once
+WINDOW = 1 << 20
 
 _NUMBERS: dict[str, int] = {kind: number for number, kind in enumerate(KINDS)}
 #: kind of what was erased, as the file has it and as it is read
@@ -90,12 +92,10 @@ class Segment:
 
     def at(self, place: int, least: int) -> tuple[Spooled, int] | None:
         """The record at a place, and the place behind it; None when it is damaged, or its number below `least`."""
-        if place + OVERHEAD > self.end:
+        behind = self._behind(place, least)
+        if behind is None:
             return None
-        crc, length, sequence, at_ms, kind = _BOTH.unpack_from(self._data, place)
-        behind = place + OVERHEAD + length
-        if behind > self.end or sequence < least or kind not in _KINDS:
-            return None
+        crc, _, sequence, at_ms, kind = _BOTH.unpack_from(self._data, place)
         checked = self._data[place + _CRC.size : behind]
         if zlib.crc32(checked) != crc:
             whole = self._data[place:behind]  # at once: it may just have been erased
@@ -104,21 +104,45 @@ class Segment:
                 return None
         return Spooled(sequence, at_ms, _KINDS[kind], checked[_HEAD.size :]), behind
 
-    def erase(self, named: re.Pattern[bytes]) -> list[int]:
-        """Overwrites the records whose body it is found in, on disk as well; their numbers. Raises OSError."""
+    def erase(self, text: bytes, named: re.Pattern[bytes]) -> list[int]:
+        """Overwrites the records whose body has `text` in it and `named` is found in, on disk as well; their numbers.
+
+        Any thread's: it may be written to, and read, meanwhile. Raises OSError.
+        """
         gone, place, least = [], 0, self.first
-        while (found := self.at(place, least)) is not None:
+        for hit in self._hits(text):
+            while (behind := self._behind(place, least)) is not None and behind <= hit:
+                _, _, sequence, _, _ = _BOTH.unpack_from(self._data, place)
+                place, least = behind, sequence + 1
+            found = None if behind is None or hit < place else self.at(place, least)
+            if found is None or found[0].kind == ERASED or not named.search(found[0].body):
+                continue
             event, behind = found
-            if event.kind != ERASED and named.search(event.body):
-                length = len(event.body)
-                blank = _HEAD.pack(length, event.sequence, event.at_ms, _GONE) + b" " * length
-                # at once: a reader sees one of the two
-                self._data[place:behind] = _CRC.pack(zlib.crc32(blank)) + blank
-                gone.append(event.sequence)
-            place, least = behind, event.sequence + 1
+            length = len(event.body)
+            blank = _HEAD.pack(length, event.sequence, event.at_ms, _GONE) + b" " * length
+            # at once: a reader sees one of the two
+            self._data[place:behind] = _CRC.pack(zlib.crc32(blank)) + blank
+            gone.append(event.sequence)
         if gone:
             self._data.flush()
         return gone
+
+    def _hits(self, text: bytes) -> Iterator[int]:
+        """Where it stands, each time: a window at once, so that other threads have their turn."""
+        for begin in range(0, self.end, WINDOW):
+            some = self._data[begin : min(begin + WINDOW + len(text) - 1, self.end)]
+            found = some.find(text)
+            while found >= 0:
+                yield begin + found
+                found = some.find(text, found + 1)
+
+    def _behind(self, place: int, least: int) -> int | None:
+        """The place behind the record at a place; None when there is none, or none that is whole by its head."""
+        if place + OVERHEAD > self.end:
+            return None
+        _, length, sequence, _, kind = _BOTH.unpack_from(self._data, place)
+        behind: int = place + OVERHEAD + length
+        return None if behind > self.end or sequence < least or kind not in _KINDS else behind
 
     def cut(self) -> tuple[int, bool]:
         """Ends records and file before the first that is not whole.

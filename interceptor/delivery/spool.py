@@ -141,16 +141,19 @@ class Spool:
         with self._lock:
             self._go_on(events, events)
 
-    def erase(self, named: re.Pattern[bytes]) -> int:
-        """Overwrites events in whose text it is found: gaps, to readers that are not there yet. How many there were.
+    def erase(self, text: bytes, named: re.Pattern[bytes]) -> int:
+        """Overwrites events in which `text` stands and `named` is found: gaps, to readers that are not there yet.
 
-        Raises OSError.
+        How many there were. It takes as long as reading the spool, and nobody waits for it. Raises OSError.
         """
-        with self._lock:  # no file goes meanwhile, and none grows
-            gone = [number for segment in self.segments for number in segment.erase(named)]
-            least = min((reader.committed for reader in self._readers), default=self.next)
-            self.erased = frozenset(number for number in (*self.erased, *gone) if number >= least)
-        return len(gone)
+        erased = 0
+        for segment in self.segments:
+            gone = segment.erase(text, named)
+            with self._lock:
+                least = min((reader.committed for reader in self._readers), default=self.next)
+                self.erased = frozenset(number for number in (*self.erased, *gone) if number >= least)
+            erased += len(gone)
+        return erased
 
     def reader(self, name: str) -> "Reader":
         """Whoever reads under this name: from where it committed last, at first from the oldest event there is.

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,11 +20,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from interceptor.delivery.envelope import Record, Spooled
 from interceptor.delivery.mapped import MappedPair
-from interceptor.delivery.segment import written
+from interceptor.delivery.segment import OVERHEAD, WINDOW, written
 from interceptor.delivery.settings import KINDS
 from interceptor.delivery.spool import Reader, Spool, SpoolError
 
 SINKS = ("near", "far")
+#: a number that is erased, and where nothing else begins or ends with it
+NUMBER, ALONE = b"8613800138000", re.compile(rb"(?<!\d)8613800138000(?!\d)")
 MEGABYTES = 1  # files of 128 KiB
 
 BODIES = st.integers(0, 40_000).flatmap(
@@ -47,7 +50,7 @@ def test_what_is_erased_is_a_gap_to_whoever_has_not_read_it(tmp_path: Path) -> N
     said = [b"of +8613800138000", b"of +8613800138001", b"of 8613800138000@host", b"of 86138001380001"]
     spool.append([Record("decision", body) for body in said])
     assert [event.body for event in early.take(1)] == said[:1]
-    assert spool.erase(re.compile(rb"(?<!\d)8613800138000(?!\d)")) == 2
+    assert spool.erase(NUMBER, ALONE) == 2
     late = spool.reader("late")
     for reader in (early, late):
         assert [event.sequence for event in reader.take(10)] == [2, 4]
@@ -62,6 +65,48 @@ def test_what_is_erased_is_a_gap_to_whoever_has_not_read_it(tmp_path: Path) -> N
     assert [event.sequence for event in everything(spool, "later")] == [2, 4]
     spool.append([Record("decision", b"more")])
     assert [event.sequence for event in everything(spool, "last")] == [2, 4, 5]
+    spool.close()
+
+
+def test_what_is_to_be_erased_is_found_wherever_it_stands(tmp_path: Path) -> None:
+    """Also across the pieces that are searched at once; and twice in one event, and once in part of a longer number."""
+    spool = Spool.open(tmp_path, megabytes=64)
+    chance = random.Random(7)
+    bodies, named = [], []
+    for i in range(150):
+        body = bytearray(chance.choice(b"ab") for _ in range(97)) * chance.randrange(1, 700)
+        if chance.random() < 0.5:
+            spot = chance.randrange(len(body))
+            body[spot:spot] = NUMBER + b" " + (NUMBER if i % 2 else b"")
+            named.append(i + 1)
+        elif i % 3:
+            body += NUMBER + b"1"
+        bodies.append(bytes(body))
+    edge = 2 * WINDOW - sum(len(body) + OVERHEAD for body in bodies) % WINDOW
+    bodies.append(b"x" * (edge - OVERHEAD - 5) + NUMBER)
+    named.append(len(bodies))
+    spool.append([Record("decision", body) for body in bodies])
+    assert spool.erase(NUMBER, ALONE) == len(named)
+    left = [event.sequence for event in everything(spool, "late")]
+    assert left == [i for i in range(1, len(bodies) + 1) if i not in named]
+    assert spool.erase(NUMBER, ALONE) == 0
+    spool.close()
+
+
+def test_who_appends_does_not_wait_for_an_erasure(tmp_path: Path) -> None:
+    spool = Spool.open(tmp_path, megabytes=8)
+    spool.append([Record("decision", NUMBER)])
+
+    class Slow:
+        def search(self, body: bytes) -> bool:
+            appending = threading.Thread(target=spool.append, args=([Record("decision", b"meanwhile")],))
+            appending.start()
+            appending.join(30)
+            assert not appending.is_alive()
+            return True
+
+    assert spool.erase(NUMBER, Slow()) == 1  # type: ignore[arg-type]
+    assert [event.body for event in everything(spool, "late")] == [b"meanwhile"]
     spool.close()
 
 
