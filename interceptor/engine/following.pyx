@@ -41,7 +41,7 @@ cdef void prepare_reports(const Snapshot* s, Worker* w, const Report* reports, u
             note_sets(s, w, reports[i].event, &telling)
     ahead_fetch(&w.ahead)
     for i in range(n):
-        if seen[i].b:
+        if seen[i].state:
             telling = tell_flight(s.flights, &seen[i])
             note_records(s, w, reports[i].event, &telling)
     ahead_fetch(&w.ahead)

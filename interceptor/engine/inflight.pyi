@@ -83,6 +83,9 @@ class FlightTable:
         FLIGHT_ANSWERED and FLIGHT_ENDED; `counted`: it carries keys; `only_join`: it is taken only where an entry has
         keys."""
 
+    def glance(self, a: int, b: int) -> Any:
+        """One of the entries of that name, without its lock, as `begin` tells of it; or None."""
+
     def __len__(self) -> int:
         """Ways that hold an entry, of calls in flight or done."""
 

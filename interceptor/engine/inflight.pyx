@@ -102,9 +102,9 @@ cdef bint flights_glance(const InFlight* flights, uint64_t a, uint64_t b, Flight
     cdef int i
     for i in range(<int>(sizeof(Flight) // 8)):
         to[i] = ic_load64_relaxed(entry + i)
-    if out.a != a or out.b != b:
-        out.b = 0
-    return out.b != 0
+    if out.a != a:              # its b may have parties in it that no report knows
+        out.state = 0
+    return out.state != 0
 
 
 # --- changes, under the lock of the set
@@ -328,6 +328,12 @@ cdef class FlightTable:
         with nogil:
             found = flights_report(self.flights, &otherwise, what, only, at, &before)
         return seen(found, &before)
+
+    def glance(self, a: int, b: int):
+        cdef Flight hint
+        if not flights_glance(self.flights, a, b, &hint):
+            return None
+        return seen(FOUND_ENTRY, &hint)[1]
 
     def __len__(self) -> int:
         return ic_load64(&self.own.used)

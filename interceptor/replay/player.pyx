@@ -12,7 +12,7 @@ from interceptor.engine.keys cimport KeyKind, digits_key, mix
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.publication cimport publication_enter, publication_leave
 from interceptor.engine.snapshot cimport Snapshot
-from interceptor.engine.types cimport CHUNK, Call, Decision, Field, Happening, Key, Millis, NumberStatus
+from interceptor.engine.types cimport Call, Decision, Field, Happening, Key, Millis, NumberStatus
 from interceptor.replay.columns cimport FLAW_NONE, Columns, Rows, load_call, whole_at
 from interceptor.replay.pending cimport (
     MOST_PENDING, Pending, pending_add, pending_due, pending_free, pending_soon, pending_take,
@@ -27,6 +27,7 @@ cdef enum:
     EVERYBODY = 255
     NO_FIELD = 255
     ROW_NAME = 32
+    TOGETHER = 24           # calls of a chunk: of more, what is fetched ahead is gone from the caches by its turn
 
 cdef struct Stretch:            # what one `play` goes through
     const Rows* rows
@@ -77,10 +78,10 @@ cdef inline bint matters(const Snapshot* s, uint8_t event) noexcept nogil:
 # each call is decided, when what became of earlier ones by then was told, and each card's event is told.
 cdef void go_through(const Snapshot* s, Worker* w, const Stretch* stretch, Call* calls, Pending* pending,
                      int64_t last, Stop* stop) noexcept nogil:
-    cdef int64_t[64] row
-    cdef Millis[64] time
-    cdef uint8_t[64] event
-    cdef char[64][32] name
+    cdef int64_t[TOGETHER] row
+    cdef Millis[TOGETHER] time
+    cdef uint8_t[TOGETHER] event
+    cdef char[TOGETHER][ROW_NAME] name
     cdef Report[SOON] soon
     cdef const Rows* rows = stretch.rows
     cdef Decision out
@@ -88,7 +89,7 @@ cdef void go_through(const Snapshot* s, Worker* w, const Stretch* stretch, Call*
     cdef bint followed = s.flights is not NULL and (rows.answered.value is not NULL or rows.ended.value is not NULL)
     while stop.row < last and stop.flaw == FLAW_NONE:
         n = 0
-        while n < CHUNK and stop.row < last:
+        while n < TOGETHER and stop.row < last:
             event[n] = Happening.H_CALL if rows.event is NULL else rows.event[stop.row]
             if concerns(stretch, stop.row) and matters(s, event[n]):
                 stop.flaw = load_call(rows, stop.row, &calls[n], &stop.field)
@@ -133,12 +134,12 @@ cdef class Player:
     def __cinit__(self, engine not None, *, uint32_t in_progress=MOST_PENDING):
         self.pending.most = min(in_progress, <uint32_t> MOST_PENDING)
         self.enlisted = Enlisted(engine)
-        self.calls = <Call*> reserve(CHUNK * sizeof(Call))
+        self.calls = <Call*> reserve(TOGETHER * sizeof(Call))
         if self.calls is NULL:
             raise MemoryError("no memory for a chunk of calls")
 
     def __dealloc__(self):
-        release(self.calls, CHUNK * sizeof(Call))
+        release(self.calls, TOGETHER * sizeof(Call))
         pending_free(&self.pending)
 
     @property

@@ -113,6 +113,17 @@ class SetIsDict(RuleBasedStateMachine):
         assert (len(self.table), self.table.open) == (len(self.model.flights), self.model.open)
         assert (self.table.evicted, self.table.refused) == (self.model.evicted, self.model.refused)
 
+    @invariant()
+    def who_looks_ahead_sees_an_entry_of_the_name(self) -> None:
+        for name in {name for name, _ in self.model.flights}:
+            flights = [flight for (of, _), flight in self.model.flights.items() if of == name]
+            seen = self.table.glance(*name)
+            if seen is None:  # of a report that said nothing
+                assert not all(bits(flight) for flight in flights)
+            else:
+                assert seen[:2] in [(bits(flight), flight.since) for flight in flights]
+        assert self.table.glance(99, 99) is None
+
 
 TestSetIsDict = SetIsDict.TestCase
 
