@@ -89,7 +89,7 @@ cdef struct FlightPlan:
 cdef const void* flights_set(const InFlight* flights, uint64_t a, uint64_t b) noexcept nogil
 cdef const void* flights_entry(const InFlight* flights, uint64_t a, uint64_t b) noexcept nogil
 
-# One of the entries of that name, without the lock and perhaps torn: a hint. False, and out.state is 0, when none is seen.
+# One of the entries of that name, without the lock and perhaps torn: a hint. False, and out.state is 0: none is seen.
 cdef bint flights_glance(const InFlight* flights, uint64_t a, uint64_t b, Flight* out) noexcept nogil
 
 cpdef enum FlightFound:

@@ -18,22 +18,20 @@ cdef struct Due:                # in the heap: by time, and at one time ends bef
 cdef struct Waiting:            # a call, by slot
     uint64_t a                  # its name
     uint64_t b
-    Millis time                 # of what comes next
+    Millis answered             # -1: it was not
     Millis ended                # -1: nobody knows
-    int64_t duration            # what its end tells: ms from the answer; -1: it was not answered
-    uint32_t next               # slot of the same stretch, or that is free as well, from 1; 0: none
-    uint8_t answer              # next is the answer; its end, if there is one, follows
 
 cdef struct Pending:
     Due* due
     uint32_t n
     Waiting* waiting
+    uint32_t* link              # by slot, the next one of its stretch, or that is free as well: from 1; 0: none
     uint32_t slots              # that were ever used
     uint32_t room
     uint32_t most               # of that; MOST_PENDING at most
     uint32_t free               # first of the slots that are free again, from 1; 0: none
     int64_t opened              # what falls into an earlier stretch than this is in the heap
-    uint32_t[4096] wheel        # by stretch modulo STRETCHES: the first slot, from 1
+    uint32_t[4096] wheel        # by stretch modulo STRETCHES: the first slot as in `link`
     int64_t lost
 
 # A call of that name was decided. Answered and ended: -1, or not before now.
@@ -50,3 +48,6 @@ cdef void pending_take(Pending* pending, Report* report) noexcept nogil
 # Those that are due by then and not taken off yet, at most so many (SOON), in no order; returns how many.
 cdef uint32_t pending_soon(Pending* pending, Millis until, Report* reports, uint32_t most) noexcept nogil
 cdef void pending_free(Pending* pending) noexcept nogil
+
+cdef class PendingReports:      # __cinit__(most: int)
+    cdef Pending pending

@@ -3,8 +3,16 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
+from interceptor.engine.atomics cimport ic_prefetch_read
 from interceptor.engine.following cimport SOON
-from interceptor.engine.types cimport Happening
+from interceptor.engine.types cimport H_ANSWERED, H_ENDED
+
+from interceptor.engine.types import Happening
+
+cdef enum:
+    ANSWER = 1 << 30            # of a link: the answer comes next, and then the end
+    SLOT = ANSWER - 1
+    FETCHED = 32                # calls of a stretch at a time
 
 # --- the heap: four below each
 
@@ -42,20 +50,22 @@ cdef void sink(Due* due, uint32_t n, Due one) noexcept nogil:
 
 # --- the calls
 
+cdef bint widen(void** array, size_t size) noexcept nogil:
+    cdef void* wider = realloc(array[0], size)
+    if wider is NULL:
+        return False
+    array[0] = wider
+    return True
+
+
 cdef bint grow(Pending* pending) noexcept nogil:
     cdef uint32_t room = min(max(2 * pending.room, <uint32_t> 1024), pending.most)
-    cdef Waiting* waiting
-    cdef Due* due
-    if room == pending.room:
+    if room == pending.room or not (
+            widen(<void**> &pending.waiting, room * sizeof(Waiting))
+            and widen(<void**> &pending.link, room * sizeof(uint32_t))
+            and widen(<void**> &pending.due, room * sizeof(Due))):
         return False
-    waiting = <Waiting*> realloc(pending.waiting, room * sizeof(Waiting))
-    if waiting is NULL:
-        return False
-    pending.waiting = waiting
-    due = <Due*> realloc(pending.due, room * sizeof(Due))
-    if due is NULL:
-        return False
-    pending.due, pending.room = due, room
+    pending.room = room
     return True
 
 
@@ -63,7 +73,7 @@ cdef bint grow(Pending* pending) noexcept nogil:
 cdef uint32_t slot(Pending* pending) noexcept nogil:
     cdef uint32_t found = pending.free
     if found:
-        pending.free = pending.waiting[found - 1].next
+        pending.free = pending.link[found - 1]
         return found
     if pending.slots == pending.room and not grow(pending):
         return 0
@@ -71,33 +81,40 @@ cdef uint32_t slot(Pending* pending) noexcept nogil:
     return pending.slots
 
 
-# What comes next of a call, into the heap or onto the wheel.
-cdef void put(Pending* pending, uint32_t at) noexcept nogil:
-    cdef Waiting* call = &pending.waiting[at - 1]
+# What comes next of a call, its answer or its end, into the heap or onto the wheel.
+cdef void put(Pending* pending, uint32_t at, bint answer) noexcept nogil:
+    cdef const Waiting* call = &pending.waiting[at - 1]
     cdef uint32_t* first
     cdef Due one
-    if call.time >> STRETCH_BITS >= pending.opened:
-        first = &pending.wheel[(call.time >> STRETCH_BITS) & (STRETCHES - 1)]
-        call.next, first[0] = first[0], at
+    one.time, one.slot, one.answer = call.answered if answer else call.ended, at, answer
+    if one.time >> STRETCH_BITS >= pending.opened:
+        first = &pending.wheel[(one.time >> STRETCH_BITS) & (STRETCHES - 1)]
+        pending.link[at - 1], first[0] = first[0], at | ANSWER if answer else at
         return
-    one.time, one.slot, one.answer = call.time, at, call.answer
     pending.n += 1
     rise(pending.due, pending.n - 1, one)
 
 
-# A stretch holds what falls into it, and what falls into it a turn of the wheel or more later.
+# A stretch holds what falls into it, and what falls into it a turn of the wheel or more later. The links lie close
+# together: they are followed first, so that the calls they lead to come from memory at once and not one by one.
 cdef void pending_open(Pending* pending, Millis now) noexcept nogil:
     cdef int64_t upto = (now >> STRETCH_BITS) + 1
     cdef int64_t stretch = max(pending.opened, upto - STRETCHES)
-    cdef uint32_t at, next
+    cdef uint32_t[FETCHED] found
+    cdef uint32_t next, k, n
     pending.opened = upto
     while stretch < upto:
-        at = pending.wheel[stretch & (STRETCHES - 1)]
+        next = pending.wheel[stretch & (STRETCHES - 1)]
         pending.wheel[stretch & (STRETCHES - 1)] = 0
-        while at:
-            next = pending.waiting[at - 1].next
-            put(pending, at)
-            at = next
+        while next:
+            n = 0
+            while next and n < FETCHED:
+                ic_prefetch_read(&pending.waiting[(next & SLOT) - 1])
+                found[n] = next
+                next = pending.link[(next & SLOT) - 1]
+                n += 1
+            for k in range(n):
+                put(pending, found[k] & SLOT, found[k] & ANSWER != 0)
         stretch += 1
 
 
@@ -111,31 +128,28 @@ cdef void pending_add(Pending* pending, uint64_t a, uint64_t b, Millis answered,
         pending.lost += 1
         return
     call = &pending.waiting[at - 1]
-    call.a, call.b, call.ended, call.answer = a, b, ended, answered >= 0
-    call.time = answered if call.answer else ended
-    call.duration = ended - answered if call.answer else -1
-    put(pending, at)
+    call.a, call.b, call.answered, call.ended = a, b, answered, ended
+    put(pending, at, answered >= 0)
 
 
-cdef inline void tell(const Waiting* call, Report* report) noexcept nogil:
+cdef inline void tell(const Pending* pending, const Due* due, Report* report) noexcept nogil:
+    cdef const Waiting* call = &pending.waiting[due.slot - 1]
     memset(report, 0, sizeof(Report))
-    report.a, report.b, report.time_ms = call.a, call.b, call.time
-    report.event = Happening.H_ANSWERED if call.answer else Happening.H_ENDED
-    report.duration_ms = -1 if call.answer else call.duration
+    report.a, report.b, report.time_ms = call.a, call.b, due.time
+    report.event = H_ANSWERED if due.answer else H_ENDED
+    report.duration_ms = -1 if due.answer or call.answered < 0 else call.ended - call.answered
 
 
 cdef void pending_take(Pending* pending, Report* report) noexcept nogil:
-    cdef uint32_t at = pending.due[0].slot
-    cdef Waiting* call = &pending.waiting[at - 1]
-    tell(call, report)
+    cdef Due due = pending.due[0]
+    tell(pending, &due, report)
     pending.n -= 1
     if pending.n:
         sink(pending.due, pending.n, pending.due[pending.n])
-    if call.answer and call.ended >= 0:
-        call.time, call.answer = call.ended, False
-        put(pending, at)
+    if due.answer and pending.waiting[due.slot - 1].ended >= 0:
+        put(pending, due.slot, False)
     else:
-        call.next, pending.free = pending.free, at
+        pending.link[due.slot - 1], pending.free = pending.free, due.slot
 
 
 cdef uint32_t pending_soon(Pending* pending, Millis until, Report* reports, uint32_t most) noexcept nogil:
@@ -144,15 +158,52 @@ cdef uint32_t pending_soon(Pending* pending, Millis until, Report* reports, uint
     if most and pending_due(pending, until):
         at[0], n = 0, 1
     while seen < n:             # who is below one that is due later is too
+        ic_prefetch_read(&pending.waiting[pending.due[at[seen]].slot - 1])
         for below in range(4 * at[seen] + 1, min(4 * at[seen] + 5, pending.n)):
             if n < most and pending.due[below].time <= until:
                 at[n] = below
                 n += 1
-        tell(&pending.waiting[pending.due[at[seen]].slot - 1], &reports[seen])
         seen += 1
+    for seen in range(n):
+        tell(pending, &pending.due[at[seen]], &reports[seen])
     return n
 
 
 cdef void pending_free(Pending* pending) noexcept nogil:
     free(pending.waiting)
+    free(pending.link)
     free(pending.due)
+
+
+# -- for tests ---------------------------------------------------------------------------------------------------
+
+cdef class PendingReports:
+    def __cinit__(self, uint32_t most=MOST_PENDING):
+        self.pending.most = min(most, <uint32_t> MOST_PENDING)
+
+    def __dealloc__(self):
+        pending_free(&self.pending)
+
+    def add(self, uint64_t a, uint64_t b, Millis answered=-1, Millis ended=-1):
+        pending_add(&self.pending, a, b, answered, ended)
+
+    def take(self, Millis now):
+        cdef Report report
+        found = []
+        while pending_due(&self.pending, now):
+            pending_take(&self.pending, &report)
+            found.append(told(&report))
+        return found
+
+    def soon(self, Millis until, uint32_t most=SOON):
+        cdef Report[SOON] reports
+        cdef uint32_t i, n = pending_soon(&self.pending, until, reports, min(most, <uint32_t> SOON))
+        return [told(&reports[i]) for i in range(n)]
+
+    @property
+    def lost(self):
+        return self.pending.lost
+
+
+cdef object told(const Report* report):
+    return report.a, report.b, report.time_ms, Happening(report.event), report.duration_ms
