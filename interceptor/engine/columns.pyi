@@ -41,6 +41,9 @@ class Sketches:
         Raises MemoryError.
         """
 
+    def take(self, now: int) -> int | None:
+        """Takes a sketch, by its index, for who does not say how long it is kept; None when there is none."""
+
     @property
     def stats(self) -> dict[str, Any]:
         """capacity, used (handed out), reclaimed (from silent owners), saturated (wanted in vain), nbytes,

@@ -10,7 +10,9 @@ from interceptor.engine.columns cimport (
 from interceptor.engine.distinct cimport DistinctColumn, distinct_peek, inside_of
 from interceptor.engine.keys cimport mix
 from interceptor.engine.memory cimport Region
-from interceptor.engine.sketches cimport Sketch, sketches_bytes, sketches_free, sketches_new, sketches_stats
+from interceptor.engine.sketches cimport (
+    Sketch, sketch_take, sketches_bytes, sketches_free, sketches_new, sketches_stats,
+)
 from interceptor.engine.types cimport Millis
 
 
@@ -40,6 +42,10 @@ cdef class Sketches:
 
     def __dealloc__(self):
         sketches_free(self.pool)
+
+    def take(self, Millis now):
+        cdef uint32_t taken = sketch_take(self.pool, now)
+        return taken if taken < self.pool.capacity else None
 
     @property
     def stats(self):

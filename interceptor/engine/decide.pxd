@@ -55,10 +55,6 @@ cdef void decide_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n, co
 cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) noexcept nogil
 cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Millis now, Decision* out) noexcept nogil
 
-# The same in two steps, for who does something between two of the calls.
-cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) noexcept nogil
-cdef void decide_one(const Snapshot* s, Worker* w, Call* call, uint32_t i, Millis now, Decision* out) noexcept nogil
-
 # Finds, into w.frame, the lists each field of a resolved call is on; returns those it is on by whichever field.
 # `whose`: whose entries count, s or what it runs beside.
 cdef uint64_t on_lists(const Snapshot* whose, const Snapshot* s, Worker* w, const Call* call,

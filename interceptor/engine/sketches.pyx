@@ -113,6 +113,7 @@ cdef uint32_t sketch_take(SketchPool* pool, Millis now) noexcept nogil:
         head.used += 1
     elif head.fresh < pool.capacity:
         taken = head.fresh
+        ic_store64_relaxed(<uint64_t*>&pool.until[taken], INT64_MAX)    # the hand takes no other for expired
         head.fresh += 1
         head.used += 1
     else:

@@ -467,6 +467,12 @@ def test_an_empty_pool_gives_a_lower_bound_and_counts_it(measure: int) -> None:
     assert not distinct.saturated
 
 
+def test_a_sketch_that_was_never_lent_is_its_takers_before_it_has_an_end() -> None:
+    sketches = Sketches(1)
+    assert sketches.take(1_700_000_000_000) == 0
+    assert sketches.take(1_700_000_000_000) is None, "who took it has yet to say how long it is kept"
+
+
 @pytest.mark.parametrize("measure", [DISTINCT, LARGE])
 def test_a_sketch_is_taken_from_an_owner_silent_for_its_window(measure: int) -> None:
     pool = Sketches(1, 0, measure == LARGE)
