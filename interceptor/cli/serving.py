@@ -39,7 +39,7 @@ from interceptor.runtime.loader import Loaded, LoadError, Progress, policy_path
 from interceptor.runtime.logs import LEVELS, Log, open_log
 from interceptor.runtime.niceness import step_forward
 from interceptor.runtime.page import Page, open_page, paths_of
-from interceptor.runtime.service import NotReadyError, Service, Settings, state_directory
+from interceptor.runtime.service import Service, Settings, state_directory
 from interceptor.store.words import StoreError
 
 if TYPE_CHECKING:
@@ -350,8 +350,8 @@ def follow(fronts: Fronts, succession: Succession, log: Log) -> None:
         tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         if fronts.tls is not None:
             read_certificate(fronts, fronts.tls, log)
-        # What goes wrong is logged and counted; the last good policy stays.
-        with suppress(LoadError, StoreError, NotReadyError):
+        # What goes wrong is logged and counted; the last good policy stays, and whatever it is, calls are decided.
+        with suppress(Exception):
             fronts.service.reload()
         tell("READY=1")
 

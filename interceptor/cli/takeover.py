@@ -109,8 +109,12 @@ class Succession:
             self._log.warning("a new process is starting already", pid=self._child.pid)
             return
         command = [each for each in sys.orig_argv if each != OPTION]
-        self._child = subprocess.Popen([*command, OPTION])
-        self._log.info("a new process was started", pid=self._child.pid)
+        try:
+            self._child = subprocess.Popen([*command, OPTION])
+        except OSError as error:
+            self._log.error("no new process can be started, this one goes on", problem=str(error))
+        else:
+            self._log.info("a new process was started", pid=self._child.pid)
 
     def control_closed(self) -> None:
         """The control port is free for the other process."""

@@ -265,7 +265,11 @@ def read_settings(path: Path) -> Sinks:
         raise SinksError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SinksError(f"{path}: is no UTF-8: save it as UTF-8") from None
-    except yaml.YAMLError as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # a date that is none; lists in lists without end
         raise SinksError(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(said, dict):
         raise SinksError(f"{path}: a sinks file is a mapping: it starts with `version: 1`")

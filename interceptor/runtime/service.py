@@ -274,6 +274,10 @@ class Service:
                     "reload failed, the last good policy stays", fault="store", problem=str(error)
                 )
                 raise
+            except Exception:
+                self.tally.reload_failed()
+                self._log.exception("reload failed, the last good policy stays")
+                raise
             self._take(loaded)
         return loaded
 

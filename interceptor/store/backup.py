@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import func, select
 from interceptor.store import changes
 from interceptor.store.database import FILE, Database
 from interceptor.store.directory import DataDirectory
+from interceptor.store.images import FILE as IMAGE
 from interceptor.store.schema import entries, policies
 from interceptor.store.verifying import verify
 from interceptor.store.words import StoreRefusedError, StoreUnavailableError
@@ -70,16 +72,18 @@ def make(data: Path, target: Path) -> Backup:
 def restore(source: Path, data: Path) -> Backup:
     """Puts a copy into a data directory in which there is no store. Raises as `make`; nothing is there then."""
     said = read(source)
-    if (data / FILE).exists():
-        raise StoreRefusedError(
-            f"{data / FILE} is there: move it aside first, or name another directory by --data"
-        )
+    for path in _all_of((data / FILE, data / DECISIONS)):  # a log alone would be taken for one of the copy
+        if path.exists():
+            raise StoreRefusedError(
+                f"{path} is there: move it aside first, or name another directory by --data"
+            )
     directory = DataDirectory(data)
     put: list[Path] = []
     try:
         for name, digest in said.files.items():
             if _digest(source / name) != digest:
                 raise StoreRefusedError(f"{source / name} is not as it was made: use another backup")
+        (data / IMAGE).unlink(missing_ok=True)  # it may be of what the copied store never was
         for name in said.files:
             put.append(data / name)
             shutil.copyfile(source / name, data / name)
@@ -150,6 +154,10 @@ def _digest(path: Path) -> str:
 
 
 def _away(files: list[Path]) -> None:
-    for path in files:
-        for end in ("", "-wal", "-shm"):
-            path.with_name(path.name + end).unlink(missing_ok=True)
+    for path in _all_of(files):
+        path.unlink(missing_ok=True)
+
+
+def _all_of(databases: Iterable[Path]) -> Iterator[Path]:
+    """The files of databases."""
+    return (path.with_name(path.name + end) for path in databases for end in ("", "-wal", "-shm"))

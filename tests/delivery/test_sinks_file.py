@@ -107,6 +107,10 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "bytes.yaml").write_bytes(b"\xff")
     with pytest.raises(SinksError, match=r"bytes\.yaml: is no UTF-8"):
         read_settings(tmp_path / "bytes.yaml")
+    for text in ("version: [", "version: 2026-13-01T00:00:00", "version: " + "[" * 5000):
+        (tmp_path / "other.yaml").write_text(text)
+        with pytest.raises(SinksError, match=r"other\.yaml: is no YAML: "):
+            read_settings(tmp_path / "other.yaml")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from interceptor.cli.takeover import Succession
+from interceptor.runtime.logs import open_log
 from interceptor.runtime.page import Paths, open_page
 from running.conftest import Serve
 from service.operating import becomes
@@ -62,6 +65,15 @@ def test_a_signal_has_the_program_follow_itself_as_the_main_process(
         os.kill(newer, signal.SIGTERM)
     said(told, "STOPPING=1")
     becomes(lambda: not Path(f"/proc/{newer}").exists() or "Z" in Path(f"/proc/{newer}/stat").read_text())
+
+
+def test_a_program_that_cannot_be_started_ends_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in the middle of an upgrade."""
+    monkeypatch.setattr(sys, "orig_argv", ["/nowhere/python", "-m", "interceptor"])
+    Succession(open_log()).spawn()
+    assert "no new process can be started, this one goes on" in capsys.readouterr().err
 
 
 def test_health_and_readiness_are_served_beside_the_metrics(serve: Serve) -> None:

@@ -5,11 +5,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from interceptor.cli.serve import SIGNALS
+from interceptor.cli.serving import Fronts, follow
+from interceptor.cli.takeover import Succession
 from interceptor.control.server import ControlServer
 from interceptor.dataplane.server import DataPlane
 from interceptor.pb.v1 import interception_pb2 as pb
@@ -104,6 +109,28 @@ def test_a_bad_list_file_keeps_policy_and_lists_as_they_were(start: Start, tmp_p
     assert (status, "fraud.csv" in message) == ("FAILED_PRECONDITION", True)
     answer = service.decide(caller=LISTED, callee=CALLEE)
     assert (answer.rule, answer.reason) == ("listed", "credit-record")
+
+
+def test_a_reload_that_fails_as_nobody_has_thought_of_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = open_log()
+    service = Service(Settings(write_policy(tmp_path), tmp_path / "data"), log)
+    service.open(service.load())
+
+    def fails(_path: Path) -> bytes:
+        raise ArithmeticError("of all things")
+
+    monkeypatch.setattr(Path, "read_bytes", fails)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.pthread_kill(threading.get_ident(), number)
+    follow(cast(Fronts, SimpleNamespace(service=service, tls=None)), Succession(log), log)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert "of all things" in capsys.readouterr().err
+    assert service.tally.reloads_failed == 1
+    assert service.decide({"caller": LISTED, "callee": CALLEE}).rule == "listed"
+    service.stop()
 
 
 def test_a_list_entry_goes_when_its_time_has_come(start: Start, tmp_path: Path) -> None:
