@@ -1,6 +1,8 @@
 """Events on their way out: a million warned calls, their gateway down for a minute, the service killed meanwhile.
 
-- calls: the same calls in open loop with and without sinks; what these cost a call, by percentile
+- calls: the same calls in open loop with and without sinks; what these cost a call, by percentile. The service has one
+  core for all its threads, those that deliver among them. Generator and gateway, which are other machines' in the
+  field, have the other one, and the gateway only while the generator does not want it (SCHED_IDLE)
 - a million: every call is warned about, each called party is so twice at least. The gateway (a process of its own,
   which counts by id) refuses connections for a minute, and in the middle of it the service is killed (SIGKILL) and
   started again. At the end every party must have had its reminder, under one id; and the numbers missing among all
@@ -11,6 +13,7 @@
 import argparse
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -23,7 +26,7 @@ from typing import Any
 
 import numpy as np
 from _report import Report, arguments
-from _service import Control, Service, complain, drive, scratch, serve
+from _service import CLIENT_CORE, SERVER_CORE, Control, Service, complain, drive, scratch, serve
 
 from interceptor.loadtest import encoding
 from interceptor.loadtest.encoding import Choice, Digits
@@ -47,6 +50,8 @@ sinks:
 """
 #: seconds the gateway is down, and after which of them the service is killed
 DOWN, KILLED = 60.0, 30.0
+#: seconds of each run that are not measured
+WARM_UP = 1.0
 #: promised: p99 with sinks against without
 UNCHANGED = 1.25
 LARGE, SMALL = 4096, 8  # megabytes of spool
@@ -72,7 +77,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            ["nice", "-n", "19", sys.executable, __file__, "--gateway"],
+            [sys.executable, __file__, "--gateway"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -127,7 +132,9 @@ class Counted:
 
 
 def be_gateway() -> None:
-    """The gateway's process."""
+    """The gateway's process. It stands aside for the generator, on its core: never on the service's."""
+    os.sched_setaffinity(0, {CLIENT_CORE})
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     counted = Counted()
     server: ThreadingHTTPServer | None = None
     port = 0
@@ -185,6 +192,13 @@ def sinks(directory: Path, gateway: Gateway, megabytes: int) -> tuple[str, str]:
     return "--sinks", str(file)
 
 
+def waited_s(service: Service) -> float:
+    """For how long its deciding thread has waited for its core, ready to run."""
+    tasks = Path(f"/proc/{service.process.pid}/task").iterdir()
+    (deciding,) = (task for task in tasks if (task / "comm").read_text() == "ic-data-0\n")
+    return int((deciding / "schedstat").read_text().split()[1]) / 1e9
+
+
 def emptied(service: Service, seconds: float = 900.0) -> float:
     """Waits until all that was decided is in the spool, and delivered; how long that took."""
     begun = time.monotonic()
@@ -208,7 +222,11 @@ def beside_calls(report: Report, directory: Path, gateway: Gateway, requests: Re
     policy = directory / "policy.yaml"
     report.section(f"What sinks cost a call: {args.rate:,.0f} warned calls/s in open loop")
     seconds = 3.0 if args.quick else 15.0
+    report.note(
+        f"core {SERVER_CORE}: each service, whole; core {CLIENT_CORE}: generator, and the gateway when that is idle"
+    )
     found: dict[str, dict[float, list[float]]] = {}
+    waits: dict[str, list[float]] = {}
     control = Control()
     with (
         serve(policy) as without,
@@ -218,15 +236,17 @@ def beside_calls(report: Report, directory: Path, gateway: Gateway, requests: Re
         for _ in range(report.rounds(5, quick=3)):
             control.look(1.0)
             for name, service in (("without", without), ("with", told)):
+                waited = waited_s(service)
                 run = drive(
                     service.listen,
                     requests,
                     rate=args.rate,
                     duration=seconds,
-                    warm_up=1.0,
+                    warm_up=WARM_UP,
                     connections=4,
                     first=first,
                 )
+                waits.setdefault(name, []).append(1000 * (waited_s(service) - waited) / (seconds + WARM_UP))
                 complain(report, name, run)
                 for percent in (50.0, 99.0, 99.9):
                     at = run.latency.percentile(percent) / 1000
@@ -238,6 +258,8 @@ def beside_calls(report: Report, directory: Path, gateway: Gateway, requests: Re
         for name in ("without", "with"):
             report.figure(f"p{percent:g} {name} sinks", found[name][percent], "us")
         report.figure(f"p{percent:g} of idle cores", control.percentile(percent), "us")
+    for name in ("without", "with"):
+        report.figure(f"the deciding thread waits for its core, {name} sinks", waits[name], "ms/s")
     report.ratio(
         "p99 with sinks against without", found["with"][99.0], found["without"][99.0], at_most=UNCHANGED
     )

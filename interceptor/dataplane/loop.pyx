@@ -12,7 +12,7 @@ from interceptor.dataplane.http2 cimport session_resume, watch_all
 from interceptor.dataplane.spares cimport spares_empty, spares_free, spares_new
 from interceptor.dataplane.system cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLIN, O_CLOEXEC, O_NONBLOCK, epoll_create1,
-    epoll_ctl, epoll_event, epoll_wait, malloc_trim, monotonic_ns, pipe2,
+    epoll_ctl, epoll_event, epoll_wait, ic_be_brief, malloc_trim, monotonic_ns, pipe2,
 )
 from interceptor.dataplane.words cimport BATCH_CELLS, LATENCY_CELLS, Batch, Ending, Request, Traffic
 from interceptor.engine.atomics cimport ic_add64, ic_load64, ic_prefetch_read, ic_store64_relaxed
@@ -303,6 +303,7 @@ cdef void* loop_run(void* of) noexcept nogil:
     cdef epoll_event[EVENTS] events
     cdef uint64_t now = monotonic_ns(), spin_until = 0, drain_by = 0
     cdef int n, i
+    ic_be_brief()
     while drain_by == 0 or (loop.connections is not NULL and now < drain_by):
         n = epoll_wait(loop.epoll, events, EVENTS, 0)
         if n == 0 and loop.batch.n == 0 and loop.touched is NULL and now >= spin_until:

@@ -97,6 +97,26 @@ cdef extern from "<time.h>" nogil:
     int nanosleep(const timespec* time, timespec* left)
 
 
+cdef extern from * nogil:
+    """
+    #include <stdint.h>
+    #include <sched.h>
+    #include <sys/syscall.h>
+    #include <unistd.h>
+
+    /* From now on the calling thread, when it wakes, has its core at once, for it says that 0.1 ms will do (Linux 6.12
+       and later; others take no notice): no larger a share of it, only sooner. Whoever has the core would go on
+       otherwise until its slice is over or the next tick, 3 or 4 ms, even at nice 19. */
+    static inline void ic_be_brief(void) {
+        struct { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t level; uint64_t slice, none[2]; } turn;
+        if (syscall(SYS_sched_getattr, 0, &turn, sizeof turn, 0) != 0 || turn.policy != SCHED_OTHER) return;
+        turn.slice = 100000;
+        (void)syscall(SYS_sched_setattr, 0, &turn, 0);
+    }
+    """
+    void ic_be_brief()
+
+
 cdef inline uint64_t monotonic_ns() noexcept nogil:
     cdef timespec t
     clock_gettime(CLOCK_MONOTONIC, &t)

@@ -1,5 +1,7 @@
 """What a data-plane thread owes its connections when some of them are slow, late, encrypted, or all at once."""
 
+import os
+import re
 import ssl
 import threading
 import time
@@ -48,6 +50,35 @@ def answers(data: bytes) -> int:
         count += data[at + 3] == HEADERS and data[at + 4] & END_STREAM
         at += 9 + int.from_bytes(data[at : at + 3])
     return count
+
+
+# --- its core
+
+
+def slice_ns(thread: Path) -> int:
+    """For how long the scheduler lets a thread have its core in one go; 0: it does not say, or is told nothing."""
+    said = re.search(r"(?m)^se\.slice +: +(\d+)$", (thread / "sched").read_text())
+    return 0 if said is None else int(said[1])
+
+
+def test_threads_that_decide_ask_for_brief_turns_and_others_do_not(serve: Serve) -> None:
+    """So the kernel gives them their core when they wake, and not when another's turn is over."""
+    version = tuple(int(part) for part in os.uname().release.split(".")[:2])
+    mine = Path(f"/proc/self/task/{threading.get_native_id()}")
+    if version < (6, 12) or not (mine / "sched").exists() or not slice_ns(mine):
+        pytest.skip("this kernel knows no brief turns")
+    serve(threads=2)
+    brief, usual = 100_000, slice_ns(mine)
+
+    def slices(name: str) -> set[int]:
+        return {
+            slice_ns(each)
+            for each in Path("/proc/self/task").iterdir()
+            if (each / "comm").read_text().startswith(name)
+        }
+
+    eventually(lambda: slices("ic-data-") == {brief})
+    assert slices("ic-accept") == {usual} != {brief}
 
 
 # --- slow readers
