@@ -207,10 +207,10 @@ def serve(options: Options) -> None:
             pid=os.getpid(),
         )
         follow(fronts, succession, log)
+        step_forward()
         if not succession.left:
             tell("STOPPING=1")
         log.info("stopping", grace_seconds=options.grace)
-        step_forward()
     log.info("stopped")
 
 

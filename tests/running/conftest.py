@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from running.switches import policy_in
+from running.switches import policy_in, silence
 from service.running import Running
 
 Serve = Callable[..., Running]
@@ -31,6 +31,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         return services[-1]
 
     yield begin
+    silence()
     for each in services:
         if each.process.poll() is None:
             each.process.kill()

@@ -1,6 +1,7 @@
 """One process takes over from another under calls: none is refused, and what was counted goes on."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -49,10 +50,15 @@ def test_takeovers_in_a_row_under_calls_refuse_none_and_count_each_once(
     check(service, asking)
 
 
-def test_a_new_process_that_is_killed_in_the_middle_leaves_the_old_one_as_it_was(serve: Serve) -> None:
+def test_a_new_process_that_is_killed_in_the_middle_leaves_the_old_one_as_it_was(
+    tmp_path: Path, serve: Serve
+) -> None:
+    """In the middle it stays: its certificate is a pipe, into which nobody writes."""
     service = serve()
     asking = switches(service.data)
+    os.mkfifo(pipe := tmp_path / "pipe")
     arguments = [each for each in service.process.args if isinstance(each, str)]  # type: ignore[union-attr]
+    arguments += ["--tls-cert", str(pipe), "--tls-key", str(pipe)]
     for times in range(2):
         after = len(service.events())
         with subprocess.Popen(
@@ -171,8 +177,8 @@ def test_somebody_who_says_nothing_or_nonsense_takes_nothing_over(
     monkeypatch.chdir(tmp_path / "data")
     for said in (b"", b"\x00\xff", b"[]", b'{"takeover": 99}'):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as one:
+            one.connect("takeover")  # without a timeout, which would not let it wait for its place
             one.settimeout(30)
-            one.connect("takeover")
             if said:
                 one.send(said)
                 assert one.recv(1000)[:11] in {b"", b'{"refused":'}

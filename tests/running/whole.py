@@ -96,7 +96,7 @@ class Watching(Thread):
     """Asks again and again, and keeps what it heard."""
 
     def __init__(self, ask: Callable[[], object], every: float = 0.01) -> None:
-        super().__init__()
+        super().__init__(daemon=True)
         self.heard: list[Any] = []
         self._ask = ask
         self._every = every
