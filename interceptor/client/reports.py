@@ -81,18 +81,19 @@ class Reports:
         if endpoint is None:
             return list(batch)
         sent = [(report, started(endpoint, report)) for report in batch]
-        again = []
+        again, failed = [], False
         for report, answer in sent:
             try:
                 answer.result()
             except Undecided as why:
+                failed = failed or not why.refused
                 if why.refused or not report.repeatable:
                     self._tally.report("refused" if why.refused else "lost")
                 else:
                     again.append(report)
             else:
                 self._tally.report("sent")
-        if again:
+        if failed:
             endpoint.failed()
         else:
             endpoint.breaker.answered()

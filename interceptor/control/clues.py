@@ -31,7 +31,7 @@ class Clues:
 
     def methods(self) -> Mapping[str, Method]:
         return {
-            "GatherClue": Method(self.gather, pb.GatherClueRequest),
+            "GatherClue": Method(self.gather, pb.GatherClueRequest, long=True),
             "CheckClue": Method(self.check, pb.CheckClueRequest),
         }
 

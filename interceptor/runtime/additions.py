@@ -96,7 +96,9 @@ class Additions(Background):
         """What the process before could not keep any more. Raises TypeError for what is none of it."""
         taken = [_Entry(**each) for each in entries]
         with self._lock:
-            self._waiting.extend(taken[: max(WAITING - len(self._waiting), 0)])
+            room = max(WAITING - len(self._waiting), 0)
+            self._waiting.extend(taken[:room])
+            self.lost += len(taken[room:])
 
     def _run(self) -> None:
         # Not stepped back: operators wait for the lock it takes.

@@ -177,7 +177,7 @@ class RememberedDecisions:
     def erase(self, text: str) -> list[str]:
         """Forgets every decision with that number, IMEI or IMSI on any side of the call; which ones they were.
 
-        Two IMEIs are of one device when their first 14 digits are the same.
+        A broken file that was set aside goes as a whole: who is in it cannot be told. Two IMEIs are of one device when their first 14 digits are the same.
         """
         theirs = (
             "FROM decisions WHERE ?1 IN (caller, callee, imsi) OR substr(imei, 1, 14) = substr(?1, 1, 14)"
@@ -187,6 +187,8 @@ class RememberedDecisions:
                 ids = [row[0] for row in self._db.execute(f"SELECT decision_id {theirs}", (text,))]
                 self._db.execute(f"DELETE {theirs}", (text,))
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # nor does the log keep it
+            for _, broken in self._files():
+                broken.unlink(missing_ok=True)
         return ids
 
     @contextmanager
@@ -218,10 +220,15 @@ class RememberedDecisions:
             )
 
     def _set_aside(self) -> None:
-        for end in ("", "-wal", "-shm"):
-            file = self._path.with_name(self._path.name + end)
+        for file, broken in self._files():
             if file.exists():
-                file.replace(file.with_name(file.name + ".broken"))
+                file.replace(broken)
+
+    def _files(self) -> Iterator[tuple[Path, Path]]:
+        """Each file of the database, and where it is set aside when it is broken."""
+        for end in ("", "-wal", "-shm"):
+            name = self._path.name + end
+            yield self._path.with_name(name), self._path.with_name(f"{name}.broken")
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

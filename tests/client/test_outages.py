@@ -221,6 +221,20 @@ def test_reports_wait_out_an_outage_and_each_is_counted_once(two: list[Running],
     assert client.lines().tally.reports["lost"] == 0
 
 
+def test_reports_that_are_sent_once_tell_of_an_outage_too_and_wait_for_its_end(screening: Ask) -> None:
+    client = screening(NOWHERE)
+    (endpoint,) = client.lines().endpoints
+    end = time.monotonic() + 60
+    while not endpoint.breaker.open:
+        assert time.monotonic() < end
+        assert client.report_subscription(event="activated", number="+8613700000001")
+        time.sleep(0.01)
+    lost = client.lines().tally.reports["lost"]
+    assert client.report_subscription(event="activated", number="+8613700000002")
+    client.close(0)
+    assert client.lines().tally.reports["lost"] > lost  # no sooner than now
+
+
 def test_reports_that_find_no_room_are_lost_counted_and_hold_up_nobody(screening: Ask) -> None:
     client = screening(NOWHERE, reports=100)
     taken = [client.report_call(call_id=f"{n}", event="answered") for n in range(1000)]

@@ -140,6 +140,14 @@ def test_a_broken_file_is_set_aside_and_begun_anew(path: Path, content: bytes) -
     assert path.with_name("decisions.sqlite.broken").read_bytes()[:12] == content[:12]
 
 
+def test_what_is_erased_is_not_in_a_file_that_was_set_aside_either(path: Path) -> None:
+    path.write_bytes(b"what is left of +8613800138000")
+    made = RememberedDecisions(path)
+    made.erase("+8613900139000")
+    made.close()
+    assert [each.name for each in path.parent.iterdir()] == ["decisions.sqlite"]
+
+
 def test_a_directory_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match=r"nowhere.decisions\.sqlite cannot be read or written"):
         RememberedDecisions(tmp_path / "nowhere" / "decisions.sqlite")
