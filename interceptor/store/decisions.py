@@ -177,7 +177,8 @@ class RememberedDecisions:
     def erase(self, text: str) -> list[str]:
         """Forgets every decision with that number, IMEI or IMSI on any side of the call; which ones they were.
 
-        A broken file that was set aside goes as a whole: who is in it cannot be told. Two IMEIs are of one device when their first 14 digits are the same.
+        A broken file that was set aside goes as a whole: who is in it cannot be told. Two IMEIs are of one device when
+        their first 14 digits are the same.
         """
         theirs = (
             "FROM decisions WHERE ?1 IN (caller, callee, imsi) OR substr(imei, 1, 14) = substr(?1, 1, 14)"
