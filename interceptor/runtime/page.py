@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
-from threading import Thread
+from threading import BoundedSemaphore, Thread
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -18,6 +18,8 @@ from interceptor.runtime.service import Service
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 #: seconds that who asks may take for it
 PATIENCE = 10.0
+#: connections at once, a thread and a file each, of which calls have the others; one more is closed
+CONNECTIONS = 128
 #: seconds until it sees that it is to end: a process that follows has its port by then
 LOOK = 0.1
 
@@ -70,6 +72,22 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     request_queue_size = 64
     encryption: ssl.SSLContext | None = None
+
+    def __init__(self, *given: Any, **how: Any) -> None:
+        super().__init__(*given, **how)
+        self._seats = BoundedSemaphore(CONNECTIONS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._seats.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._seats.release()
 
     def get_request(self) -> tuple[socket.socket, Any]:
         one, where = super().get_request()

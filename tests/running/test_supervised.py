@@ -1,5 +1,6 @@
 """What the service manager is told, on a real socket of its kind, and a takeover that it asks for by a signal."""
 
+import http.client
 import os
 import signal
 import socket
@@ -8,13 +9,15 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from interceptor.cli.takeover import Succession
+from interceptor.runtime import page
 from interceptor.runtime.logs import open_log
-from interceptor.runtime.page import Paths, open_page
+from interceptor.runtime.page import CONNECTIONS, Paths, open_page
 from running.conftest import Serve
 from service.operating import becomes
 from service.running import CALLEE
@@ -82,6 +85,29 @@ def test_health_and_readiness_are_served_beside_the_metrics(serve: Serve) -> Non
         with urllib.request.urlopen(f"http://{service.metrics}/{path}", timeout=10) as got:
             assert (got.status, got.read()) == (200, answer)
     assert "interceptor_decisions_total" in service.page()
+
+
+def test_who_holds_connections_takes_no_more_than_the_page_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "PATIENCE", 600.0)  # however slow this machine is
+    served = open_page(Paths(lambda _asked, _answer: [], lambda: ""), "127.0.0.1", 0)
+    served.start()
+    host, _, port = served.address.rpartition(":")
+    with ExitStack() as held:
+        for _ in range(CONNECTIONS):
+            held.enter_context(socket.create_connection((host, int(port))))
+        with socket.create_connection((host, int(port))) as one, suppress(ConnectionError):
+            one.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            assert one.recv(1) == b""
+
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://{served.address}/healthz", timeout=10) as got:
+                return bool(got.status == 200)
+        except (OSError, http.client.HTTPException):
+            return False
+
+    becomes(answers)
+    served.close()
 
 
 def test_a_service_that_loads_or_stops_is_not_ready() -> None:
