@@ -30,7 +30,7 @@ class Zones:
         if not self.zones:
             return None
         from interceptor.control.zone import ZoneServer, read_key  # noqa: PLC0415 - DNS: not where nobody asks it
-        from interceptor.store.domainfeed import DomainFeed  # noqa: PLC0415
+        from interceptor.store.domainfeed import DomainFeed  # noqa: PLC0415 - the same
 
         feeds = {
             name: DomainFeed(service.store.lists, list_name, service.clock.now_ms)

@@ -58,11 +58,11 @@ def load_plan(cache: Path | None = None) -> NumberingPlan:
 
 def build_tables() -> Tables:
     """Build every table from the metadata of the installed phonenumbers."""
-    # Imported here: the cached path needs none of it.
-    from interceptor.numbering.automaton import build_world  # noqa: PLC0415
-    from interceptor.numbering.dialling import build_dialling  # noqa: PLC0415
-    from interceptor.numbering.language import Languages  # noqa: PLC0415
-    from interceptor.numbering.regions import region_names  # noqa: PLC0415
+    # where a plan is kept there is nothing to build
+    from interceptor.numbering.automaton import build_world  # noqa: PLC0415 - with it phonenumbers
+    from interceptor.numbering.dialling import build_dialling  # noqa: PLC0415 - the same
+    from interceptor.numbering.language import Languages  # noqa: PLC0415 - the same
+    from interceptor.numbering.regions import region_names  # noqa: PLC0415 - the same
 
     languages = Languages()
     names = region_names()

@@ -19,7 +19,7 @@ def covered(digits: str) -> str | None:
 
 def is_short_in_service(region: str, digits: str) -> bool:
     """Whether libphonenumber knows the digits as a short number of the region, as dialled."""
-    import phonenumbers as known  # noqa: PLC0415
+    import phonenumbers as known  # noqa: PLC0415 - not before a question
 
     code = known.country_code_for_region(region)
     if code == 0 or digits.startswith("0"):
@@ -30,7 +30,7 @@ def is_short_in_service(region: str, digits: str) -> bool:
 
 def is_part_of_a_number(digits: str) -> bool:
     """Whether E.164 digits can be no number, for they are too few: an area code, or a number without one."""
-    import phonenumbers as known  # noqa: PLC0415
+    import phonenumbers as known  # noqa: PLC0415 - not before a question
 
     try:
         found = known.is_possible_number_with_reason(known.parse(f"+{digits}"))
@@ -44,7 +44,7 @@ def is_area_code(region: str, digits: str) -> bool:
 
     So is ``"021"`` in China, where no short number begins with 0.
     """
-    import phonenumbers as known  # noqa: PLC0415
+    import phonenumbers as known  # noqa: PLC0415 - not before a question
 
     metadata = known.PhoneMetadata.metadata_for_region(region)
     dialled = metadata.national_prefix if metadata is not None else None
@@ -60,7 +60,7 @@ def is_area_code(region: str, digits: str) -> bool:
 @cache
 def _whole_countries() -> dict[str, str]:
     """Country codes, the codes of countries that share one (+1242), and whatever is shorter."""
-    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata  # noqa: PLC0415
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata  # noqa: PLC0415 - as above
 
     found: dict[str, str] = {}
     for code, regions in COUNTRY_CODE_TO_REGION_CODE.items():

@@ -9,6 +9,6 @@ WORLD = "001"  # country codes of no geography: 800, 870, ...
 @cache
 def region_names() -> tuple[str, ...]:
     """Every region's name; its place is its index, the unknown region's 0."""
-    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - not before a question
 
     return UNKNOWN_REGION, WORLD, *sorted(SUPPORTED_REGIONS)

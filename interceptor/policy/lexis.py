@@ -14,9 +14,9 @@ from interceptor.policy.syntax import ConditionError
 MAX_CONDITION = 16 * 1024
 MAX_NESTING = 48
 
+_COMMENT = re.compile(r"//[^\r\n]*")
 _QUOTE = re.compile(r"([bB]?)([rR]?)(\"\"\"|'''|\"|')")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9][0-9A-Za-z_.]*")
-_TRAILING_COMMA = re.compile(r"(?<=[\w\"\])}]),(?=[\t\n\f\r ]*\])")
 _ESCAPE = re.compile(
     r"\\(?:([abfnrtv\\?\"'`])|[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7][0-7]))"
 )
@@ -48,9 +48,8 @@ def scan(condition: str) -> Scanned:
         if quote := _QUOTE.match(condition, at):
             end, literals[at] = _literal(condition, at, quote)
             parts.append(_placeholder(end - at))
-        elif condition.startswith("//", at):
-            newline = condition.find("\n", at)
-            end = len(condition) if newline < 0 else newline
+        elif comment := _COMMENT.match(condition, at):
+            end = comment.end()
             parts.append(" " * (end - at))
         elif word := _WORD.match(condition, at):
             end = word.end()
@@ -66,7 +65,7 @@ def scan(condition: str) -> Scanned:
                 raise ConditionError(at, f"brackets nest deeper than {MAX_NESTING} levels")
             parts.append(char)
         at = end
-    return Scanned(_TRAILING_COMMA.sub(" ", "".join(parts)), literals)
+    return Scanned("".join(parts), literals)
 
 
 def _placeholder(length: int) -> str:

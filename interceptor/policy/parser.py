@@ -210,7 +210,7 @@ class _Reader:
             self.demand(")")
             return inside
         if self.take("["):
-            return ListLiteral(at, self.expressions("]"))
+            return ListLiteral(at, self.expressions("]", trailing=True))
         if self.take("{"):
             raise ConditionError(at, "maps are left out of a policy's CEL: use a list [...]")
         dotted = self.take(".")
@@ -223,12 +223,14 @@ class _Reader:
             )
         return Call(found, name, None, self.expressions(")")) if self.take("(") else Name(found, name)
 
-    def expressions(self, end: str) -> tuple[Expression, ...]:
-        """Up to the closing bracket, with commas between them."""
+    def expressions(self, end: str, *, trailing: bool = False) -> tuple[Expression, ...]:
+        """Up to the closing bracket, with commas between them, and where it is allowed behind the last."""
         found: list[Expression] = []
         while not self.take(end):
             if found:
                 self.demand(",")
+                if trailing and self.take(end):
+                    break
             found.append(self.choice())
         return tuple(found)
 

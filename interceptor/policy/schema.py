@@ -20,7 +20,7 @@ DEFAULT_BUDGET = 1_000_000
 
 _RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_DIGITS = re.compile(r"[0-9]{1,15}")
+_DIGITS = re.compile(r"[0-9]{1,13}")
 _HEADER = re.compile(r"[\x20-\x7e]{1,256}")
 _TRUNK = re.compile(r"[\x21-\x7e]{1,128}")
 _REGION = re.compile(r"[A-Z]{2}")
@@ -150,7 +150,7 @@ Word = Annotated[
     str, _matching(_RULE_ID, "plain word: letters, digits, '.', '_' and '-', at most 64 of them")
 ]
 Header = Annotated[str, _matching(_HEADER, "header value: printable ASCII, at most 256 characters")]
-Digits = Annotated[str, _matching(_DIGITS, "number as dialled: 1 to 15 digits in quotes, no +")]
+Digits = Annotated[str, _matching(_DIGITS, "number as dialled: 1 to 13 digits in quotes, no +")]
 Region = Annotated[str, _matching(_REGION, "region: an ISO 3166 code of two capitals, such as CN")]
 TrunkName = Annotated[
     str, _matching(_TRUNK, "trunk name: printable ASCII without blanks, at most 128 characters")

@@ -145,15 +145,16 @@ class Replay:
         self._check(stretch, rows.flawed)
         self._latest = rows.latest
         waiting = [(playing, playing.start(rows, pool)) for playing in self.sides]
-        answers = []
-        for playing, futures in waiting:
-            found: dict[int, tuple[str, str]] = {}
+        found: dict[int, tuple[str, str]] = {}
+        for _, futures in waiting:
             for future in futures:
                 found |= future.result()
-            self._check(stretch, found)
-            answers.append(playing.answers)
+        self._check(stretch, found)
+        answers = tuple(playing.answers for playing, _ in waiting)
+        for each in answers:
+            each[list(found)] = 0  # what one policy cannot read is no call to the others
         self.calls += int(np.count_nonzero(answers[0]["verdict"]))
-        return Played(stretch.first, stretch.columns, tuple(answers), stretch.share)
+        return Played(stretch.first, stretch.columns, answers, stretch.share)
 
     def _check(self, stretch: Stretch, flawed: Mapping[int, tuple[str, str]]) -> None:
         for row in sorted(flawed):
@@ -183,9 +184,9 @@ class _Rows:
             self.events = _HAPPENINGS[codes]
         self.times = np.asarray(self.columns["time_ms"].fill_null(-1), dtype=np.int64)
         self._note("time_ms", np.flatnonzero(self.times < 0), "holds no time since 1970")
-        before = np.maximum.accumulate(np.concatenate(([latest], self.times)))
-        self._note("time_ms", np.flatnonzero(self.times < before[:-1]), "goes back: sort the calls by time")
-        self.latest = int(before[-1])
+        reached = np.maximum.accumulate(np.concatenate(([latest], self.times)))
+        self._note("time_ms", np.flatnonzero(self.times < reached[:-1]), "goes back: sort the calls by time")
+        self.reached, self.latest = reached[1:], int(reached[-1])  # by row: the latest time by then
         begun = self.times
         for name in ("answered_ms", "ended_ms"):
             if name in self.columns:
@@ -247,12 +248,12 @@ class _Playing:
             ]
             for each in told:
                 each.result()
-        pauses = self._pauses(rows.times)
+        pauses = self._pauses(rows.reached)
         return [pool.submit(self._play, place, columns, shares, pauses) for place in range(len(self.players))]
 
-    def _pauses(self, times: npt.NDArray[np.int64]) -> list[tuple[int, list[tuple[str, ListContent]]]]:
+    def _pauses(self, reached: npt.NDArray[np.int64]) -> list[tuple[int, list[tuple[str, ListContent]]]]:
         """Rows before which entries of list files end, and which."""
-        last = int(times.max(initial=self.ended))
+        last = max(int(reached[-1]), self.ended)
         found: dict[int, list[tuple[str, ListContent]]] = {}
         for name, file in self.side.files.items():
             ends = file.expiries.until
@@ -261,10 +262,10 @@ class _Playing:
             )
             before = self.ended
             for moment in moments.tolist():
-                row = int(np.searchsorted(times, moment))
+                row = int(np.searchsorted(reached, moment))
                 found.setdefault(row, []).append((name, file.expiries.between(before, moment)))
                 before = moment
-        self.ended = max(last, self.ended)
+        self.ended = last
         return sorted(found.items())
 
     def _play(

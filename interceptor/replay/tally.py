@@ -1,4 +1,4 @@
-"""What the answers add up to: verdicts by rule and hour, the numbers hit hardest, and how two policies differ."""
+"""What the answers add up to: verdicts by rule and hour, and the numbers hit hardest."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -110,9 +110,3 @@ class Tally:
 def texts(column: Any, rows: npt.NDArray[np.intp]) -> list[str]:
     """Texts of some rows; an absent one is empty."""
     return [text or "" for text in column.take(rows).to_pylist()]
-
-
-def differing(was: npt.NDArray[np.void], would: npt.NDArray[np.void]) -> npt.NDArray[np.intp]:
-    """Rows with another verdict."""
-    found: npt.NDArray[np.intp] = np.flatnonzero(was["verdict"] != would["verdict"])
-    return found

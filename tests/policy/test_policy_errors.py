@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from interceptor.engine.engine import Engine
+from interceptor.numbering import load_plan
 from interceptor.policy import PolicyError, load_document, load_policy
 
 FOLDER = Path(__file__).parent / "policy_errors"
@@ -37,6 +39,15 @@ def test_there_are_limits_of_lists_pair_lists_counters_shadow_rules_and_cost() -
         "3:1: 9 lists of kind pair; at most 8 are allowed",
         "69:1: 257 counters; at most 256 are allowed",
         "327:1: 65 shadow rules; at most 64 are allowed",
+    ]
+
+
+def test_an_emergency_number_has_no_more_digits_than_an_engine_matches() -> None:
+    policy = POLICY + 'emergency: {add: {CN: ["%s"]}}\n'
+    spec = load_policy("policy.yaml", policy % ("1" * 13))
+    Engine(load_plan()).publish(spec, {}, revision=1)
+    assert problems(policy % ("1" * 14)) == [
+        "3:24: '11111111111111' is no number as dialled: 1 to 13 digits in quotes, no +"
     ]
 
 

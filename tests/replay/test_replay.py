@@ -210,3 +210,21 @@ def test_entries_of_a_list_file_end_when_their_time_has_come(tmp_path: Path) -> 
     )
     verdicts = [int(verdict) for played in run for verdict in played.answers[0]["verdict"]]
     assert verdicts == [Verdict.BLOCK, Verdict.BLOCK, Verdict.PASS, Verdict.PASS]
+
+
+def test_a_row_without_a_time_moves_no_end_of_an_entry(tmp_path: Path) -> None:
+    spec = policy(tmp_path, LISTED)
+    until = datetime.fromtimestamp(recorded.BEGIN / 1000 + 5, UTC).isoformat()
+    (tmp_path / "fraud.csv").write_text(f"number,reason,source,valid_until\n+8613800000001,x,y,{until}\n")
+    file = read_list(tmp_path / "fraud.csv", spec.lists[0].kind, load_plan(), "CN", SECRET, recorded.BEGIN)
+    rows: list[Row] = [
+        {"time_ms": time, "caller": "+8613800000001", "callee": "+8613900000001"}
+        for time in (*range(recorded.BEGIN, recorded.BEGIN + 8_000, 1_000), *[None] * 8)
+    ]
+    run = Replay(
+        Recording(write_parquet(tmp_path / "calls.parquet", rows)),
+        [Side(spec, files={"fraud": file})],
+        skip_bad=True,
+    )
+    verdicts = [int(verdict) for played in run for verdict in played.answers[0]["verdict"]]
+    assert verdicts == [Verdict.BLOCK] * 5 + [Verdict.PASS] * 3 + [0] * 8

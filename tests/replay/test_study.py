@@ -257,6 +257,31 @@ def test_a_recording_of_nothing_is_told_too(tmp_path: Path) -> None:
     assert reader.open == [] and found.rows == 1 and found.candidate.tally.calls == 0
 
 
+def test_a_row_that_one_of_two_policies_cannot_read_is_passed_over_by_both_and_counted_once(
+    tmp_path: Path,
+) -> None:
+    rows = rows_of(1, 40)
+    rows[7] |= {"caller": "+86\x07"}
+    rows[20] |= {"tags.dealer": "go\x07od"}
+    live = (
+        "version: 1\ntrunks: {default: {region: CN}}\n"
+        "rules: [{id: all, when: true, verdict: warn, class: analytics, reason: x}]\n"
+    )
+    found = study(
+        Recording(write_parquet(tmp_path / "calls.parquet", rows)),
+        Side(policy(tmp_path)),
+        Side(policy(tmp_path, live, "live.yaml")),
+        flips=tmp_path / "flips.parquet",
+        how=How(skip_bad=True),
+    )
+    told = document(found)
+    assert (told["recording"]["skipped"], told["recording"]["calls"]) == (2, 38)
+    assert [bad["row"] for bad in told["recording"]["bad"]] == [8, 21]
+    assert sum(told["against"]["verdicts"].values()) == 38
+    flipped = pyarrow.parquet.read_table(tmp_path / "flips.parquet")["row"].to_pylist()
+    assert len(flipped) == told["flips"]["calls"] and not {8, 21} & set(flipped)
+
+
 def test_the_command_writes_all_of_it(made: tuple[Path, list[Row], Study], tmp_path: Path) -> None:
     folder, rows, found = made
     done = running.run(
