@@ -323,6 +323,23 @@ def test_what_a_full_disk_refuses_leaves_its_numbers_out(tmp_path: Path) -> None
     spool.close()
 
 
+def advice(path: Path) -> str:
+    """How the kernel is to read a file that is mapped here."""
+    mapped = Path("/proc/self/smaps").read_text().partition(f" {path}\n")[2]
+    return mapped.partition("VmFlags:")[2].partition("\n")[0]
+
+
+def test_the_kernel_reads_ahead_of_readers_and_not_of_who_writes(tmp_path: Path) -> None:
+    """It would clear megabytes that nothing was written to, and leave no core to a call meanwhile."""
+    spool = Spool.open(tmp_path, megabytes=MEGABYTES)
+    while len(spool.segments) < 2:
+        spool.append([Record("decision", bytes(10_000))] * 10)
+    written, writing = spool.segments
+    assert " rr " not in advice(written.path)
+    assert " rr " in advice(writing.path)
+    spool.close()
+
+
 def test_an_event_that_fits_into_no_file_is_lost_alone(tmp_path: Path) -> None:
     spool = Spool.open(tmp_path, megabytes=MEGABYTES)
     sizes = (10, 1 << 20, 20)
