@@ -1,6 +1,7 @@
-"""Every number of the simulation in one place: its value, what it means, and where it comes from.
+"""The parameters of the simulation in one place: the value of each, what it means, and where it comes from.
 
-A source in capitals is listed in `sources.REFERENCES`; `assumed` says that none was found and what was thought.
+A source in capitals is listed in `sources.REFERENCES`; `assumed` says that none was found and what was thought. What
+is drawn around them and has no name here (when a shop opens, how far a drawing strays) is assumed too.
 """
 
 from typing import Annotated, Any, ClassVar, Literal
@@ -109,6 +110,28 @@ class Ordinary(Kind):
         "assumed")
     repair_shops: Positive = said(20_000.0, "subscribers for each repair shop", "assumed")
     repair_cards: Between = said((6, 35), "customers' cards a shop tries in its own handset in a day", "assumed")
+
+
+class Trial(Kind):
+    """A repair shop's trial call, which the shop itself answers."""
+
+    gives_up: ClassVar[float] = 0.0
+
+    answered: Share = said(0.85, "answered", "assumed")
+    ring_s: Positive = said(3.0, "seconds until answered, median", "assumed")
+    talk_median_s: Positive = said(6.0, "seconds talked, median", "assumed: over at once")
+    talk_sigma: Positive = said(0.5, "sigma of it", "assumed")
+
+
+class CodeReader(Kind):
+    """A foreign number that reads sign-in codes aloud."""
+
+    gives_up: ClassVar[float] = 0.0
+
+    answered: Share = said(0.7, "answered", "assumed: it was asked for")
+    ring_s: Positive = said(6.0, "seconds until answered, median", "assumed")
+    talk_median_s: Positive = said(14.0, "seconds it speaks, median", "assumed: a code, said twice")
+    talk_sigma: Positive = said(0.4, "sigma of it", "assumed")
 
 
 class Business(Dialling):

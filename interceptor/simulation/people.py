@@ -5,12 +5,9 @@ import numpy as np
 from interceptor.simulation import calls, numbers
 from interceptor.simulation.clock import DAY, HOUR, MINUTE, SECOND, Clock
 from interceptor.simulation.contacts import Contacts
-from interceptor.simulation.parameters import Dialling
+from interceptor.simulation.parameters import Trial
 from interceptor.simulation.population import SERVICES, Whole
 from interceptor.simulation.world import World
-
-#: A repair shop's trial call: answered by the shop itself, over at once.
-TRIED = Dialling(answered=0.85, ring_s=3, talk_median_s=6, talk_sigma=0.5)
 
 
 class People:
@@ -193,4 +190,4 @@ class People:
         attached["event"], attached["to"], attached["callee"] = calls.ATTACHED, -1, 0
         tried["time"] += rng.integers(10 * SECOND, 4 * MINUTE, len(tried))
         tried["fraud"] = attached["fraud"] = False
-        return [attached, world.outcome(rng, len(tried), TRIED).onto(tried)]
+        return [attached, world.outcome(rng, len(tried), Trial()).onto(tried)]

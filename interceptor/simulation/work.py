@@ -5,7 +5,7 @@ import numpy as np
 from interceptor.simulation import calls, numbers
 from interceptor.simulation.clock import DAY, HOUR, MINUTE, SECOND
 from interceptor.simulation.dialling import Diallers, credit
-from interceptor.simulation.parameters import Dialling
+from interceptor.simulation.parameters import CodeReader
 from interceptor.simulation.population import SERVICES
 from interceptor.simulation.world import World
 
@@ -30,7 +30,6 @@ class Businesses:
         self._classes = self._plan_classes()
         codes = round(kind.otp_numbers * world.subscribers / 1e6)
         self._codes = world.first_abroad + rng.integers(0, world.abroad, codes)
-        self._code_calls = Dialling(answered=0.7, ring_s=6, talk_median_s=14, talk_sigma=0.4)
 
     def between(self, begin: int, end: int) -> list[calls.Rows]:
         """All that begins in a slice of time."""
@@ -50,7 +49,7 @@ class Businesses:
         )
         codes["line"] = -1  # many at a time
         codes = credit(
-            world.outcome(rng, len(codes), self._code_calls).onto(codes), self.label, np.full(len(codes), -1)
+            world.outcome(rng, len(codes), CodeReader()).onto(codes), self.label, np.full(len(codes), -1)
         )
         now = slice(*np.searchsorted(self._classes["time"], (begin, end)))
         return [rows, codes, self._classes[now].copy()]

@@ -55,7 +55,8 @@ def test_a_scenario_that_is_not_there_is_told_with_those_that_are() -> None:
 
 
 def test_every_parameter_says_where_it_comes_from() -> None:
-    for label, kind in scenario.load("day").kinds().items():
+    beside = {"trial": parameters.Trial(), "code-reader": parameters.CodeReader()}
+    for label, kind in (scenario.load("day").kinds() | beside).items():
         for name, field in type(kind).model_fields.items():
             extra = field.json_schema_extra
             assert isinstance(extra, dict), f"{label}.{name}"
