@@ -87,7 +87,7 @@ class Desk:
         Raises StoreRefusedError when it has one of them with entries of another kind.
         """
         kept = {each.name: each.kind for each in spec.lists if each.file is None}
-        self.store.lists.ensure(kept, self._clock.now_ms())
+        self.store.lists.ensure(kept)
         return kept
 
     @property

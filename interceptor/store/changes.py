@@ -208,12 +208,3 @@ def _made(conn: Connection, **row: object) -> int:
     """A row of the table; its id."""
     ((change,),) = _MADE.rows(conn, **{**_EMPTY, **row})
     return int(change)
-
-
-def under_way(conn: Connection) -> list[int]:
-    """Changes that are not live, and not given up."""
-    return list(
-        conn.execute(
-            select(changes.c.id).where(changes.c.revision.is_(None), changes.c.given_up == 0)
-        ).scalars()
-    )

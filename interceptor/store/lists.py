@@ -31,7 +31,7 @@ class Lists(Timing, Figures):
     All raise StoreUnavailableError while the database is away, and StoreRefusedError for a list that is none.
     """
 
-    def ensure(self, specs: Mapping[str, ListKind], now_ms: int) -> None:
+    def ensure(self, specs: Mapping[str, ListKind]) -> None:
         """Makes the lists that are not there yet; what a policy no longer names stays as it is.
 
         Raises

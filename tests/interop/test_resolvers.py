@@ -31,7 +31,7 @@ NOW = 1_795_000_000_000
 @pytest.fixture
 def store(tmp_path: Path, plan: NumberingPlan) -> Iterator[Store]:
     made = Store.open(tmp_path / "data", plan=plan, home="CN", clock=lambda: NOW)
-    made.lists.ensure({"fraud-domains": ListKind.DOMAIN}, NOW)
+    made.lists.ensure({"fraud-domains": ListKind.DOMAIN})
     yield made
     made.close()
 

@@ -47,5 +47,5 @@ def store(reopen: Open) -> Store:
 
 def opened(data: Path, url: str | None, plan: NumberingPlan) -> Store:
     made = Store.open(data, url, plan=plan, home="CN", clock=lambda: NOW)
-    made.lists.ensure({kind.value: kind for kind in ListKind}, NOW)
+    made.lists.ensure({kind.value: kind for kind in ListKind})
     return made

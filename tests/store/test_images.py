@@ -94,7 +94,7 @@ def test_an_image_newer_than_its_database_counts_for_nothing(reopen: Open, tmp_p
 
 def test_a_list_of_another_kind_needs_another_image(sqlite_store: Store) -> None:
     sqlite_store.images.save(NOW)
-    sqlite_store.lists.ensure({"trunk": ListKind.DOMAIN}, NOW)
+    sqlite_store.lists.ensure({"trunk": ListKind.DOMAIN})
     assert sqlite_store.images.load() is None
 
 

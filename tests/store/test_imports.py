@@ -328,7 +328,7 @@ STEPS = st.lists(
 def test_a_list_holds_what_its_files_said(sqlite_store: Store, steps: list[Any]) -> None:
     store = sqlite_store
     name = f"list-{next(SERIAL)}"
-    store.lists.ensure({name: ListKind.NUMBER}, NOW)
+    store.lists.ensure({name: ListKind.NUMBER})
     expected: dict[str, dict[str, str]] = {"police": {}, "desk": {}}
     for source, mode, rows in steps:
         said = dict(reversed(rows))  # of rows that end at the same time the first

@@ -36,10 +36,10 @@ def test_an_unknown_list_is_refused(store: Store) -> None:
 
 
 def test_a_list_that_is_empty_may_become_one_of_another_kind(store: Store) -> None:
-    store.lists.ensure({"other": ListKind.NUMBER}, NOW)
+    store.lists.ensure({"other": ListKind.NUMBER})
     with pytest.raises(StoreRefusedError, match="is a prefix"):
         put(store, "+33162*", to="other")
-    store.lists.ensure({"other": ListKind.PREFIX}, NOW)
+    store.lists.ensure({"other": ListKind.PREFIX})
     put(store, "+33162*", to="other")
     assert exported(store, "other").splitlines()[1].startswith("+33162*,")
 
@@ -123,8 +123,8 @@ def test_what_changed_since_a_revision_is_told_by_list(store: Store) -> None:
 
 
 def test_a_list_of_another_kind_is_refused_once_it_has_entries(store: Store) -> None:
-    store.lists.ensure({"number": ListKind.PREFIX}, NOW)
-    store.lists.ensure({"number": ListKind.NUMBER}, NOW)
+    store.lists.ensure({"number": ListKind.PREFIX})
+    store.lists.ensure({"number": ListKind.NUMBER})
     put(store, NUMBER)
     with pytest.raises(StoreRefusedError, match="give the new list another name"):
-        store.lists.ensure({"number": ListKind.PREFIX}, NOW)
+        store.lists.ensure({"number": ListKind.PREFIX})
