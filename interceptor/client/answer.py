@@ -35,7 +35,7 @@ class Cause:
     UNAVAILABLE = "unavailable"  #: no service could be reached; or it is stopping, or answers no such switch
     OPEN = "open"  #: services failed a moment ago, and were not asked again (circuit breaker)
     REFUSED = "refused"  #: the service refused the question: it is malformed, or the switch may not ask
-    FORKING = "forking"  #: the process was forking all the while
+    FORKING = "forking"  #: the process was forking all the while, or was forked while its parent was asking
     CLOSED = "closed"  #: `close()` was called
 
 

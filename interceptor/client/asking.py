@@ -12,17 +12,23 @@ from interceptor.pb.v1 import interception_pb2 as pb
 BLAMELESS = {Cause.FORKING, Cause.CLOSED}
 OPEN = Undecided(Cause.OPEN, "every service failed a moment ago")
 CLOSED = Undecided(Cause.CLOSED, "the client is closed")
+TORN = Undecided(
+    Cause.FORKING,
+    "this process was forked while its parent was asking, which gRPC does not outlive: fork before the first question, "
+    "by os.fork, or with PyOS_BeforeFork called before",
+)
 
 
 class Asking:
     """Iterated, it gives the services worth asking, each with the seconds it may take: of the time that is left, an
     equal share for each that could still be asked, so that one which hangs leaves the next one time to answer."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], seconds: float, *, closed: bool) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], seconds: float, why: Undecided = OPEN) -> None:
+        """`why` holds where there is no service worth asking."""
         self.began = time.monotonic()
-        self.why = CLOSED if closed else OPEN
+        self.why = why
         self._ends = self.began + seconds
-        self._endpoints = [] if closed else [each for each in endpoints if each.worth_asking()]
+        self._endpoints = [each for each in endpoints if each.worth_asking()]
 
     def __iter__(self) -> Iterator[tuple[Endpoint, float]]:
         left = len(self._endpoints)

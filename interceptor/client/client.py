@@ -9,7 +9,7 @@ from typing import Any
 
 from interceptor.client import answer as answers
 from interceptor.client.answer import Answer, Verdict
-from interceptor.client.asking import Asking
+from interceptor.client.asking import CLOSED, TORN, Asking
 from interceptor.client.breaker import memories
 from interceptor.client.channel import Dialler, Tls
 from interceptor.client.emergency import EmergencyNumbers
@@ -22,6 +22,31 @@ from interceptor.pb.v1 import interception_pb2 as pb
 CLIENTS: "weakref.WeakSet[Client]" = weakref.WeakSet()
 #: Lines of the process this one was forked from: never touched again, not even to be freed.
 INHERITED: list[Lines] = []
+
+
+class Here:
+    """This process, which may have been forked without our knowledge: from C, whose host did not call PyOS_BeforeFork.
+
+    gRPC does not outlive a fork with threads inside it: it then crashes the worker, or lets it hang. Locks of the
+    parent's are not touched to find that out, as who held them is not here.
+    """
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._torn = False
+
+    def torn(self) -> bool:
+        """Whether somebody was inside gRPC, by whichever client, when this process was forked, or one it descends from.
+        Asked before a client first uses lines of its own."""
+        pid = os.getpid()
+        if self._pid != pid:
+            inherited = [client.last_lines for client in list(CLIENTS)]
+            self._torn = self._torn or any(lines.in_use for lines in inherited if lines.pid != pid)
+            self._pid = pid
+        return self._torn
+
+
+HERE = Here()
 
 
 class Client:
@@ -115,6 +140,11 @@ class Client:
         message = subscription_report(report, fields)
         return self.lines().reports.put(Report("ReportSubscription", message, bool(message.report_id)))
 
+    @property
+    def last_lines(self) -> Lines:
+        """Those used last, maybe by a process that this one was forked from."""
+        return self._lines
+
     def lines(self) -> Lines:
         """Those of this process."""
         lines = self._lines
@@ -124,10 +154,20 @@ class Client:
         return lines
 
     def _connected_by_nobody(self) -> Lines:
-        return Lines(self._targets, self._dialler, self._breakers, streaming=self._streaming, room=self._room)
+        return Lines(
+            self._targets,
+            self._dialler,
+            self._breakers,
+            streaming=self._streaming,
+            room=self._room,
+            torn=HERE.torn(),
+        )
 
     def _asking(self) -> Asking:
-        return Asking(self.lines().endpoints, self._deadline, closed=self._closed)
+        lines = self.lines()
+        if self._closed or lines.torn:
+            return Asking([], self._deadline, CLOSED if self._closed else TORN)
+        return Asking(lines.endpoints, self._deadline)
 
     def _answered(self, asking: Asking, request: pb.DecideRequest, answer: Answer | None) -> Answer:
         """Counts the answer; without one, what holds otherwise."""

@@ -41,6 +41,11 @@ class Endpoint:
         self._closed = threading.Event()
         self._watched = False
 
+    @property
+    def streams(self) -> bool:
+        """Whether a stream is open, and has threads inside gRPC."""
+        return self._stream is not None and not self._stream.ended
+
     def worth_asking(self) -> bool:
         """False: it failed a moment ago. From then on this process watches it as well as the one that found out, which
         may be gone."""
@@ -96,8 +101,7 @@ class Endpoint:
 
     def break_off(self) -> None:
         """Ends the stream, reports and health checks that are under way; what waits there is undecided."""
-        with self._lock:
-            stream, self._stream = self._stream, None
+        stream = self._stream
         if stream is not None:
             stream.end()
         for call in list(self._under_way):

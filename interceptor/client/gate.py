@@ -25,6 +25,11 @@ class Gate:
             if self._shut:
                 self._changed.notify_all()
 
+    @property
+    def inside(self) -> int:
+        """How many are inside; of a gate that was inherited: were, when the process was forked."""
+        return self._inside
+
     def shut(self) -> None:
         with self._changed:
             self._shut = True

@@ -31,18 +31,29 @@ class Lines:
         *,
         streaming: bool,
         room: int,
+        torn: bool,
     ) -> None:
         self.pid = os.getpid()
         self.tally = Tally()
         self._gate = Gate()
+        #: gRPC was forked with threads inside it, so that whatever it is asked here may crash or hang: nothing is.
+        self.torn = torn
         self.endpoints = [
             Endpoint(target, dialler, self._gate, Breaker(memory), streaming=streaming)
             for target, memory in zip(targets, breakers, strict=True)
+            if not torn
         ]
-        self.reports = Reports(self.endpoints, self.tally, room)
+        self.reports = Reports(self.endpoints, self.tally, 0 if torn else room)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody is inside gRPC; of lines that were inherited: was, when the process was forked."""
+        return self._gate.inside > 0 or any(endpoint.streams for endpoint in self.endpoints)
 
     def connect(self, seconds: float) -> bool:
         """Connects to all services at once. True: one says within that time that it is serving."""
+        if self.torn:
+            return False
         threads = ThreadPoolExecutor(len(self.endpoints), "interceptor-connect")
         try:
             asked = [threads.submit(endpoint.healthy, seconds) for endpoint in self.endpoints]
@@ -51,8 +62,8 @@ class Lines:
             threads.shutdown(wait=False)
 
     def before_fork(self) -> None:
-        """Nobody is inside gRPC when this returns. Connections are left alone: gRPC's own threads would be taking them
-        down while the process forks, and a worker might find their locks held for ever."""
+        """Nobody is inside gRPC when this returns, or the worker will ask nobody. Connections are left alone: gRPC's
+        own threads would be taking them down while the process forks, and a worker might find their locks held."""
         self._gate.shut()
         self._gate.empty(PATIENCE_S)
         for endpoint in self.endpoints:

@@ -5,21 +5,28 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from client.conftest import Ask
+from client.conftest import PATIENT_MS, Ask
 from interceptor.client import Cause, Screening
 from service.running import CALLEE, LISTED, Running, environment
 
 SERVER = Path(__file__).parent / "forking.py"
 
 
-@pytest.mark.parametrize("kind", ["unary", "stream", "async-unary", "async-stream", "from-c-unary"])
-def test_every_forked_worker_is_answered(
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("unary", "stream", "async-unary", "async-stream", "from-c-unary"),
+        *("prepared-unary", "prepared-stream", "unprepared-stream"),
+    ],
+)
+def test_every_forked_worker_is_answered_or_told_why_not(
     kind: str, service: Running, scale: Callable[[int, int], int]
 ) -> None:
     forks = scale(60, 1000)
@@ -33,10 +40,10 @@ def test_every_forked_worker_is_answered(
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told["workers"] == {"listed": forks}, done.stderr
+    assert told["workers"] == {"well": forks}, done.stderr
     assert told["afterwards"] == "listed"
     # a call that a fork would have to wait for too long is broken off, and answered otherwise
-    assert told["threads"].get("", 0) > 0 or kind.startswith("from-c")
+    assert told["threads"].get("", 0) > 0 or kind in {"from-c-unary", "unprepared-stream"}
 
 
 class Worker:
@@ -90,3 +97,23 @@ def test_what_one_worker_finds_out_about_a_service_its_others_know(service: Runn
         service.signal(signal.SIGCONT)
         for worker in workers:
             worker.end()
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # threads and a fork: what is tested
+def test_a_worker_forked_while_a_call_could_not_be_broken_off_asks_nobody(service: Running) -> None:
+    client = Screening(service.data.address, deadline_ms=PATIENT_MS)
+    assert client.decide(caller=LISTED, callee=CALLEE).decided
+    service.signal(signal.SIGSTOP)
+    try:
+        asking = threading.Thread(target=client.decide, kwargs={"caller": LISTED, "callee": CALLEE})
+        asking.start()
+        while not client.lines().in_use:
+            time.sleep(0.001)
+        worker = Worker(client)
+        assert [worker.ask() for _ in range(3)] == [Cause.FORKING] * 3
+        worker.end()
+    finally:
+        service.signal(signal.SIGCONT)
+    asking.join()
+    assert client.decide(caller=LISTED, callee=CALLEE).decided
+    client.close(0)
