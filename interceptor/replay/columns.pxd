@@ -35,6 +35,8 @@ cdef struct Rows:
     Texts[28] text          # by Field
     uint8_t[28] field       # those that there are
     uint32_t fields
+    uint8_t[28] scattered   # and those of them whose texts do not lie in the order of the rows
+    uint32_t scattereds
     Texts redirecting       # the values of all rows
     const uint8_t* redirecting_valid
     const int32_t* redirecting_at       # where each row's begin; NULL: no such column

@@ -4,6 +4,7 @@ import cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uintptr_t
 from libc.string cimport memset
 
+from interceptor.engine.atomics cimport ic_prefetch_read
 from interceptor.engine.border cimport TextProblem, text_problem
 from interceptor.engine.memory cimport release, reserve
 from interceptor.engine.types cimport MAX_FIELD, MAX_REDIRECTING, N_FIELDS, N_SCALARS, Call, Field, Scalar, Text
@@ -13,6 +14,9 @@ FLAGS = {"international_ingress": Scalar.S_INTERNATIONAL_INGRESS, "roaming": Sca
 
 cdef enum:
     NO_FIELD = 255
+    NEAR = 8                # rows ahead
+    FAR = 16
+    FEW_WORDS = 128         # of a column: they stay in the cache
 
 
 cdef inline Flaw flaw_of(const char* data, int64_t length) noexcept nogil:
@@ -52,12 +56,26 @@ cdef inline Flaw text_at(const Texts* column, int64_t i, Text* out) noexcept nog
     return flaw
 
 
+# A row's words lie anywhere: they are on their way when their row is read, then the texts of those that came.
+cdef inline void look_ahead(const Rows* rows, int64_t i) noexcept nogil:
+    cdef uint32_t k
+    cdef const Texts* column
+    cdef int32_t code
+    for k in range(rows.scattereds if i + FAR < rows.n else 0):
+        column = &rows.text[rows.scattered[k]]
+        ic_prefetch_read(&column.word[column.code[column.first + i + FAR]])
+        code = column.code[column.first + i + NEAR]
+        if 0 <= code < column.words:
+            ic_prefetch_read(column.word[code].data)
+
+
 cdef Flaw load_call(const Rows* rows, int64_t i, Call* call, uint8_t* field) noexcept nogil:
     cdef uint32_t k
     cdef int64_t at, begin, end, value
     cdef Flaw flaw
     memset(call, 0, sizeof(Call))
     field[0] = NO_FIELD
+    look_ahead(rows, i)
     for k in range(rows.fields):
         field[0] = rows.field[k]
         flaw = text_at(&rows.text[field[0]], rows.text[field[0]].first + i, &call.text[field[0]])
@@ -130,6 +148,9 @@ cdef class Columns:
             self.texts(&self.rows.text[<int> field], array)
             self.rows.field[self.rows.fields] = field
             self.rows.fields += 1
+            if self.rows.text[<int> field].words > FEW_WORDS:
+                self.rows.scattered[self.rows.scattereds] = field
+                self.rows.scattereds += 1
         for name, array in wholes_.items():
             if name == "time_ms":
                 column = &self.rows.time
