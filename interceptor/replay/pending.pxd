@@ -8,6 +8,7 @@ from interceptor.engine.types cimport Millis
 cdef enum:
     MOST_PENDING = 1 << 22      # calls; of more the reports are lost, and counted
     STRETCH_BITS = 10           # a stretch of time is so many bits of a Millis
+    BUNCH = 14
     STRETCHES = 1 << 12         # of the wheel: more than an hour; later ones go round with it
 
 cdef struct Due:                # in the heap: by time, and at one time ends before answers
@@ -16,22 +17,29 @@ cdef struct Due:                # in the heap: by time, and at one time ends bef
     uint8_t answer
 
 cdef struct Waiting:            # a call, by slot
-    uint64_t a                  # its name
+    uint64_t a                  # its name; where the slot is free, the next one that is, from 1; 0: none
     uint64_t b
     Millis answered             # -1: it was not
     Millis ended                # -1: nobody knows
+
+cdef struct Bunch:              # calls of one stretch, a line
+    uint32_t next               # bunch of the same stretch, or that is free as well, from 1; 0: none
+    uint32_t n
+    uint32_t[14] call           # slots, and of which the answer comes next
 
 cdef struct Pending:
     Due* due
     uint32_t n
     Waiting* waiting
-    uint32_t* link              # by slot, the next one of its stretch, or that is free as well: from 1; 0: none
+    Bunch* bunch
+    uint32_t bunches            # that were ever used
+    uint32_t free_bunch         # first of those that are free again, from 1; 0: none
     uint32_t slots              # that were ever used
     uint32_t room
     uint32_t most               # of that; MOST_PENDING at most
     uint32_t free               # first of the slots that are free again, from 1; 0: none
     int64_t opened              # what falls into an earlier stretch than this is in the heap
-    uint32_t[4096] wheel        # by stretch modulo STRETCHES: the first slot as in `link`
+    uint32_t[4096] wheel        # by stretch modulo STRETCHES: the first bunch, from 1
     int64_t lost
 
 # A call of that name was decided. Answered and ended: -1, or not before now.

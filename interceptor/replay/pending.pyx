@@ -10,9 +10,11 @@ from interceptor.engine.types cimport H_ANSWERED, H_ENDED
 from interceptor.engine.types import Happening
 
 cdef enum:
-    ANSWER = 1 << 30            # of a link: the answer comes next, and then the end
+    ANSWER = 1 << 30            # in a bunch: the answer comes next, and then the end
     SLOT = ANSWER - 1
-    FETCHED = 32                # calls of a stretch at a time
+
+if sizeof(Bunch) != 64 or sizeof(Waiting) != 32:
+    raise ImportError("interceptor.replay.pending: struct layout differs from what the kernel was written for")
 
 # --- the heap: four below each
 
@@ -48,6 +50,31 @@ cdef void sink(Due* due, uint32_t n, Due one) noexcept nogil:
     due[at] = one
 
 
+# --- the wheel
+
+# Of a stretch one bunch alone is not full, the first.
+cdef inline uint32_t bunches_for(uint32_t room) noexcept nogil:
+    return room // BUNCH + STRETCHES
+
+
+cdef void onto_wheel(Pending* pending, int64_t stretch, uint32_t what) noexcept nogil:
+    cdef uint32_t* first = &pending.wheel[stretch & (STRETCHES - 1)]
+    cdef uint32_t at = first[0]
+    cdef Bunch* bunch
+    if at == 0 or pending.bunch[at - 1].n == BUNCH:
+        at = pending.free_bunch
+        if at:
+            pending.free_bunch = pending.bunch[at - 1].next
+        else:
+            pending.bunches += 1
+            at = pending.bunches
+        pending.bunch[at - 1].next, pending.bunch[at - 1].n = first[0], 0
+        first[0] = at
+    bunch = &pending.bunch[at - 1]
+    bunch.call[bunch.n] = what
+    bunch.n += 1
+
+
 # --- the calls
 
 cdef bint widen(void** array, size_t size) noexcept nogil:
@@ -62,7 +89,7 @@ cdef bint grow(Pending* pending) noexcept nogil:
     cdef uint32_t room = min(max(2 * pending.room, <uint32_t> 1024), pending.most)
     if room == pending.room or not (
             widen(<void**> &pending.waiting, room * sizeof(Waiting))
-            and widen(<void**> &pending.link, room * sizeof(uint32_t))
+            and widen(<void**> &pending.bunch, bunches_for(room) * sizeof(Bunch))
             and widen(<void**> &pending.due, room * sizeof(Due))):
         return False
     pending.room = room
@@ -73,7 +100,7 @@ cdef bint grow(Pending* pending) noexcept nogil:
 cdef uint32_t slot(Pending* pending) noexcept nogil:
     cdef uint32_t found = pending.free
     if found:
-        pending.free = pending.link[found - 1]
+        pending.free = <uint32_t> pending.waiting[found - 1].a
         return found
     if pending.slots == pending.room and not grow(pending):
         return 0
@@ -84,37 +111,36 @@ cdef uint32_t slot(Pending* pending) noexcept nogil:
 # What comes next of a call, its answer or its end, into the heap or onto the wheel.
 cdef void put(Pending* pending, uint32_t at, bint answer) noexcept nogil:
     cdef const Waiting* call = &pending.waiting[at - 1]
-    cdef uint32_t* first
     cdef Due one
     one.time, one.slot, one.answer = call.answered if answer else call.ended, at, answer
     if one.time >> STRETCH_BITS >= pending.opened:
-        first = &pending.wheel[(one.time >> STRETCH_BITS) & (STRETCHES - 1)]
-        pending.link[at - 1], first[0] = first[0], at | ANSWER if answer else at
+        onto_wheel(pending, one.time >> STRETCH_BITS, at | ANSWER if answer else at)
         return
     pending.n += 1
     rise(pending.due, pending.n - 1, one)
 
 
-# A stretch holds what falls into it, and what falls into it a turn of the wheel or more later. The links lie close
-# together: they are followed first, so that the calls they lead to come from memory at once and not one by one.
+# A stretch holds what falls into it, and what falls into it a turn of the wheel or more later.
 cdef void pending_open(Pending* pending, Millis now) noexcept nogil:
     cdef int64_t upto = (now >> STRETCH_BITS) + 1
     cdef int64_t stretch = max(pending.opened, upto - STRETCHES)
-    cdef uint32_t[FETCHED] found
-    cdef uint32_t next, k, n
+    cdef uint32_t next, at, k
+    cdef Bunch bunch
     pending.opened = upto
     while stretch < upto:
         next = pending.wheel[stretch & (STRETCHES - 1)]
         pending.wheel[stretch & (STRETCHES - 1)] = 0
         while next:
-            n = 0
-            while next and n < FETCHED:
-                ic_prefetch_read(&pending.waiting[(next & SLOT) - 1])
-                found[n] = next
-                next = pending.link[(next & SLOT) - 1]
-                n += 1
-            for k in range(n):
-                put(pending, found[k] & SLOT, found[k] & ANSWER != 0)
+            at = next
+            bunch = pending.bunch[at - 1]
+            next = bunch.next
+            if next:
+                ic_prefetch_read(&pending.bunch[next - 1])
+            for k in range(bunch.n):
+                ic_prefetch_read(&pending.waiting[(bunch.call[k] & SLOT) - 1])
+            pending.bunch[at - 1].next, pending.free_bunch = pending.free_bunch, at
+            for k in range(bunch.n):
+                put(pending, bunch.call[k] & SLOT, bunch.call[k] & ANSWER != 0)
         stretch += 1
 
 
@@ -149,7 +175,7 @@ cdef void pending_take(Pending* pending, Report* report) noexcept nogil:
     if due.answer and pending.waiting[due.slot - 1].ended >= 0:
         put(pending, due.slot, False)
     else:
-        pending.link[due.slot - 1], pending.free = pending.free, due.slot
+        pending.waiting[due.slot - 1].a, pending.free = pending.free, due.slot
 
 
 cdef uint32_t pending_soon(Pending* pending, Millis until, Report* reports, uint32_t most) noexcept nogil:
@@ -171,7 +197,7 @@ cdef uint32_t pending_soon(Pending* pending, Millis until, Report* reports, uint
 
 cdef void pending_free(Pending* pending) noexcept nogil:
     free(pending.waiting)
-    free(pending.link)
+    free(pending.bunch)
     free(pending.due)
 
 
