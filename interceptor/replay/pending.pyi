@@ -1,3 +1,5 @@
+"""What is still to happen to calls that were decided, for tests: answers and ends, the next one first."""
+
 from interceptor.engine.types import Happening
 
 class PendingReports:
