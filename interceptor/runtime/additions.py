@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from interceptor.engine.engine import Engine
+from interceptor.engine.keys import KeyKind, text_key_of
 from interceptor.engine.spec import ListKind, Spec
+from interceptor.engine.types import Field
 from interceptor.runtime.background import Background
 from interceptor.runtime.clock import Clock
 from interceptor.runtime.desk import Desk
@@ -78,7 +80,10 @@ class Additions(Background):
             if rule.add_to is None or spec.lists[rule.add_to.list].file is not None:
                 continue
             listed = spec.lists[rule.add_to.list]
-            text = written(listed.kind, int(event["added_key"]), bytes(event["added_text"]))
+            text = self._written(listed.kind, int(event["added_key"]), bytes(event["added_text"]))
+            if text is None:
+                self.lost += 1
+                continue
             until = int(event["time_ms"]) + rule.add_to.for_ms
             entry = _Entry(listed.name, rule.id, rule.reason, text, until)
             with self._lock:
@@ -86,6 +91,14 @@ class Additions(Background):
                     self._waiting.append(entry)
                 else:
                     self.lost += 1
+
+    def _written(self, kind: ListKind, key: int, text: bytes) -> str | None:
+        """What a rule added, as an entry is written; None for a trunk's name that is longer than events have room for:
+        what they have of it is another trunk's."""
+        if kind is not ListKind.TRUNK:
+            return text_of(kind, key)
+        whole = text_key_of(self._engine.secret, KeyKind.KEY_TEXT + Field.F_TRUNK, text) == key
+        return text.decode(errors="replace") if whole else None
 
     def give(self) -> list[dict[str, Any]]:
         """What waits still, for the process that goes on."""
@@ -147,10 +160,3 @@ class Additions(Background):
             done = store.lists.add(name, who, new, actor=who, now_ms=now)
             self._desk.settle(name, done.touched)
         self.kept += done.added
-
-
-def written(kind: ListKind, key: int, text: bytes) -> str:
-    """What a rule added, as an entry is written."""
-    if kind in (ListKind.TRUNK, ListKind.DOMAIN, ListKind.NETWORK):
-        return text.decode(errors="replace")
-    return text_of(kind, key)

@@ -32,7 +32,7 @@ ANSWERING = 120  #: seconds that a new process waits for its turn, and for what 
 LOOK = 0.2  # seconds between looks whether to stop, or to take the store back
 PACKET = 1 << 16
 MOST_FDS = 128
-PIECE = 200  # entries of a packet
+PIECE = 50  # entries of a packet: each has 700 bytes at most
 
 
 class HandoverError(Exception):
