@@ -377,7 +377,10 @@ cdef class Engine:
                 "entities": [trace.entity_stats(resident) for resident in snapshot.residents],
                 "recent": trace.recent_stats(repeats=self.repeats, grace=self.grace, added=self.added),
                 "in_flight": trace.flight_stats(self.flights, self.calls_in_flight),
-                "events": {"next_sequence": self.events.next_sequence, "dropped": self.events.dropped},
+                "events": {
+                    "next_sequence": self.events.next_sequence, "dropped": self.events.dropped,
+                    "waiting": len(self.events),
+                },
             }
 
 

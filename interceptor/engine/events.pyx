@@ -191,7 +191,8 @@ cdef class EventRing:
         return ic_load64(&self.ring.tail) + ic_load64(&self.ring.dropped)
 
     def __len__(self):
-        return ic_load64(&self.ring.tail) - ic_load64(&self.ring.head)
+        cdef uint64_t head = ic_load64(&self.ring.head)     # first: another thread may drain meanwhile
+        return ic_load64(&self.ring.tail) - head
 
     def drain(self, uint64_t limit=4096):
         cdef uint64_t held = ic_load64(&self.ring.tail) - ic_load64(&self.ring.head)

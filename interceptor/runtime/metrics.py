@@ -146,6 +146,11 @@ class ServiceCollector(Collector):
             "Decisions that found the ring to the decision log full.",
             stats["events"]["dropped"],
         )
+        yield gauge(
+            "interceptor_events_waiting",
+            "Decisions in that ring that nothing was made of yet: a log line, an event for a sink.",
+            stats["events"]["waiting"],
+        )
         info = InfoMetricFamily("interceptor_policy", "The policy in force.")
         info.add_metric(
             [],

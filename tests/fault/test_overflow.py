@@ -23,6 +23,7 @@ def test_a_full_ring_drops_events_and_no_call(plan: NumberingPlan, policy: Path)
 
     assert {decision.verdict for decision in decided} == {Verdict.BLOCK}
     assert engine.stats()["events"]["dropped"] == CALLS - RING
+    assert engine.stats()["events"]["waiting"] == RING
     kept = engine.drain_events()
     assert [f"{event:016x}" for event in kept["decision"]] == [decision.id for decision in decided[:RING]]
     # Emptied, it takes events again; the gap in the sequence says how many are missing.

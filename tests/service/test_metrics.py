@@ -46,6 +46,7 @@ PROMISED = {
     "interceptor_policy_info": {"revision", "digest", "file", "rules"},
     "interceptor_policy_revision": set(),
     "interceptor_events_dropped_total": set(),
+    "interceptor_events_waiting": set(),
     "interceptor_decision_log_lines_total": {"result"},
     "interceptor_requests_refused_total": {"status"},
     "interceptor_lock_waits_total": {"table"},
