@@ -23,6 +23,9 @@ LOCK := requirements-dev.lock
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 STAMP := build/stamps
+# At nice 15, what steps back behind the calls in the services (nice 19) has its turn beside the tests of the others: it
+# has a fifteenth of it, and waits for seconds, beside those at nice 0.
+BESIDE := nice -n 15
 # Four on two cores, as much is waited for. A file's tests stay together, for their services' sake. After a crashed
 # worker xdist would wait for ever: it ends.
 SIDE_BY_SIDE := --numprocesses 4 --dist loadfile --max-worker-restart 0
@@ -140,7 +143,7 @@ lint: $(VENV)/locked
 .PHONY: test
 test: prepared
 	$(MAKE) --no-print-directory debug
-	$(BIN)/pytest $(SIDE_BY_SIDE)
+	$(BESIDE) $(BIN)/pytest $(SIDE_BY_SIDE)
 
 # Beside each other, as much of it keeps one core busy, or none.
 .PHONY: prepared
@@ -150,7 +153,7 @@ prepared:
 .PHONY: test-long
 test-long: prepared
 	$(MAKE) --no-print-directory debug
-	$(BIN)/pytest $(SIDE_BY_SIDE) --long
+	$(BESIDE) $(BIN)/pytest $(SIDE_BY_SIDE) --long
 
 # Bounds checks and the kernels' own asserts on.
 .PHONY: checked
@@ -160,7 +163,7 @@ checked: $(VENV)/installed
 
 .PHONY: debug
 debug: checked
-	PYTHONPATH=build/debug/lib INTERCEPTOR_TREE=build/debug/lib $(BIN)/pytest $(SIDE_BY_SIDE) tests/kernels
+	PYTHONPATH=build/debug/lib INTERCEPTOR_TREE=build/debug/lib $(BESIDE) $(BIN)/pytest $(SIDE_BY_SIDE) tests/kernels
 
 # clang brings libFuzzer and the runtime of its sanitizers; nothing else here needs it.
 $(STAMP)/clang:
