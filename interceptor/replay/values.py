@@ -23,6 +23,7 @@ _TEXTS = (
     "event call_id switch caller callee asserted_identity privacy trunk domain user_agent source_ip imsi imei cell "
     "verstat attestation label"
 )
+_FEW = "event switch privacy trunk domain user_agent source_ip cell verstat attestation label"
 #: field of a recorded call -> what it holds; beside these there are tags
 KINDS = {
     **dict.fromkeys(_TEXTS.split(), Kind.TEXT),
@@ -33,9 +34,7 @@ KINDS = {
 }
 TAG = "tags."
 #: texts of which there are few different ones: read as codes where the file has them so
-FEW = frozenset(
-    "event switch privacy trunk domain user_agent source_ip cell verstat attestation label".split()  # noqa: SIM905
-)
+FEW = frozenset(_FEW.split())
 #: row -> (field, what is wrong with its value)
 Flawed = dict[int, tuple[str, str]]
 
