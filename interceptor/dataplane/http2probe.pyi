@@ -35,10 +35,11 @@ class SessionProbe:
         resets_a_second: int = 100,
         now_ns: int = 1,
     ) -> None: ...
-    def receive(self, data: bytes, now_ns: int = 1, read_ns: int | None = None) -> int:
+    def receive(self, data: bytes, now_ns: int = 1, read_ns: int | None = None, speaking: int = 1) -> int:
         """Takes what the client sent. -1: the connection is beyond help.
 
-        now_ns: when its first byte came; read_ns: when it was read (at once, when not given).
+        now_ns: when its first byte came; read_ns: when it was read (at once, when not given); speaking: connections
+        that had something to say then.
         """
 
     def resume(self, now_ns: int = 1) -> None:

@@ -77,7 +77,7 @@ cdef class SessionProbe:
             free(self.batch.room)
             free(self.batch)
 
-    def receive(self, data: bytes, now_ns: int = 1, read_ns: int | None = None) -> int:
+    def receive(self, data: bytes, now_ns: int = 1, read_ns: int | None = None, speaking: int = 1) -> int:
         cdef const uint8_t* first = data
         cdef size_t n = len(data)
         cdef uint64_t now = now_ns
@@ -85,6 +85,7 @@ cdef class SessionProbe:
         self.forget_answered()
         self.fed.append(data)
         self.batch.now = now_ns if read_ns is None else read_ns
+        self.batch.speaking = speaking
         with nogil:
             status = session_receive(self.session, first, n, now, self.batch)
         return status

@@ -312,6 +312,7 @@ cdef void* loop_run(void* of) noexcept nogil:
             loop.woke = monotonic_ns()
         sit_down(&loop.desk)
         now = monotonic_ns()
+        loop.batch.speaking = <uint32_t> max(n, 0)
         if n > 0:
             stats_bump(&loop.traffic.wakes, 1)
             spin_until = now + loop.spin_ns

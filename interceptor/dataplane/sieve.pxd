@@ -1,5 +1,5 @@
-# What of a connection's bytes nghttp2 gets to see. While calls wait too long for their deadlines, those that are too
-# old are refused before anybody reads them: what is saved answers the others in time.
+# What of a connection's bytes nghttp2 gets to see. While so many calls wait that it takes too long for their deadlines,
+# those that are too old are refused before anybody reads them: what is saved answers the others in time.
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
 

@@ -84,6 +84,7 @@ cdef struct Batch:              # the complete requests of what one thread has r
     uint32_t room_bytes
     Spares* spares              # the thread's; NULL: none
     uint64_t now                # CLOCK_MONOTONIC, when what is being received was read; it may have come before
+    uint32_t speaking           # connections that had something to say when the thread looked last
     void (*answer)(Batch* batch, void* desk) noexcept nogil     # answers all and empties it; called when it is full
     void* desk
 

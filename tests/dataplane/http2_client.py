@@ -97,6 +97,7 @@ class Client:
         self.take = take
         self.now = 1
         self.waited = 0  #: nanoseconds that what it says waits before it is read
+        self.speaking = 1  #: connections that have something to say when it is
         self.h2 = h2.connection.H2Connection(
             h2.config.H2Configuration(
                 client_side=True,
@@ -118,7 +119,9 @@ class Client:
         data = self.h2.data_to_send() if data is None else data
         status = 0
         for at in range(0, len(data), self.piece):
-            status = self.probe.receive(data[at : at + self.piece], self.now, self.now + self.waited)
+            status = self.probe.receive(
+                data[at : at + self.piece], self.now, self.now + self.waited, self.speaking
+            )
         return status
 
     def open(self, path: str = DECIDE, *, end: bool = False, **others: str | None) -> int:

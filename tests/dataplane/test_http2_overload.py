@@ -2,6 +2,7 @@
 
 import struct
 
+import pytest
 from h2.errors import ErrorCodes
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,8 +37,9 @@ def ask_at_once(client: Client, calls: int, *, message: bytes = b"x", **others: 
 
 
 def settled() -> Client:
-    """One whose deadline is known, and whose header fields are in the compression table."""
+    """One of many. Its deadline is known, and its header fields are in the compression table."""
     client = Client()
+    client.speaking = 1000
     assert outcomes(client, ask_at_once(client, 1, grpc_timeout="50m")) == [None]
     return client
 
@@ -61,6 +63,27 @@ def test_a_call_is_refused_when_it_has_waited_for_two_fifths_of_its_deadline() -
     ):
         client.waited = waited
         assert outcomes(client, ask_at_once(client, 1, grpc_timeout="50m")) == [reset]
+
+
+@pytest.mark.parametrize(("connections", "calls"), [(1, 1), (1, 15), (8, 1), (16, 1)])
+def test_where_few_wait_they_are_answered_however_late(connections: int, calls: int) -> None:
+    client = settled()
+    client.speaking = connections
+    for waited in (21 * MS, 49 * MS, 60 * MS):
+        client.waited = waited
+        asked = ask_at_once(client, calls, message=b"x" * 60, grpc_timeout="50m")
+        assert outcomes(client, asked) == [None] * calls
+
+
+@pytest.mark.parametrize(("connections", "calls"), [(1, 50), (64, 1)])
+def test_on_one_connection_or_on_many_a_crowd_is_refused_what_is_too_old(
+    connections: int, calls: int
+) -> None:
+    client = settled()
+    client.speaking = connections
+    client.waited = 60 * MS
+    asked = ask_at_once(client, calls, message=b"x" * 60, grpc_timeout="50m")
+    assert outcomes(client, asked)[0] == ErrorCodes.ENHANCE_YOUR_CALM
 
 
 def test_what_is_said_of_a_call_that_was_refused_unread_does_no_harm() -> None:
