@@ -29,40 +29,51 @@ cdef inline bint same(const Entity* one, const Entity* other) noexcept nogil:
     return one.a == other.a and one.b == other.b
 
 
+# Nobody is counted in the group: its key is not there.
+cdef inline void miss(const Snapshot* s, Worker* w, const Group* group) noexcept nogil:
+    cdef uint32_t k
+    for k in range(group.first, group.last):
+        if s.counters[k].other == NO_GROUP or not s.counters[k].feeds:
+            w.readable[s.counters[k].index] = 0
+
+
 cdef void count(const Snapshot* s, Worker* w, const Call* call, uint32_t i, Millis now, bint peek) noexcept nogil:
     cdef uint32_t g, k, n
     cdef const Group* group
     cdef const Counter* counter
     cdef const Entity* entity
     cdef Touch* touch
-    cdef bint there, counts, visited, apart
+    cdef bint counts, visited
     cdef uint32_t acts
     w.counted_by, w.row, w.unread = s, i, 0
     for g in range(s.n_groups):
         group, entity = &s.groups[g], &w.entity[i][g]
-        there = entity.a != 0
+        if entity.a == 0:
+            miss(s, w, group)
+            continue
         visited = peek
         n = acts = 0
         for k in range(group.first, group.last):
             counter = &s.counters[k]
-            if counter.other == NO_GROUP or not counter.feeds:
-                w.readable[counter.index] = there
-            if not there:
-                continue
             touch = &w.touches[n]
             memcpy(touch, &counter.touch, sizeof(Touch))
-            if counter.other != NO_GROUP:
-                apart = not same(entity, &w.entity[i][counter.other])
-                if not counter.feeds and not apart:
+            if counter.other == NO_GROUP:
+                w.readable[counter.index] = 1
+            elif not counter.feeds:
+                w.readable[counter.index] = 1
+                if same(entity, &w.entity[i][counter.other]):
                     continue    # of one key: the visit that feeds it reads it
-                if counter.feeds and apart:
-                    touch.counter = SPARE
-                visited |= not apart
+            elif same(entity, &w.entity[i][counter.other]):
+                visited = True
+            else:
+                touch.counter = SPARE
             if counter.feeds:
+                counts = True
                 if counter.element != NO_FIELD:
                     touch.element = call.key[counter.element]
-                counts = counter.element == NO_FIELD or touch.element != 0
-                counts = counts and holds(s, w, counter.where_start, counter.where_end)
+                    counts = touch.element != 0
+                if counter.where_start != counter.where_end and counts:
+                    counts = holds(s, w, counter.where_start, counter.where_end)
                 if peek:
                     w.counted[counter.index] = counts
                 if counts:

@@ -6,7 +6,7 @@ from interceptor.engine.ahead cimport ahead_fetch, ahead_note
 from interceptor.engine.atomics cimport ic_cas64, ic_load8, ic_load64, ic_load64_relaxed, ic_lowest_bit
 from interceptor.engine.counting cimport count, look_at, name_entities, read_all, read_counter
 from interceptor.engine.domains cimport domains_find, domains_keys
-from interceptor.engine.entity_records cimport record_hinted, set_of
+from interceptor.engine.entity_records cimport note_record, set_of
 from interceptor.engine.events cimport Aside, ring_put
 from interceptor.engine.feeding cimport note_decided
 from interceptor.engine.inflight cimport flights_entry, flights_set
@@ -16,7 +16,7 @@ from interceptor.engine.lists cimport lists_find, lists_group
 from interceptor.engine.networks cimport networks_find
 from interceptor.engine.pairs cimport pairs_find, pairs_group
 from interceptor.engine.prefixes cimport PrefixRoot, prefixes_find
-from interceptor.engine.program cimport Outcome, evaluate
+from interceptor.engine.program cimport Outcome, evaluate, glance
 from interceptor.engine.recent cimport recent_any, recent_entry, recent_find, recent_put, recent_set
 from interceptor.engine.samples cimport sample_due, sample_put
 from interceptor.engine.snapshot cimport Lookup, Rule
@@ -73,7 +73,7 @@ cdef void prepare_chunk(const Snapshot* s, Worker* w, Call* calls, uint32_t n) n
     for i in range(n):          # the sets say where the records are
         for k in range(s.n_groups):
             if w.entity[i][k].a:
-                ahead_note(&w.ahead, record_hinted(s.groups[k].table, w.entity[i][k].hashed), s.groups[k].record_lines)
+                note_record(&w.ahead, s.groups[k].table, w.entity[i][k].hashed, s.groups[k].lines)
         if w.repeat_b[i]:
             ahead_note(&w.ahead, recent_entry(s.repeats, w.repeat_a[i] ^ w.parties[i], w.repeat_b[i]), 1)
             if s.n_parts:
@@ -235,11 +235,15 @@ cdef uint32_t keys_asked(const Snapshot* s, const Call* call, Key* out) noexcept
 # `outcome` is NULL for a call that is decided, and by rule for one that is explained: then nothing is counted.
 cdef void enforce(const Snapshot* s, Worker* w, const Call* call, Millis now, bint graced, Decision* out,
                   uint8_t* outcome) noexcept nogil:
-    cdef uint32_t i
+    cdef uint32_t i = 0
     cdef Rule* rule
     cdef uint8_t verdict
-    for i in range(s.n_enforced):
+    while i < s.n_enforced:
         rule = &s.enforced[i]
+        if rule.alike and outcome is NULL and glance(&rule.common, &w.frame) == Outcome.NO_MATCH:
+            i += rule.alike
+            continue
+        i += 1
         if not matches(s, w, rule, out, outcome):
             continue
         verdict = ic_load8(&rule.verdict)

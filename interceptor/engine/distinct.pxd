@@ -31,15 +31,21 @@ cdef uint32_t inside_of(bint large) noexcept nogil
 # What distinct_read would say after distinct_bump, touching nothing.
 cdef int64_t distinct_peek(const DistinctColumn* column, SketchPool* pool, uint64_t element, Millis window,
                            Millis now) noexcept nogil
-cdef void distinct_drop(DistinctColumn* column, SketchPool* pool) noexcept nogil    # returns its sketch
 
-# Of a column that has a sketch: what distinct_bump and distinct_read do
+# Of a column that has a sketch: what distinct_drop, distinct_bump and distinct_read do
+cdef void sketched_drop(DistinctColumn* column, SketchPool* pool) noexcept nogil
 cdef int64_t sketched_bump(DistinctColumn* column, SketchPool* pool, uint64_t hashed, Millis window,
                            Millis now) noexcept nogil
 cdef int64_t sketched_read(const DistinctColumn* column, SketchPool* pool, Millis window, Millis now) noexcept nogil
 # Of a full one: it gets a sketch, if there is any, and the element with it
 cdef int64_t outgrow(DistinctColumn* column, SketchPool* pool, uint64_t hashed, uint64_t full, Millis window,
                      Millis now) noexcept nogil
+
+
+# Returns its sketch.
+cdef inline void distinct_drop(DistinctColumn* column, SketchPool* pool) noexcept nogil:
+    if column.sketch:
+        sketched_drop(column, pool)
 
 
 # An element of a column without a sketch that has moved on; `full`: the sub-bucket's number before it wraps.

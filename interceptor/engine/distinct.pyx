@@ -229,12 +229,10 @@ cdef int64_t distinct_peek(const DistinctColumn* column, SketchPool* pool, uint6
     return value
 
 
-cdef void distinct_drop(DistinctColumn* column, SketchPool* pool) noexcept nogil:
-    cdef Sketch* sketch
-    if column.sketch:
-        sketch = sketch_open(pool, column.sketch - 1, column.tag)
-        if sketch != NULL:
-            sketch_return(pool, sketch)
-        column.sketch = 0
-        column.count = 0
-        memset(column.stamp, 0, EXACT)
+cdef void sketched_drop(DistinctColumn* column, SketchPool* pool) noexcept nogil:
+    cdef Sketch* sketch = sketch_open(pool, column.sketch - 1, column.tag)
+    if sketch != NULL:
+        sketch_return(pool, sketch)
+    column.sketch = 0
+    column.count = 0
+    memset(column.stamp, 0, EXACT)

@@ -1,7 +1,7 @@
 # The bounded table of one kind of entity: finds or makes an entity's record and bumps the columns in it. Owns its
 # memory, all of it reserved when the table is made; no clock.
 from libc.stddef cimport size_t
-from libc.stdint cimport int16_t, int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
@@ -10,17 +10,17 @@ from interceptor.engine.atomics cimport (
     add_lock_waits, ic_add64, ic_changed, ic_changing, ic_held, ic_load64_relaxed, ic_lock, ic_unlock,
 )
 from interceptor.engine.columns cimport (
-    ACT_COUNT, ACT_END, ACT_READ, COLUMN_MAX, MEASURE_DISTINCT, MEASURE_LARGE, N_MEASURES, Column, Pools, column_bytes,
-    column_count, column_end, column_peek, column_read,
+    ACT_COUNT, ACT_END, ACT_READ, COLUMN_MAX, MEASURE_DISTINCT, MEASURE_LARGE, N_MEASURES, Column, Pools,
+    column_borrows, column_bytes, column_count, column_end, column_peek, column_read,
 )
 from interceptor.engine.distinct cimport inside_of
 from interceptor.engine.entities cimport MAX_COLUMNS, MAX_LARGE, EntityStats, Measured, Touch
 from interceptor.engine.entity_records cimport (
-    KEY_BYTES, NO_WAY, STRIPES, Entities, Stripe, drop_columns, find_way, hash_of, pool_parts, record_hinted,
-    record_lines, record_of, record_size, set_of, stripe_of, take_way, units_of,
+    KEY_BYTES, NO_WAY, STRIPES, Entities, Stripe, drop_columns, find_way, hash_of, lines_of, note_record, pool_parts,
+    record_of, record_size, set_of, stripe_of, take_way, units_of,
 )
 from interceptor.engine.entity_sets cimport (
-    ALL_WAYS, ERA, WAYS, EntitySet, SetTime, ic_number_of, time_of, vacate, ways_expired, ways_free,
+    ALL_WAYS, ERA, WAYS, EntitySet, SetTime, ic_number_of, time_of, vacate, way_expired, ways_expired, ways_free,
 )
 from interceptor.engine.keys cimport mix, scale
 from interceptor.engine.memory cimport Region, region_part
@@ -51,6 +51,8 @@ cdef size_t lay_out(Entities* table, uint64_t slots, const Measured* columns, ui
         table.column[i].window = columns[i].window
         longest = columns[i].window if columns[i].window > longest else longest
         offset += column_bytes(columns[i].measure)
+        table.borrower[table.n_borrowers] = <uint8_t>i
+        table.n_borrowers += column_borrows(columns[i].measure)
         if columns[i].measure == MEASURE_DISTINCT:
             table.sketches = sketches
         if columns[i].measure == MEASURE_LARGE:
@@ -158,7 +160,7 @@ cdef void entities_touch(Entities* table, Key a, Key b, uint64_t hashed, Millis 
         way = take_way(table, s, hashed, a, b, &time, not touches[0].follows)
     else:
         way = find_way(table, s, hashed, a, b)
-        if way != NO_WAY and (ways_expired(s, &time, table.horizon) >> way) & 1:
+        if way != NO_WAY and way_expired(s, &time, table.horizon, way):
             way = NO_WAY
         if way == NO_WAY or peek:
             look(table, s, way, now, touches, n, values)
@@ -227,7 +229,7 @@ cdef Millis entities_seen(Entities* table, Key a, Key b, Millis now) noexcept no
     ic_lock(&s.lock, &table.waited)
     time = time_of(s, units)
     way = find_way(table, s, hashed, a, b)
-    if way != NO_WAY and not (ways_expired(s, &time, table.horizon) >> way) & 1:
+    if way != NO_WAY and not way_expired(s, &time, table.horizon, way):
         seen = <Millis>(units - <uint64_t>max(<int16_t>(time.now - s.age[way]), 0)) * table.unit
     ic_unlock(&s.lock)
     return seen
@@ -314,7 +316,8 @@ cdef class EntityTable:
     def touch_many(self, const uint64_t[::1] keys_a, const uint64_t[::1] keys_b, const int64_t[::1] now,
                    const uint64_t[::1] elements, int64_t[:, ::1] values=None, uint32_t chunk=64):
         cdef Py_ssize_t n = keys_a.shape[0], start, end, i
-        cdef uint32_t k, columns = self.table.n_columns, lines = record_lines(self.table)
+        cdef uint32_t k, columns = self.table.n_columns
+        cdef uint64_t lines = lines_of(self.table, 0, self.table.record_bytes)
         cdef Ahead ahead
         cdef Touch[32] touches
         cdef int64_t[32] spare
@@ -345,7 +348,7 @@ cdef class EntityTable:
                         ahead_note(&ahead, set_of(self.table, hash_of(self.table, a[i], b[i])), 1)
                     ahead_fetch(&ahead)
                     for i in range(start, end):
-                        ahead_note(&ahead, record_hinted(self.table, hash_of(self.table, a[i], b[i])), lines)
+                        note_record(&ahead, self.table, hash_of(self.table, a[i], b[i]), lines)
                     ahead_fetch(&ahead)
                 for i in range(start, end):
                     for k in range(columns):

@@ -1,13 +1,14 @@
 # Where an entity's record is in its table, and who makes room for a newcomer. Changes the table's memory alone; the
 # caller holds the lock of the set, except for what finds.
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from interceptor.engine.ahead cimport Ahead, ahead_note_lines
 from interceptor.engine.atomics cimport LockWaits, ic_add64, ic_changing
-from interceptor.engine.columns cimport Column, Pools, column_drop
+from interceptor.engine.columns cimport Column, Pools, column_bytes, column_drop
 from interceptor.engine.entity_sets cimport (
-    SEEN_TWICE, WAYS, EntitySet, SetTime, begin_era, ic_first, note_touch, occupy, protect, way_for_newcomer,
-    way_hinted, ways_expired, ways_with,
+    SEEN_TWICE, STRANGER, WAYS, EntitySet, SetTime, begin_era, ic_first, note_touch, occupy, protect, way_expired,
+    way_for_newcomer, way_hinted, ways_with,
 )
 from interceptor.engine.keys cimport mix, scale
 from interceptor.engine.sketches cimport Sketch, SketchPool
@@ -17,7 +18,6 @@ cdef enum:
     STRIPES = 16
     KEY_BYTES = 16
     RECORD_LINE = 64
-    PREFETCH_LINES = 8
     NO_WAY = 14
 
 cdef struct Stripe:             # counted by set, so that two threads seldom write one line
@@ -41,6 +41,8 @@ cdef struct Entities:
     uint64_t sketches_at        # where in the memory they begin
     uint64_t large_at
     Column[32] column
+    uint8_t[32] borrower        # the columns that borrow
+    uint32_t n_borrowers
     Stripe[16] stripe
     LockWaits waited            # for the sets' locks
 
@@ -72,15 +74,33 @@ cdef inline uint64_t* record_of(const Entities* table, const EntitySet* s, uint3
     return <uint64_t*>(table.records + (<uint64_t>(s - table.sets) * WAYS + way) * table.record_bytes)
 
 
-# How much of a record is worth fetching ahead
-cdef inline uint32_t record_lines(const Entities* table) noexcept nogil:
-    return min((table.record_bytes + RECORD_LINE - 1) // RECORD_LINE, <uint32_t>PREFETCH_LINES)
+# The lines that n bytes of a record may be in, a bit a line from the one in which the record begins.
+cdef inline uint64_t lines_of(const Entities* table, uint32_t at, uint32_t n) noexcept nogil:
+    cdef uint32_t apart = table.record_bytes & (~table.record_bytes + 1), begins = 0
+    cdef uint64_t lines = 0
+    while begins < RECORD_LINE:             # where in a line one may begin
+        lines |= ((<uint64_t>2 << ((begins + at + n - 1) // RECORD_LINE)) - 1) & \
+            ~((<uint64_t>1 << ((begins + at) // RECORD_LINE)) - 1)
+        begins += apart
+    return lines
 
 
-# A hint, without the lock: where the entity's record is or will be
-cdef inline const void* record_hinted(const Entities* table, uint64_t hashed) noexcept nogil:
+cdef inline uint64_t lines_of_key(const Entities* table) noexcept nogil:
+    return lines_of(table, 0, KEY_BYTES)
+
+
+cdef inline uint64_t lines_of_column(const Entities* table, uint32_t column) noexcept nogil:
+    return lines_of(table, table.column[column].offset, column_bytes(table.column[column].measure))
+
+
+# Notes what a touch of an entity will need of its record, as far as one can see without the lock where it is or will
+# be: those lines; of a newcomer's all, for it is emptied.
+cdef inline void note_record(Ahead* ahead, const Entities* table, uint64_t hashed, uint64_t lines) noexcept nogil:
     cdef const EntitySet* s = set_of(table, hashed)
-    return record_of(table, s, way_hinted(s, tag_of(hashed)))
+    cdef uint32_t way = way_hinted(s, tag_of(hashed))
+    if way & STRANGER:
+        lines = ((<uint64_t>1 << ((table.record_bytes + RECORD_LINE - 1) // RECORD_LINE)) - 1)
+    ahead_note_lines(ahead, record_of(table, s, way & ~<uint32_t>STRANGER), lines)
 
 
 cdef inline uint32_t find_way(const Entities* table, const EntitySet* s, uint64_t hashed, Key a, Key b) noexcept nogil:
@@ -108,8 +128,10 @@ cdef inline Stripe* stripe_of(Entities* table, const EntitySet* s) noexcept nogi
 # What a record has borrowed goes back.
 cdef inline void drop_columns(Entities* table, char* record) noexcept nogil:
     cdef uint32_t i
-    for i in range(table.n_columns):
-        column_drop(&table.column[i], record + table.column[i].offset, &table.pools)
+    cdef const Column* column
+    for i in range(table.n_borrowers):
+        column = &table.column[table.borrower[i]]
+        column_drop(column, record + column.offset, &table.pools)
 
 
 # Empties a way's record for an entity that is new in it. What was there gives its sketches back.
@@ -136,13 +158,13 @@ cdef inline uint32_t take_way(Entities* table, EntitySet* s, uint64_t hashed, Ke
         way = way_for_newcomer(s, time, table.horizon)
         if s.tag[way] == 0:
             ic_add64(&stripe.used, 1)
-        elif not (ways_expired(s, time, table.horizon) >> way) & 1:
+        elif not way_expired(s, time, table.horizon, way):
             ic_add64(&stripe.evicted_protected if s.tag[way] & SEEN_TWICE else &stripe.evicted_probation, 1)
         ic_changing(&s.lock, way)
         begin(table, s, way, hashed, a, b, time)
         return way
     ic_changing(&s.lock, way)
-    if (ways_expired(s, time, table.horizon) >> way) & 1:
+    if way_expired(s, time, table.horizon, way):
         begin(table, s, way, hashed, a, b, time)        # back after all its windows ran out: as a newcomer
     else:
         if sighted:

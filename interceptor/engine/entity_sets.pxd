@@ -19,7 +19,7 @@ cdef extern from * nogil:
     #include <emmintrin.h>
     #endif
 
-    enum { IC_WAYS = 14, IC_ALL_WAYS = (1 << IC_WAYS) - 1, IC_SEEN_TWICE = 0x8000 };
+    enum { IC_WAYS = 14, IC_ALL_WAYS = (1 << IC_WAYS) - 1, IC_SEEN_TWICE = 0x8000, IC_STRANGER = 16 };
 
     typedef struct {
         uint32_t lock;              /* atomics.pxd; it says which way's record is being changed */
@@ -51,15 +51,15 @@ cdef extern from * nogil:
         return ic_lanes_tagged(IC_TAGS(s, 0), IC_TAGS(s, 1), want, mask);
     }
     /* Without the lock: the first way in use that has the tag, else the first free one, else IC_WAYS. Word by word:
-       what is seen may be torn between two changes, never within a tag. */
+       what is seen may be torn between two changes, never within a tag. Unless it has the tag, IC_STRANGER besides. */
     static inline uint32_t ic_way_glanced(const ic_entity_set* s, uint16_t tag) {
         const long long* word = (const long long*)s;
         #define IC_WORD(i) __atomic_load_n(word + (i), __ATOMIC_RELAXED)
         __m128i low = _mm_set_epi64x(IC_WORD(2), IC_WORD(1)), high = _mm_set_epi64x(IC_WORD(4), IC_WORD(3));
         #undef IC_WORD
         uint32_t ways = ic_lanes_tagged(low, high, tag, 0x7fff);
-        if (!ways) ways = ic_lanes_tagged(low, high, 0, 0xffff);
-        return ic_first(ways | 1u << IC_WAYS);
+        if (ways) return ic_first(ways);
+        return ic_first(ic_lanes_tagged(low, high, 0, 0xffff) | 1u << IC_WAYS) | IC_STRANGER;
     }
     static inline uint32_t ic_ways_older(const ic_entity_set* s, uint16_t now, uint16_t units) {
         __m128i n = _mm_set1_epi16((short)now), u = _mm_set1_epi16((short)units);
@@ -96,7 +96,7 @@ cdef extern from * nogil:
             ways |= (uint32_t)((is & 0x7fff) == tag) << i;
             unused |= (uint32_t)(is == 0) << i;
         }
-        return ic_first(ways ? ways : unused);
+        return ways ? ic_first(ways) : ic_first(unused) | IC_STRANGER;
     }
     static inline uint32_t ic_ways_older(const ic_entity_set* s, uint16_t now, uint16_t units) {
         uint32_t ways = 0;
@@ -132,6 +132,7 @@ cdef extern from * nogil:
     enum:
         ALL_WAYS "IC_ALL_WAYS"
         SEEN_TWICE "IC_SEEN_TWICE"
+        STRANGER "IC_STRANGER"
     void ic_store16(uint16_t* p, uint32_t v) noexcept
     uint32_t ic_first(uint32_t ways) noexcept
     uint32_t ic_number_of(uint32_t ways) noexcept
@@ -175,20 +176,26 @@ cdef inline uint32_t ways_expired(const EntitySet* s, const SetTime* time, uint3
     return (ALL_WAYS if time.passed else ic_ways_older(s, time.now, <uint16_t>horizon)) & ~ways_free(s)
 
 
+# The same of one that is in use
+cdef inline bint way_expired(const EntitySet* s, const SetTime* time, uint32_t horizon, uint32_t way) noexcept nogil:
+    return time.passed or <int16_t>(time.now - s.age[way]) > <int16_t>horizon
+
+
 # A free or expired way; else the stalest on probation (there are always two: PROTECTED < WAYS).
 cdef inline uint32_t way_for_newcomer(const EntitySet* s, const SetTime* time, uint32_t horizon) noexcept nogil:
     cdef uint32_t ways = ways_free(s) | ways_expired(s, time, horizon)
     return ic_first(ways) if ways else ic_stalest(s, time.now, ALL_WAYS & ~<uint32_t>s.protected_ways)
 
 
-# Where, as far as one can see without the lock, the entity is or will be.
+# Where, as far as one can see without the lock, the entity is; or will be, then STRANGER besides.
 cdef inline uint32_t way_hinted(const EntitySet* s, uint16_t tag) noexcept nogil:
     cdef EntitySet seen
     cdef uint32_t way = ic_way_glanced(s, tag)
-    if way < WAYS:
+    if way != (WAYS | STRANGER):
         return way
     ic_glance(s, &seen)
-    return ic_stalest(&seen, <uint16_t>(seen.era * ERA + (ERA - 1)), ALL_WAYS & ~<uint32_t>seen.protected_ways)
+    way = ic_stalest(&seen, <uint16_t>(seen.era * ERA + (ERA - 1)), ALL_WAYS & ~<uint32_t>seen.protected_ways)
+    return way | STRANGER
 
 
 cdef inline void set_protected(EntitySet* s, uint32_t ways) noexcept nogil:

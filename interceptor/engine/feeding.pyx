@@ -4,7 +4,7 @@ from interceptor.engine.ahead cimport ahead_fetch, ahead_note
 from interceptor.engine.columns cimport ACT_COUNT, ACT_END
 from interceptor.engine.counting cimport holds, part_key
 from interceptor.engine.entities cimport SPARE, Entities, entities_touch
-from interceptor.engine.entity_records cimport hash_of, record_hinted, set_of
+from interceptor.engine.entity_records cimport hash_of, note_record, set_of
 from interceptor.engine.inflight cimport (
     EARLY_DURATION, EARLY_ENDED, FLIGHT_ANSWERED, FLIGHT_BLOCKED, FLIGHT_COUNTED, FLIGHT_ENDED, FLIGHT_KNOWN,
     FLIGHT_LAYOUTS, FLIGHT_SETUP, FOUND_ENTRY, NO_SLOT, flights_begin,
@@ -109,8 +109,7 @@ cdef void note_records(const Snapshot* s, Worker* w, uint8_t happening, const Te
     cdef Key a, b
     for f in range(s.feeds_of[happening], s.feeds_of[happening + 1]):
         if visits(s, w, telling, &s.feeds[f]) and keys_of(telling, &s.feeds[f], &a, &b):
-            ahead_note(&w.ahead, record_hinted(s.feeds[f].table, hash_of(s.feeds[f].table, a, b)),
-                       s.feeds[f].record_lines)
+            note_record(&w.ahead, s.feeds[f].table, hash_of(s.feeds[f].table, a, b), s.feeds[f].lines)
     if happening == Happening.H_ENDED and telling.setup:
         for p in range(s.n_pairings):
             if s.pairings[p].pairing is not NULL:

@@ -9,7 +9,7 @@ from interceptor.engine.intake cimport Intake
 from interceptor.engine.live cimport LiveLists
 from interceptor.engine.pairing cimport Pairing
 from interceptor.engine.plan cimport NumberingPlan
-from interceptor.engine.program cimport Program
+from interceptor.engine.program cimport Guard, Program
 from interceptor.engine.recent cimport Recent
 from interceptor.engine.samples cimport Meanings
 from interceptor.engine.stats cimport Stats
@@ -39,6 +39,8 @@ cdef struct Rule:
     uint8_t shadow_bit
     uint16_t index              # in the policy
     uint64_t added              # minute << 16 | entries made in it; atomic
+    uint16_t alike              # how many rules from this one on begin by asking the like; 0: none but this does
+    Guard common                # of these: its no is the no of each
 
 cdef struct Part:               # one part of an entity's key
     uint8_t field               # NO_FIELD: there is none
@@ -56,7 +58,7 @@ cdef struct Counter:            # what a visit does to one column
 
 cdef struct Group:              # a visit of a decision: one entity table, under one key. Several may visit one table
     Entities* table
-    uint32_t record_lines
+    uint64_t lines              # of a record that a visit touches: lines_of of entity_records.pxd
     Part a
     Part b
     uint32_t first              # counters [first, last)
@@ -65,7 +67,7 @@ cdef struct Group:              # a visit of a decision: one entity table, under
 # What other happenings feed. An entry of `feeds` is one entity table under one key, `a` and `b` of what is reported.
 cdef struct Feed:
     Entities* table
-    uint32_t record_lines
+    uint64_t lines              # as a group's
     Part a
     Part b
     uint8_t happening           # Happening, not H_CALL. `active` is counted at setup, by s.counters; here it ends
@@ -170,6 +172,7 @@ cdef class SnapshotHolder:
     cdef int _emergency(self, spec, NumberingPlan plan) except -1
     cdef int _lookups(self, spec, fed) except -1
     cdef int _rules(self, spec) except -1
+    cdef int _join_rules(self) except -1
     cdef int _counters(self, spec, placed) except -1
     cdef int _feeds(self, spec, placed) except -1
     cdef int _kept(self, kept) except -1

@@ -8,15 +8,16 @@ from interceptor.engine.atomics cimport ic_store8
 from interceptor.engine.clocks cimport Clock
 from interceptor.engine.columns cimport ACT_COUNT, ACT_END, ACT_READ
 from interceptor.engine.entities cimport EntityTable
-from interceptor.engine.entity_records cimport record_lines
+from interceptor.engine.entity_records cimport lines_of_column, lines_of_key
 from interceptor.engine.intake cimport Dialled, Intake, Trunk
 from interceptor.engine.keys cimport KeyKind, Secret, siphash, text_key
 from interceptor.engine.live cimport LiveLists
 from interceptor.engine.memory cimport release, reserve
+from interceptor.engine.opcodes cimport GUARD_FLAG, GUARD_LISTS
 from interceptor.engine.pairing cimport PairingTable
 from interceptor.engine.plan cimport NumberingPlan
 from interceptor.engine.prefixes cimport PrefixRoot
-from interceptor.engine.program cimport CompiledProgram
+from interceptor.engine.program cimport CompiledProgram, Guard
 from interceptor.engine.recent cimport RecentTable
 from interceptor.engine.stats cimport WorkerStats, stats_free, stats_new, stats_sum
 from interceptor.engine.types cimport (
@@ -214,6 +215,28 @@ cdef class SnapshotHolder:
                 rule.add_field = described.add_to.field
                 rule.add_verified = described.add_to.needs_verified
                 rule.add_list = self.c.list_identity[described.add_to.list]
+        self._join_rules()
+        return 0
+
+    cdef int _join_rules(self) except -1:
+        # Rules that begin by asking for lists of one field, or for one flag, and stand one behind the other.
+        cdef uint32_t i = 0, n
+        cdef const Guard* guard
+        cdef const Guard* other
+        cdef Rule* rule
+        while i < self.c.n_enforced:
+            rule, n = &self.c.enforced[i], 1
+            guard = &self.c.program.guards[rule.start]
+            rule.common = guard[0]
+            rule.common.whole = 0
+            while guard.kind in (GUARD_FLAG, GUARD_LISTS) and not guard.alternative and i + n < self.c.n_enforced:
+                other = &self.c.program.guards[self.c.enforced[i + n].start]
+                if other.kind != guard.kind or other.index != guard.index or other.alternative:
+                    break
+                rule.common.lists |= other.lists
+                n += 1
+            rule.alike = <uint16_t> n if n > 1 else 0
+            i += n
         return 0
 
     cdef int _counters(self, spec, placed) except -1:
@@ -232,11 +255,12 @@ cdef class SnapshotHolder:
         for g, visit in enumerate(placed.visits):
             group = &self.c.groups[g]
             group.table = (<EntityTable> visit.resident.table).table
-            group.record_lines = record_lines(group.table)
+            group.lines = lines_of_key(group.table)
             group.a, group.b = key_parts(visit.key)
             group.first = n
             for entry in visit.entries:
                 described, counter = spec.counters[entry.counter], &self.c.counters[n]
+                group.lines |= lines_of_column(group.table, entry.column)
                 counter.index = entry.counter
                 counter.touch.column, counter.touch.counter, counter.touch.act = entry.column, entry.counter, ACT_READ
                 counter.feeds, counter.other = entry.feeds, NO_GROUP if entry.other is None else entry.other
@@ -266,11 +290,12 @@ cdef class SnapshotHolder:
         for i, one in enumerate(placed.feeds):
             feed = &self.c.feeds[i]
             feed.table = (<EntityTable> one.resident.table).table
-            feed.record_lines = record_lines(feed.table)
+            feed.lines = lines_of_key(feed.table)
             feed.a, feed.b = key_parts(one.key)
             feed.happening, feed.first = one.happening, n
             for index, column in one.entries:
                 described, fed = spec.counters[index], &self.c.fed[n]
+                feed.lines |= lines_of_column(feed.table, column)
                 fed.column, fed.act = column, ACT_END if described.measure == "active" else ACT_COUNT
                 fed.element.field = NO_FIELD if described.element is None else described.element
                 fed.answered = ANY_CALL if described.answered is None else described.answered
