@@ -37,9 +37,6 @@ cdef bint is_short(const Plan* plan, uint16_t region, const char* digits, uint32
 cdef uint16_t region_of_code(const Plan* plan, uint16_t home, const char* code, uint32_t n) noexcept nogil
 # National or IDD-prefixed digits of `region` -> E.164 digits into out (>= 16 bytes); returns their number, or 0
 cdef uint32_t to_e164(const Plan* plan, uint16_t region, const char* digits, uint32_t n, char* out) noexcept nogil
-# The region's ISO 3166 code (or "001"), two or three bytes
-cdef const char* region_name(const Plan* plan, uint16_t region, uint32_t* length) noexcept nogil
-cdef const char* type_name(uint8_t number_type, uint32_t* length) noexcept nogil
 
 cdef class NumberingPlan:
     cdef Plan* plan

@@ -256,20 +256,6 @@ cdef uint16_t region_of_code(const Plan* plan, uint16_t home, const char* code, 
     return region
 
 
-cdef const char* region_name(const Plan* plan, uint16_t region, uint32_t* length) noexcept nogil:
-    if region >= plan.n_regions:
-        region = 0
-    length[0] = text_length(plan.regions[region].name, 4)
-    return plan.regions[region].name
-
-
-cdef const char* type_name(uint8_t number_type, uint32_t* length) noexcept nogil:
-    if number_type > 13:
-        number_type = 0
-    length[0] = text_length(ic_type_names[number_type], 32)
-    return ic_type_names[number_type]
-
-
 cdef const void* address(object array) except NULL:
     cdef const uint8_t[::1] view = array.view(np.uint8).reshape(-1)
     return &view[0]
