@@ -261,9 +261,9 @@ cdef bint connection_look(Connection* c, bint stopping, uint64_t now, Batch* bat
             return False
         c.state = State.CLOSED
     elif c.state == State.HANDSHAKE:
-        if not (late or stopping):
+        if not late:                # nor ended by a drain: it was accepted, and a call is about to come
             return False
-        connection_end(c, Ending.ENDED_STALLED if late else Ending.ENDED_DRAINED, batch)
+        connection_end(c, Ending.ENDED_STALLED, batch)
     elif c.state == State.CLOSED:
         return False
     elif (late and c.received < GREETING) or (c.unsent is not NULL and _since(now, c.moved) > bounds.stall_ns):

@@ -327,6 +327,8 @@ cdef void* loop_run(void* of) noexcept nogil:
                 _hear(loop, <Connection*> events[i].data.ptr)
         _obey(loop)
         drain_by = ic_load64(&loop.orders.drain_by)
+        if drain_by and loop.connections is NULL:
+            _adopt(loop, now)       # what was accepted before that was said is all in the pipe by now
         if _until_look(loop, now) == 0:
             _look(loop, now)
         _speak(loop)

@@ -13,7 +13,7 @@ import hpack
 import pytest
 
 from dataplane.planes import Serve, ended, eventually
-from dataplane.switch import Switch, connect
+from dataplane.switch import TIMEOUT, Switch, connect
 from interceptor.dataplane.server import DataPlane
 from interceptor.dataplane.tls import TlsServer
 from service.certificates import Authority, needs_openssl
@@ -186,6 +186,28 @@ def test_who_does_not_shake_hands_has_to_go(serve: Serve, server: TlsServer) -> 
     with closing(connect(plane.addresses[0])) as silent:
         assert silent.recv(1) == b""
     assert ended(plane) == {"stalled": 1}
+
+
+@needs_openssl
+def test_whoever_shakes_hands_when_the_end_comes_is_answered(
+    serve: Serve, authority: Authority, server: TlsServer
+) -> None:
+    """A process that leaves to another one has accepted it: nobody else will."""
+    plane, tls = serve(tls=server), shown(authority, "switch")
+    with Switch(plane.addresses[0], tls=tls) as other, closing(connect(plane.addresses[0])) as slow:
+        other.ask()
+        eventually(lambda: plane.traffic()["opened"] == 2)
+        closing_it = threading.Thread(target=plane.close, args=(TIMEOUT,), daemon=True)
+        closing_it.start()
+        other.until(lambda: other.goaways or None)
+        with tls.wrap_socket(slow, server_hostname="localhost") as shaken:
+            shaken.sendall(checks(1))
+            heard = b""
+            while answers(heard) == 0:
+                heard += shaken.recv(1 << 16)
+        other.until_closed()
+        closing_it.join()
+    assert ended(plane).keys() <= {"drained", "by_client"}
 
 
 @needs_openssl
