@@ -170,6 +170,7 @@ class Callers(Party):
         calls: int | None = None,
         record: bool = True,
     ) -> None:
+        self.own = f"{name}-"  #: with which each of its Call-IDs begins
         scenario = (SCENARIOS / f"{kind.scenario}.xml").read_text()
         for place, text in {
             "STATUS": str(kind.status),
@@ -191,7 +192,7 @@ class Callers(Party):
             "-m": calls or len(rows),
             "-r": rate,
             "-timeout": 300,
-            "-cid_str": f"{name}-%u-%p",
+            "-cid_str": f"{self.own}%u-%p",
             "-stf": f"{name}.stat",
             "-fd": 1,
         }
@@ -225,11 +226,13 @@ class Callers(Party):
         return self.errors.read_text(errors="replace")[:3000] if self.errors.exists() else ""
 
     def finals(self) -> list[Message]:
-        """Final answers to the INVITEs, one for each call."""
+        """Final answers to the INVITEs, one for each call. What is sent again to who had this port before is none."""
         found = {
             message.one("Call-ID"): message
             for message in recorded(self.messages)
-            if message.final and message.one("CSeq") == "1 INVITE"
+            if message.final
+            and message.one("CSeq") == "1 INVITE"
+            and message.one("Call-ID").startswith(self.own)
         }
         return list(found.values())
 

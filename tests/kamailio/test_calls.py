@@ -44,8 +44,8 @@ class World:
 
     def reached(self, kind: str) -> list[Message]:
         """INVITEs of that kind's calls that reached the called party."""
-        name = self.made[kind].messages.stem
-        return [message for message in self.invited if message.one("Call-ID").startswith(f"{name}-")]
+        own = self.made[kind].own
+        return [message for message in self.invited if message.one("Call-ID").startswith(own)]
 
     def counters(self, kind: str, call: int, **awaited: int) -> dict[str, int]:
         """What is counted of the caller of a call; with `ended`, once its end has been reported."""
