@@ -29,6 +29,8 @@ BESIDE := nice -n 15
 # Four on two cores, as much is waited for. A file's tests stay together, for their services' sake. After a crashed
 # worker xdist would wait for ever: it ends.
 SIDE_BY_SIDE := --numprocesses 4 --dist loadfile --max-worker-restart 0
+# A test that hangs says where, and ends the run: a red one is of more use than one that never comes to its end.
+NO_HANGING := --override-ini faulthandler_exit_on_timeout=true
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -143,7 +145,7 @@ lint: $(VENV)/locked
 .PHONY: test
 test: prepared
 	$(MAKE) --no-print-directory debug
-	$(BESIDE) $(BIN)/pytest $(SIDE_BY_SIDE)
+	$(BESIDE) $(BIN)/pytest $(SIDE_BY_SIDE) $(NO_HANGING)
 
 # Beside each other, as much of it keeps one core busy, or none.
 .PHONY: prepared
@@ -163,7 +165,7 @@ checked: $(VENV)/installed
 
 .PHONY: debug
 debug: checked
-	PYTHONPATH=build/debug/lib INTERCEPTOR_TREE=build/debug/lib $(BESIDE) $(BIN)/pytest $(SIDE_BY_SIDE) tests/kernels
+	PYTHONPATH=build/debug/lib INTERCEPTOR_TREE=build/debug/lib $(BESIDE) $(BIN)/pytest $(SIDE_BY_SIDE) $(NO_HANGING) tests/kernels
 
 # clang brings libFuzzer and the runtime of its sanitizers; nothing else here needs it.
 $(STAMP)/clang:

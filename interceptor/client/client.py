@@ -159,6 +159,7 @@ class Client:
             self._dialler,
             self._breakers,
             streaming=self._streaming,
+            deadline=self._deadline,
             room=self._room,
             torn=HERE.torn(),
         )

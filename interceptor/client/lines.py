@@ -5,6 +5,7 @@ inherited: gRPC's threads are not there, its locks may be held by nobody, and a 
 """
 
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
@@ -15,9 +16,12 @@ from interceptor.client.gate import Gate
 from interceptor.client.reports import Reports
 from interceptor.client.tally import Tally
 
-#: How long a fork waits for calls that are under way, and then for what has been broken off.
+#: How long a fork lets what is under way go on before it breaks it off.
 PATIENCE_S = 0.1
-BROKEN_OFF_S = 1.0
+#: How often it does so again.
+AGAIN_S = 0.02
+#: What a thread waits for in gRPC itself cannot be broken off, and lasts until its deadline; this is on top of it.
+BROKEN_OFF_S = 10.0
 
 
 class Lines:
@@ -30,11 +34,13 @@ class Lines:
         breakers: Sequence[Memory],
         *,
         streaming: bool,
+        deadline: float,
         room: int,
         torn: bool,
     ) -> None:
         self.pid = os.getpid()
         self.tally = Tally()
+        self._deadline = deadline
         self._gate = Gate()
         #: gRPC was forked with threads inside it, so that whatever it is asked here may crash or hang: nothing is.
         self.torn = torn
@@ -62,13 +68,16 @@ class Lines:
             threads.shutdown(wait=False)
 
     def before_fork(self) -> None:
-        """Nobody is inside gRPC when this returns, or the worker will ask nobody. Connections are left alone: gRPC's
-        own threads would be taking them down while the process forks, and a worker might find their locks held."""
+        """Nobody is inside gRPC when this returns; where it hangs beyond every deadline, the worker will ask nobody.
+        Connections are left alone: gRPC's own threads would be taking them down while the process forks, and a worker
+        might find their locks held."""
         self._gate.shut()
         self._gate.empty(PATIENCE_S)
-        for endpoint in self.endpoints:
-            endpoint.break_off()
-        self._gate.empty(BROKEN_OFF_S)
+        ends = time.monotonic() + self._deadline + BROKEN_OFF_S
+        while self.in_use and time.monotonic() < ends:
+            for endpoint in self.endpoints:
+                endpoint.break_off()
+            self._gate.empty(AGAIN_S)  # who was inside already may have begun a stream, or a call, since
 
     def after_fork(self) -> None:
         """In the parent: goes on."""

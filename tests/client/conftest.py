@@ -1,5 +1,7 @@
 """A service that a file's tests share, and clients that are closed when a test ends."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -47,3 +49,9 @@ def screening(stream: bool) -> Iterator[Ask]:
     yield make
     for client in clients:
         client.close(0)
+
+
+def halt(service: Running) -> None:
+    """It hangs when this returns, all its threads."""
+    service.signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, service.process.pid, os.WSTOPPED)

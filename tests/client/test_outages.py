@@ -1,7 +1,6 @@
 """A service that hangs, dies or comes back: every call has its answer, and the next service takes over."""
 
 import asyncio
-import os
 import signal
 import time
 from collections import Counter
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from client.conftest import PATIENT_MS, Ask
+from client.conftest import PATIENT_MS, Ask, halt
 from interceptor.client import Answer, AsyncScreening, Cause, Screening, Verdict
 from service.running import CALLEE, LISTED, Running, write_policy
 
@@ -53,12 +52,6 @@ def two(pair: list[Running]) -> Iterator[list[Running]]:
     yield pair
     for each in pair:
         each.signal(signal.SIGCONT)
-
-
-def halt(service: Running) -> None:
-    """It hangs when this returns, all its threads."""
-    service.signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, service.process.pid, os.WSTOPPED)
 
 
 def ask(client: Screening) -> Answer:

@@ -1,8 +1,8 @@
 """Connections of the data plane: who gets in, who has to go, and that nobody else notices. Real sockets throughout."""
 
-import os
 import resource
 import socket
+import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -198,27 +198,18 @@ def test_connections_cut_in_the_middle_of_a_frame_leave_nothing(serve: Serve) ->
     eventually(lambda: ended(plane) == {"by_client": 120})
 
 
-def test_a_connection_that_a_forked_process_still_has_is_heard_of_no_more(serve: Serve) -> None:
+def test_a_connection_that_another_process_still_has_is_heard_of_no_more(serve: Serve) -> None:
     plane = serve()
-    until, tell = os.pipe()
     with Switch(plane.addresses[0]) as switch:
         switch.ask()
-        child = os.fork()
-        if child == 0:  # nothing but the copies of our sockets
-            os.close(tell)
-            os.read(until, 1)
-            os._exit(0)
+        other_process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[switch.socket.fileno()])
         switch.socket.shutdown(socket.SHUT_RDWR)
-    try:
+    with other_process:
         eventually(lambda: connections(plane) == 0)
         with Switch(plane.addresses[0]) as other:
             woken = plane.traffic()["wakes"]
             assert [other.ask() for _ in range(20)] == [SERVING] * 20
             assert plane.traffic()["wakes"] - woken <= 4 * 20
-    finally:
-        os.close(tell)
-        os.close(until)
-        os.waitpid(child, 0)
 
 
 # --- ending
