@@ -38,6 +38,7 @@ class Worker:
         asks, says = os.pipe(), os.pipe()
         self.pid = os.fork()
         if not self.pid:
+            os.close(asks[1])  # it ends with the server
             while os.read(asks[0], 1):
                 os.write(says[1], ask().ljust(20).encode())
             os._exit(0)
