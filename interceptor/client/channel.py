@@ -27,9 +27,11 @@ class Tls:
 SERVICE = {"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}
 OPTIONS: tuple[tuple[str, str | int], ...] = (
     ("grpc.service_config", json.dumps(SERVICE)),
-    # A connection that died in silence (a firewall forgot it, power was cut) is noticed within 7 s.
+    # A connection that died in silence (a firewall forgot it, power was cut) is noticed within 7 s. gRPC 1.85 goes by
+    # its ping timeout, a minute if not told.
     ("grpc.keepalive_time_ms", 5_000),
     ("grpc.keepalive_timeout_ms", 2_000),
+    ("grpc.http2.ping_timeout_ms", 2_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     # A service that is back is found within about a second; the least is how long one attempt may take.

@@ -77,6 +77,8 @@ class ControlServer:
                 ("grpc.max_receive_message_length", LARGEST),
                 # A second server on the port is an error, not a partner.
                 ("grpc.so_reuseport", 0),
+                # Who waits, for the end of an import or for pictures, looks now and then whether we are there.
+                ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
             ],
             maximum_concurrent_rpcs=QUEUED,
         )

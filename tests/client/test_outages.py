@@ -164,6 +164,16 @@ def test_hundreds_of_calls_at_once_are_all_answered_while_the_service_hangs(
     assert until_decided(client).rule == "listed"
 
 
+def test_a_connection_that_dies_in_silence_is_noticed_before_the_next_call(
+    two: list[Running], screening: Ask
+) -> None:
+    client = screening(two[0].data.address, deadline_ms=2_000)
+    assert ask(client).decided
+    halt(two[0])
+    time.sleep(8)  # it pings after 5 s, and waits for 2
+    assert ask(client).cause == Cause.UNAVAILABLE
+
+
 def test_a_thousand_calls_that_expire_together_cost_no_connection(two: list[Running]) -> None:
     """To a service that hung they come with their ends, all at once: no flood, for they are all that may be open."""
 

@@ -99,6 +99,19 @@ def test_a_service_that_goes_is_waited_for(
     assert terminal.end() == 0
 
 
+@pytest.mark.long
+def test_a_service_that_hangs_is_noticed(start: Callable[..., Running], begin: Begin, tmp_path: Path) -> None:
+    policy, port = write_policy(tmp_path), f"unix:{tmp_path}/control"
+    running = start(policy, "--control", port)
+    terminal = begin("top", "--server", port)
+    terminal.shows("decisions/s")
+    running.signal(signal.SIGSTOP)
+    terminal.shows("no service answers")
+    running.signal(signal.SIGCONT)
+    running.decide(caller=LISTED, callee=CALLEE)
+    terminal.shows("1 decided since the start")
+
+
 def test_without_a_service_it_says_so(begin: Begin, tmp_path: Path) -> None:
     terminal = begin("top", "--server", f"unix:{tmp_path}/nothing")
     assert terminal.end() == 3
