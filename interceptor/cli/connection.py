@@ -15,7 +15,7 @@ from interceptor.pb.v1 import lists_pb2
 from interceptor.runtime.addresses import ListenError, local
 
 #: A connection that died in silence (power was cut, a firewall forgot it) is noticed within 20 s, however long one
-#: listens. gRPC 1.85 goes by its ping timeout, a minute if not told.
+#: listens. gRPC goes by its ping timeout (grpc/grpc#39239), a minute if not told.
 WATCHED = (
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 10_000),

@@ -27,8 +27,8 @@ class Tls:
 SERVICE = {"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}
 OPTIONS: tuple[tuple[str, str | int], ...] = (
     ("grpc.service_config", json.dumps(SERVICE)),
-    # A connection that died in silence (a firewall forgot it, power was cut) is noticed within 7 s. gRPC 1.85 goes by
-    # its ping timeout, a minute if not told.
+    # A connection that died in silence (a firewall forgot it, power was cut) is noticed within 7 s. gRPC goes by its
+    # ping timeout (grpc/grpc#39239), a minute if not told.
     ("grpc.keepalive_time_ms", 5_000),
     ("grpc.keepalive_timeout_ms", 2_000),
     ("grpc.http2.ping_timeout_ms", 2_000),
