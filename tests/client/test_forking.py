@@ -73,11 +73,9 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with self._process:  # it ends when nothing tells it what to do any more, or is killed
+            pass
         self._watch.cancel()
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait()
 
     def do(self, line: str) -> str:
         assert self._process.stdin and self._process.stdout
@@ -109,9 +107,8 @@ def test_what_one_worker_finds_out_about_a_service_its_others_know(
             server.asks_until("decided", n)
         halted()
         server.asks_until(Cause.OPEN, 0)
-        assert [server.do(f"ask {n}") for n in range(3)] == [
-            Cause.OPEN
-        ] * 3  # the others did not have to wait
+        # the others did not have to wait
+        assert [server.do(f"ask {n}") for n in range(3)] == [Cause.OPEN] * 3
         server.do("end 0")  # who found out is gone; another one looks whether the service is back
         service.signal(signal.SIGCONT)
         server.asks_until("decided", 1)
